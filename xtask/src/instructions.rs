@@ -1,5 +1,11 @@
 //! `cargo xtask instructions`: how many instructions a gate takes for what it
-//! does most, counted by Valgrind, which no other load on the machine changes.
+//! does most, and how many lines of the caches, counted by Valgrind, which no other
+//! load on the machine changes.
+//!
+//! Between two logins a broker and its kernel use the caches for themselves. So what a
+//! login costs there is less its instructions than the lines that it has to fetch
+//! anew: of code, which is why the cache for code is small here, and of data, most of
+//! which are another device's at each login.
 
 use std::process::Command;
 
@@ -14,30 +20,42 @@ pub fn count() -> Result<()> {
         .args(["--example", "instructions"]))?;
     let program = target()?.join("release/examples/instructions");
     let folder = tempfile::tempdir()?;
-    println!("\n| | instructions |\n|---|---|");
+    println!("\n| | instructions | lines of code | lines of data |\n|---|---|---|---|");
     for (work, title) in WORK {
         let file = folder.path().join(work);
         let mut valgrind = Command::new("valgrind");
         valgrind
             .args(["--tool=callgrind", "--collect-atstart=no"])
+            .args(["--cache-sim=yes", SMALL_CODE_CACHE, DATA_CACHE])
             .arg("--toggle-collect=instructions::measured*")
             .arg(format!("--callgrind-out-file={}", file.display()))
             .arg(&program)
             .args([work, &TIMES.to_string()]);
         read(&mut valgrind).context("it takes Valgrind, `apt-get install valgrind`")?;
         let counted = std::fs::read_to_string(&file)?;
-        let total: u64 = counted
-            .lines()
-            .find_map(|line| line.strip_prefix("summary: "))
-            .context("Valgrind counted nothing")?
-            .trim()
-            .parse()?;
-        println!("| {title} | {} |", total / TIMES);
+        let of = |event: &str| count_of(&counted, event).context("Valgrind counted nothing");
+        let code = of("I1mr")? / TIMES;
+        let data = (of("D1mr")? + of("D1mw")?) / TIMES;
+        println!("| {title} | {} | {code} | {data} |", of("Ir")? / TIMES);
     }
     Ok(())
 }
 
+/// What Valgrind counted of one event.
+fn count_of(counted: &str, event: &str) -> Option<u64> {
+    let words = |prefix| {
+        let line = counted.lines().find_map(|line| line.strip_prefix(prefix))?;
+        Some(line.split_whitespace())
+    };
+    let mut pairs = words("events: ")?.zip(words("summary: ")?);
+    let (_, count) = pairs.find(|(name, _)| *name == event)?;
+    count.parse().ok()
+}
+
 const TIMES: u64 = 500;
+/// Bytes, ways, bytes of a line.
+const SMALL_CODE_CACHE: &str = "--I1=16384,8,64";
+const DATA_CACHE: &str = "--D1=49152,12,64";
 
 const WORK: [(&str, &str); 7] = [
     (

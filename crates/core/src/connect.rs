@@ -32,7 +32,7 @@ pub use self::decision::{
     Admission, Decision, FailedLogin, Identity, LoginRecord, Proof, Registration, SessionChange,
     UserLogin,
 };
-pub use self::request::{Method, Request, SessionUse};
+pub use self::request::{Method, ParsedNames, Request, SessionUse};
 
 mod anonymous;
 mod client_ids;
@@ -131,12 +131,13 @@ pub trait SecretCheck {
     /// `now`.
     ///
     /// A mismatch costs what the shape of the presented name costs, whatever
-    /// is stored: where a password could be expected, one slow hash.
+    /// is stored: where a password could be expected, one slow hash. A generated
+    /// secret that matches needs no look at that shape.
     fn compare(
         &mut self,
         credential: &Credential,
         presented: &Secret,
-        form: NameForm,
+        form: &dyn Fn() -> NameForm,
         now: Timestamp,
     ) -> SecretVerdict;
 
@@ -187,15 +188,15 @@ pub fn decide(
             None => anonymous::without_login(request, at, directory),
         };
     };
-    let form = at.schemes.form_of(name.as_str());
-    let (credential, checked) = match find(name, request, form, at, directory)? {
-        None => return unknown_name(name, form, request, at, directory, check),
+    let form = || at.schemes.form_of(name.as_str());
+    let (credential, checked) = match find(name, request, at, directory)? {
+        None => return unknown_name(name, request, at, directory, check),
         Some(FoundCredential::ByName(credential)) if matches!(credential.kind, Kind::User(_)) => {
-            return user::decide(credential, form, request, at, directory, check);
+            return user::decide(credential, &form, request, at, directory, check);
         }
         Some(FoundCredential::ByName(credential)) => {
             let checked = match &request.secret {
-                Some(secret) => check.compare(&credential, secret, form, at.now),
+                Some(secret) => check.compare(&credential, secret, &form, at.now),
                 None => SecretVerdict::Mismatch,
             };
             (credential, checked)
@@ -261,7 +262,6 @@ enum FoundCredential {
 fn find(
     name: &LoginName,
     request: &Request,
-    form: NameForm,
     at: &ConnectContext<'_>,
     directory: &mut dyn Directory,
 ) -> Result<Option<FoundCredential>, StoreError> {
@@ -279,7 +279,7 @@ fn find(
             .filter(|credential| matches!(credential.kind, Kind::User(_)));
         return Ok(user.map(FoundCredential::ByName));
     }
-    find_by_token(name, request, form, at, directory)
+    find_by_token(name, request, at, directory)
 }
 
 /// Says whether a credential's name is a mere handle, and its secret is what
@@ -301,7 +301,6 @@ fn is_tls_only(credential: &Credential, schemes: &Schemes) -> bool {
 fn find_by_token(
     name: &LoginName,
     request: &Request,
-    form: NameForm,
     at: &ConnectContext<'_>,
     directory: &mut dyn Directory,
 ) -> Result<Option<FoundCredential>, StoreError> {
@@ -311,7 +310,7 @@ fn find_by_token(
     // The digests are compared, in constant time, and not the texts.
     let digest = SecretDigest::of(presented);
     let is_same = digest == SecretDigest::of(&Secret::new(name.as_str().as_bytes().to_vec()));
-    if form != NameForm::Token || !is_same {
+    if at.schemes.form_of(name.as_str()) != NameForm::Token || !is_same {
         return Ok(None);
     }
     let Some(credential) = directory.credential_by_digest(&digest)? else {
@@ -349,7 +348,6 @@ fn record_of(credential: &Credential, secret: SecretId, client_id: &ClientId) ->
 /// A CONNECT with a name that no credential has.
 fn unknown_name(
     name: &LoginName,
-    form: NameForm,
     request: &Request,
     at: &ConnectContext<'_>,
     directory: &mut dyn Directory,
@@ -361,6 +359,7 @@ fn unknown_name(
     if let Some(decision) = thing::decide(name, request, at, directory)? {
         return Ok(decision);
     }
+    let form = at.schemes.form_of(name.as_str());
     let suffix = name.suffix();
     if suffix == Suffix::Email {
         return user::decide_unknown(name, form, request, at, directory, check);

@@ -68,6 +68,13 @@ pub struct TenantIdError(Given);
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct LoginName(Arc<str>);
 
+/// So that a table is searched by a text, which is compared as names are.
+impl Borrow<str> for LoginName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl LoginName {
     /// Parses a login name of any kind.
     ///

@@ -10,6 +10,7 @@ use core::borrow::Borrow;
 use core::fmt;
 use core::iter;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use self::accepted::{AcceptedShapes, FEWEST_DIGEST_BITS};
 use crate::given::Given;
@@ -218,7 +219,7 @@ impl Scheme {
 
 /// The name of a scheme: `[a-z][a-z0-9-]{0,31}`.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct SchemeName(Box<str>);
+pub struct SchemeName(Arc<str>);
 
 impl SchemeName {
     /// Parses the name of a scheme.

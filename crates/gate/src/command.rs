@@ -186,11 +186,11 @@ impl CommandQueue {
             };
             let asked = &mut session.extension_mut().command_rate;
             asked.open = asked.open.saturating_sub(1);
-            let client_id = Arc::clone(&session.client_id);
+            let (client_id, tie) = (Arc::clone(&session.client_id), session.tie);
             // A client id stands for the last who came with it.
             let is_newest = state
                 .sessions
-                .live(&client_id)
+                .live(&tie)
                 .map(|session| session.number)
                 .max()
                 .is_some_and(|newest| newest == pending.session);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use countersign_core::client_id::ClientIdTie;
 use countersign_core::options::Options;
 use countersign_core::reason::Reason;
 use countersign_core::rights::TopicUse;
@@ -198,7 +199,11 @@ impl<S: GateStore> Gate<S> {
     /// Says whether a connection that is open has this client id.
     #[must_use]
     pub fn is_live(&self, client_id: &str) -> bool {
-        self.state.sessions.live(client_id).next().is_some()
+        self.state
+            .sessions
+            .live(&ClientIdTie::of(client_id))
+            .next()
+            .is_some()
     }
 
     /// What the host has as the user name of a session, if it has one: for a
@@ -215,7 +220,7 @@ impl<S: GateStore> Gate<S> {
     pub fn is_taken_over(&self, handle: Handle) -> bool {
         let sessions = &self.state.sessions;
         sessions.get(handle).is_some_and(|session| {
-            let mut live = sessions.live(&session.client_id);
+            let mut live = sessions.live(&session.tie);
             live.any(|other| other.number > session.number)
         })
     }

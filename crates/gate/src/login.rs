@@ -88,7 +88,7 @@ impl Logins {
         info: &ConnectInfo<'_>,
     ) -> ConnectOutcome {
         let now = state.now();
-        let request = match parse(info) {
+        let request = match parse(state, info) {
             Ok(request) => request,
             Err(reason) => {
                 self.forget(state, info.handle, now);
@@ -136,7 +136,7 @@ impl Logins {
             may_wait: false,
             ..*info
         };
-        let outcome = match parse(&info) {
+        let outcome = match parse(state, &info) {
             Ok(request) if enhanced.method == ENHANCED_METHOD.as_bytes() => {
                 let pending = &mut self.passwords.queue.pending;
                 pending.supersede(request.client_id.as_str(), now);
@@ -376,9 +376,16 @@ impl Logins {
     }
 }
 
-fn parse(info: &ConnectInfo<'_>) -> Result<Request, Reason> {
+fn parse<S>(state: &mut State<S>, info: &ConnectInfo<'_>) -> Result<Request, Reason> {
     let session = SessionUse::of(info.protocol, info.clean_start);
-    Request::parse(info.client_id, info.username, info.password, session)
+    let kept = &mut state.view.credential_cache;
+    let before = info
+        .username
+        .and_then(|username| kept.presented(info.client_id, username));
+    match before {
+        Some(names) => Ok(names.again(info.password, session)),
+        None => Request::parse(info.client_id, info.username, info.password, session),
+    }
 }
 
 /// So many logins end in one poll; each may have to be committed.

@@ -75,7 +75,10 @@ impl<S: GateStore> State<S> {
 
     /// Who is connected with a client id: the principals, and what an unauthenticated
     /// client will leave behind.
-    pub(crate) fn live_uses_of(&self, client_id: &str) -> (Vec<CredentialId>, Option<EndedUse>) {
+    pub(crate) fn live_uses_of(
+        &self,
+        client_id: &ClientIdTie,
+    ) -> (Vec<CredentialId>, Option<EndedUse>) {
         let (mut live_holders, mut unproved) = (Vec::new(), None);
         for session in self.sessions.live(client_id) {
             match session.credential() {
@@ -118,6 +121,10 @@ impl<S: GateStore> State<S> {
         source: &ConnectSource<'_>,
         now: Timestamp,
     ) -> Session {
+        if let Some(credential) = identity.credential() {
+            let kept = &mut self.view.credential_cache;
+            kept.keep_presented(credential.id, request);
+        }
         let username = identity.credential().map(|it| it.name.shared());
         let presented = request.name.as_ref();
         let is_another = |name: &&LoginName| Some(name.as_str()) != username.as_deref();
@@ -151,6 +158,10 @@ impl<S: GateStore> State<S> {
     /// credential was used.
     pub(crate) fn begin(&mut self, handle: Handle, session: Session) {
         let presence = self.presence_of(&session);
+        if let Some(id) = presence.credential {
+            let kept = &mut self.view.credential_cache;
+            kept.keep_shown(id, &session.client_id, &presence.client_id);
+        }
         self.journal
             .writer
             .observe(PresenceEvent::Connected(presence));
@@ -182,7 +193,7 @@ impl<S: GateStore> State<S> {
 
     fn write_end(&mut self, handle: Handle, is_kept: Option<bool>, now: Timestamp) {
         if let Some(session) = self.sessions.get(handle) {
-            let mut live = self.sessions.live(&session.client_id);
+            let mut live = self.sessions.live(&session.tie);
             let is_again = live.any(|other| other.number != session.number);
             self.journal.end(session, is_kept, is_again, now);
         }
@@ -190,9 +201,16 @@ impl<S: GateStore> State<S> {
 
     /// What is written down of a session that began.
     fn presence_of(&self, session: &Session) -> Presence {
+        let kept = &self.view.credential_cache;
+        let known = session
+            .credential()
+            .and_then(|id| kept.shown(id, &session.client_id));
         Presence {
             session: session.number,
-            client_id: shown_client_id(&self.view.snapshot.schemes, session),
+            client_id: known.map_or_else(
+                || shown_client_id(&self.view.snapshot.schemes, session),
+                Arc::clone,
+            ),
             tie: session.tie,
             username: session.username.clone(),
             credential: session.credential(),
@@ -328,7 +346,7 @@ impl<S: GateStore> State<S> {
         let session = self.sessions.get_mut(handle)?;
         let phase = session.phase;
         session.stop(reason);
-        let client_id = Arc::clone(&session.client_id);
+        let (client_id, tie) = (Arc::clone(&session.client_id), session.tie);
         let label = session.label();
         let shown = shown_client_id(&self.view.snapshot.schemes, session);
         let is_due = match phase {
@@ -340,7 +358,7 @@ impl<S: GateStore> State<S> {
             // The host still holds its subscriptions; ending it once more
             // makes the host ask which of them to keep.
             Phase::Gone { stopped: None, .. } => {
-                reason.is_final() && self.sessions.live(&client_id).next().is_none()
+                reason.is_final() && self.sessions.live(&tie).next().is_none()
             }
         };
         is_due.then(|| Directive::Kick {

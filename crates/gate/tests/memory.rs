@@ -112,7 +112,16 @@ fn handle(index: usize) -> Handle {
 }
 
 fn connect(gate: &mut Gate<SqliteStore>, index: usize) {
-    let (client_id, name, secret) = (client_id(index), name(index), secret(index));
+    let_in(gate, index, &client_id(index), &name(index), &secret(index));
+}
+
+fn let_in(
+    gate: &mut Gate<SqliteStore>,
+    index: usize,
+    client_id: &str,
+    name: &str,
+    secret: &Secret,
+) {
     let mut info = ConnectInfo::new(handle(index), client_id.as_bytes());
     info.username = Some(name.as_bytes());
     info.password = Some(secret.expose());
@@ -201,6 +210,38 @@ fn a_session_takes_little_and_a_check_allocates_nothing() {
         ..away
     };
     assert_eq!(allocations_of_checks(&mut gate, &nameless), 0);
+}
+
+#[test]
+fn a_login_that_is_known_takes_memory_for_its_secret_and_its_address() {
+    const DEVICES: usize = 200;
+    let folder = folder();
+    let path = folder.path().join("x.db");
+    let mut admin = new_store(&path, &settings());
+    fill(&mut admin, DEVICES);
+    let options = Options::parse([("store", path.to_str().unwrap())]).unwrap();
+    let mut config = GateConfig::new(options, "bench", || NOW, || ());
+    let background = ByHand::of(&mut config);
+    let mut gate = Gate::open(SqliteStore::open(&path).unwrap(), config).unwrap();
+    let mut connect_and_leave = |index: usize| {
+        let (client_id, name, secret) = (client_id(index), name(index), secret(index));
+        let before = ALLOCATIONS.with(Cell::get);
+        let_in(&mut gate, index, &client_id, &name, &secret);
+        gate.disconnected(handle(index));
+        gate.disconnected(handle(index));
+        ALLOCATIONS.with(Cell::get) - before
+    };
+    for _ in 0..3 {
+        for index in 0..DEVICES {
+            connect_and_leave(index);
+        }
+        background.write();
+    }
+    let mut taken: Vec<usize> = (0..DEVICES).map(connect_and_leave).collect();
+    taken.sort_unstable();
+    // Now and then a table grows.
+    let most = taken[DEVICES * 9 / 10];
+    assert!(most <= 2, "{most} times; {taken:?}");
 }
 
 /// How often memory is taken for checks on behalf of one client.

@@ -197,7 +197,7 @@ impl SecretCheck for DirectVerifier<'_> {
         &mut self,
         credential: &Credential,
         presented: &Secret,
-        _form: NameForm,
+        _form: &dyn Fn() -> NameForm,
         now: Timestamp,
     ) -> SecretVerdict {
         let usable = |stored: &&StoredSecret| stored.is_usable(now);

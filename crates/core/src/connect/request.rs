@@ -22,6 +22,54 @@ pub struct Request {
     pub method: Method,
 }
 
+/// The client id and the name of a CONNECT, once they were parsed. A client that
+/// comes back presents the same bytes, which need not be parsed again.
+#[derive(Clone, Debug)]
+pub struct ParsedNames {
+    client_id: ClientId,
+    tie: ClientIdTie,
+    name: LoginName,
+}
+
+impl ParsedNames {
+    /// What a request presents, if it does under the name `known`, whose text is
+    /// kept once then.
+    #[must_use]
+    pub fn of(request: &Request, known: &LoginName) -> Option<Self> {
+        (request.name.as_ref() == Some(known)).then(|| Self {
+            client_id: request.client_id.clone(),
+            tie: request.tie,
+            name: known.clone(),
+        })
+    }
+
+    /// Says whether these are the fields of a CONNECT.
+    #[must_use]
+    pub fn are(&self, client_id: &[u8], username: Option<&[u8]>) -> bool {
+        client_id == self.client_id.as_str().as_bytes()
+            && username == Some(self.name.as_str().as_bytes())
+    }
+
+    /// The client id.
+    #[must_use]
+    pub const fn client_id(&self) -> &ClientId {
+        &self.client_id
+    }
+
+    /// A CONNECT that presents them again: what [`Request::parse`] makes of it.
+    #[must_use]
+    pub fn again(&self, password: Option<&[u8]>, session: SessionUse) -> Request {
+        Request {
+            client_id: self.client_id.clone(),
+            tie: self.tie,
+            name: Some(self.name.clone()),
+            secret: password.map(Secret::presented),
+            session,
+            method: Method::Plain,
+        }
+    }
+}
+
 /// How a client authenticates.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
 pub enum Method {

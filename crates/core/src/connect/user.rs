@@ -32,7 +32,7 @@ pub(super) fn folded(name: &LoginName) -> Option<LoginName> {
 /// A login with the e-mail address of a user.
 pub(super) fn decide(
     credential: Arc<Credential>,
-    form: NameForm,
+    form: &dyn Fn() -> NameForm,
     request: &Request,
     at: &ConnectContext<'_>,
     directory: &mut dyn Directory,

@@ -40,7 +40,7 @@ impl<S> CachedDirectory<'_, S> {
     /// Keeps what the store answered of a device or an operator, unless a hash of
     /// it is to be renewed. Other kinds change with more than themselves: a
     /// thing with its application, a user with each login.
-    fn keep(&mut self, record: &Arc<Credential>) {
+    fn keep(&mut self, record: &mut Arc<Credential>) {
         let wanted = self.snapshot.settings.argon2;
         let changes_alone = matches!(record.kind, Kind::Device | Kind::Operator);
         let stays = changes_alone
@@ -49,6 +49,9 @@ impl<S> CachedDirectory<'_, S> {
                 Verifier::Password(hash) => hash.params() == Some(wanted),
             });
         if stays {
+            if let Some(unshared) = Arc::get_mut(record) {
+                self.snapshot.share_texts(unshared);
+            }
             self.credential_cache.keep(record);
         }
     }
@@ -84,8 +87,8 @@ impl<S: GateStore> Directory for CachedDirectory<'_, S> {
         if self.credential_cache.is_absent(name) {
             return Ok(None);
         }
-        let found = self.store.credential(name)?;
-        match &found {
+        let mut found = self.store.credential(name)?;
+        match &mut found {
             Some(record) => self.keep(record),
             None => self.credential_cache.keep_absent(name),
         }
@@ -102,8 +105,8 @@ impl<S: GateStore> Directory for CachedDirectory<'_, S> {
         if self.credential_cache.is_absent_digest(digest) {
             return Ok(None);
         }
-        let found = self.store.credential_by_digest(digest)?;
-        match &found {
+        let mut found = self.store.credential_by_digest(digest)?;
+        match &mut found {
             Some(record) => {
                 self.keep(record);
                 self.credential_cache.keep_digest(digest, record.id);

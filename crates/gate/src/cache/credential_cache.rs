@@ -9,11 +9,12 @@
 //! to be renewed. Where another broker wrote the first use earlier, the store
 //! finds the login outdated, and the gate decides again with what is stored.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::client_id::{ClientId, ClientIdTie};
+use countersign_core::connect::{ParsedNames, Request};
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::number_map::NumberMap;
@@ -22,6 +23,13 @@ use countersign_core::rights::Rights;
 use countersign_core::secret::{SecretDigest, Verifier};
 use countersign_core::store::{GateStore, LogPosition, StoreError};
 
+use self::absent::Absent;
+use self::cached::Cached;
+use crate::digest_map::DigestMap;
+
+mod absent;
+mod cached;
+
 /// The credentials that are kept, and names that no credential has.
 #[derive(Debug)]
 pub(crate) struct CredentialCache {
@@ -29,50 +37,18 @@ pub(crate) struct CredentialCache {
     seq: ChangeSeq,
     cached: NumberMap<CredentialId, Cached>,
     names: HashMap<LoginName, CredentialId>,
+    /// The one that was found by its name last; a login asks for it again.
+    latest: Option<CredentialId>,
     /// Of secrets that served as names.
     digests: HashMap<[u8; 32], CredentialId>,
-    /// Who holds client ids: at most one for each number in `cached`.
-    holdings: HashMap<ClientIdTie, CachedHolding>,
+    /// Of whom is kept that they hold a client id.
+    holders: DigestMap<ClientIdTie, CredentialId>,
     /// In the order in which they are given up; holds every number in
     /// `cached`, and perhaps some that are not there any more.
     order: VecDeque<CredentialId>,
-    /// Kept apart from what is present, so that made-up names push no
-    /// credential out.
-    absent_names: HashSet<LoginName>,
-    absent_digests: HashSet<[u8; 32]>,
+    absent: Absent,
     /// How many rules there are in all rights that are kept.
     rules: usize,
-}
-
-#[derive(Debug)]
-struct Cached {
-    record: Arc<Credential>,
-    /// Whether it was of use since it was last spared.
-    was_used: bool,
-    /// The client id that it asked for last.
-    client_id: Option<ClientIdTie>,
-    /// What it may do.
-    rights: Option<CachedRights>,
-}
-
-/// What a credential may do. Its roles, its scheme and its tenant can't change
-/// without an entry in the log that gives up the record, nor the roles of its
-/// groups without one that gives up these.
-#[derive(Debug)]
-struct CachedRights {
-    /// Under which client id; under each if there is none.
-    client_id: Option<Arc<str>>,
-    rights: Arc<Rights>,
-}
-
-/// Who holds a client id, as far as that stays for who asked
-/// ([`Holding::stays_for`]).
-#[derive(Debug)]
-struct CachedHolding {
-    claimant: CredentialId,
-    holding: Holding,
-    /// How often stored sessions had changed before this was read.
-    session_changes: i64,
 }
 
 impl CredentialCache {
@@ -82,11 +58,11 @@ impl CredentialCache {
             seq,
             cached: NumberMap::default(),
             names: HashMap::new(),
+            latest: None,
             digests: HashMap::new(),
-            holdings: HashMap::new(),
+            holders: DigestMap::default(),
             order: VecDeque::new(),
-            absent_names: HashSet::new(),
-            absent_digests: HashSet::new(),
+            absent: Absent::default(),
             rules: 0,
         }
     }
@@ -123,11 +99,9 @@ impl CredentialCache {
                 Change::Credential(id) => {
                     self.forget(id);
                     if let Some(client_id) = store.client_id_of(id)? {
-                        self.holdings.remove(&client_id);
+                        self.forget_holding(&client_id);
                     }
-                    // It may be a new one.
-                    self.absent_names.clear();
-                    self.absent_digests.clear();
+                    self.absent.clear();
                 }
                 Change::Everything | Change::Tenant(_) => {
                     let all = core::mem::replace(self, Self::new(seq));
@@ -142,11 +116,13 @@ impl CredentialCache {
 
     /// Gives up one credential.
     pub(crate) fn forget(&mut self, id: CredentialId) {
-        let Some(cached) = self.cached.remove(&id) else {
+        let Some(mut cached) = self.cached.remove(&id) else {
             return;
         };
-        self.forget_rights(cached.rights.as_ref());
-        self.forget_holding(cached.client_id.as_ref(), id);
+        self.rules = self.rules.saturating_sub(cached.forget_rights());
+        if let Some(client_id) = cached.held_client_id() {
+            self.holders.remove(&client_id);
+        }
         self.names.remove(&cached.record.name);
         for digest in digests_of(&cached.record) {
             self.digests.remove(digest);
@@ -156,12 +132,47 @@ impl CredentialCache {
     /// Says whether it is known, without a look, that no thing has this name.
     pub(crate) fn knows_no_thing_by(&self, name: &LoginName) -> bool {
         // What is kept are devices and operators.
-        self.names.contains_key(name) || self.absent_names.contains(name)
+        self.names.contains_key(name) || self.absent.has_name(name)
+    }
+
+    /// What a client presented last under this name, if these are the same fields. It
+    /// is what was parsed, whatever is stored by now.
+    pub(crate) fn presented(&mut self, client_id: &[u8], username: &[u8]) -> Option<&ParsedNames> {
+        let name = core::str::from_utf8(username).ok()?;
+        self.latest = self.names.get(name).copied();
+        self.cached
+            .get(&self.latest?)?
+            .presented(client_id, username)
+    }
+
+    /// Keeps what the client of a credential presented.
+    pub(crate) fn keep_presented(&mut self, id: CredentialId, request: &Request) {
+        if let Some(cached) = self.cached.get_mut(&id) {
+            cached.keep_presented(request);
+        }
+    }
+
+    /// How a client id may be shown that the client of a credential presented last, if
+    /// that is kept.
+    pub(crate) fn shown(&self, id: CredentialId, client_id: &str) -> Option<&Arc<str>> {
+        self.cached.get(&id)?.shown(client_id)
+    }
+
+    /// Keeps how a client id may be shown that the client of a credential presented
+    /// last.
+    pub(crate) fn keep_shown(&mut self, id: CredentialId, client_id: &str, shown: &Arc<str>) {
+        if let Some(cached) = self.cached.get_mut(&id) {
+            cached.keep_shown(client_id, shown);
+        }
     }
 
     /// The credential with this name, if it is kept.
     pub(crate) fn by_name(&mut self, name: &LoginName) -> Option<Arc<Credential>> {
-        let id = *self.names.get(name)?;
+        let is_its = |cached: &Cached| cached.record.name == *name;
+        let latest = self
+            .latest
+            .filter(|id| self.cached.get(id).is_some_and(is_its));
+        let id = latest.or_else(|| self.names.get(name).copied())?;
         self.by_id(id)
     }
 
@@ -181,18 +192,13 @@ impl CredentialCache {
     pub(crate) fn keep(&mut self, record: &Arc<Credential>) {
         let id = record.id;
         self.forget(id);
+        self.latest = None;
         while self.order.len() >= MOST_CACHED {
             self.make_room();
         }
         self.order.push_back(id);
         self.names.insert(record.name.clone(), id);
-        let cached = Cached {
-            record: Arc::clone(record),
-            was_used: false,
-            client_id: None,
-            rights: None,
-        };
-        self.cached.insert(id, cached);
+        self.cached.insert(id, Cached::new(record));
     }
 
     /// Who holds a client id that `claimant` has asked for before, if no stored
@@ -203,10 +209,8 @@ impl CredentialCache {
         claimant: CredentialId,
         log_position: LogPosition,
     ) -> Option<&Holding> {
-        let known = self.holdings.get(client_id)?;
-        let is_it =
-            known.claimant == claimant && known.session_changes == log_position.session_changes;
-        is_it.then_some(&known.holding)
+        let cached = self.cached.get(&claimant)?;
+        cached.holding(client_id, log_position)
     }
 
     /// Keeps who holds a client id, as far as that stays.
@@ -217,20 +221,27 @@ impl CredentialCache {
         log_position: LogPosition,
         holding: &Holding,
     ) {
-        if !holding.stays_for(claimant) {
+        if !holding.stays_for(claimant) || !self.cached.contains_key(&claimant) {
             return;
         }
+        // Another one's is not so any more.
+        self.forget_holding(client_id);
         let Some(cached) = self.cached.get_mut(&claimant) else {
             return;
         };
-        let before = cached.client_id.replace(*client_id);
-        self.forget_holding(before.as_ref(), claimant);
-        let known = CachedHolding {
-            claimant,
-            holding: holding.clone(),
-            session_changes: log_position.session_changes,
-        };
-        self.holdings.insert(*client_id, known);
+        if let Some(before) = cached.keep_holding(client_id, log_position, holding) {
+            self.holders.remove(&before);
+        }
+        self.holders.insert(*client_id, claimant);
+    }
+
+    /// Gives up who holds a client id.
+    fn forget_holding(&mut self, client_id: &ClientIdTie) {
+        if let Some(holder) = self.holders.remove(client_id)
+            && let Some(cached) = self.cached.get_mut(&holder)
+        {
+            cached.forget_holding(client_id);
+        }
     }
 
     /// Keeps that this digest served as the name of a credential that is kept.
@@ -242,31 +253,22 @@ impl CredentialCache {
 
     /// Says whether it is known that no credential has this name.
     pub(crate) fn is_absent(&self, name: &LoginName) -> bool {
-        self.absent_names.contains(name)
+        self.absent.has_name(name)
     }
 
     /// Keeps that no credential has this name.
     pub(crate) fn keep_absent(&mut self, name: &LoginName) {
-        add(&mut self.absent_names, name.clone());
+        self.absent.add_name(name);
     }
 
     /// Says whether it is known that no credential has a secret with this digest.
     pub(crate) fn is_absent_digest(&self, digest: &SecretDigest) -> bool {
-        self.absent_digests.contains(digest.as_bytes())
+        self.absent.has_digest(digest)
     }
 
     /// Keeps that no credential has a secret with this digest.
     pub(crate) fn keep_absent_digest(&mut self, digest: &SecretDigest) {
-        add(&mut self.absent_digests, *digest.as_bytes());
-    }
-
-    fn forget_holding(&mut self, client_id: Option<&ClientIdTie>, claimant: CredentialId) {
-        let known = client_id.and_then(|it| self.holdings.get(it).map(|known| (it, known)));
-        if let Some((client_id, known)) = known
-            && known.claimant == claimant
-        {
-            self.holdings.remove(client_id);
-        }
+        self.absent.add_digest(digest);
     }
 
     /// What this very record of a credential may do under a client id, if that
@@ -277,10 +279,7 @@ impl CredentialCache {
         client_id: &str,
     ) -> Option<Arc<Rights>> {
         let cached = self.cached.get(&credential.id)?;
-        let known = cached.rights.as_ref()?;
-        let is_it = Arc::ptr_eq(&cached.record, credential)
-            && known.client_id.as_deref().is_none_or(|it| it == client_id);
-        is_it.then(|| Arc::clone(&known.rights))
+        cached.rights(credential, client_id)
     }
 
     /// Keeps what this very record of a credential may do under a client id. If
@@ -300,19 +299,14 @@ impl CredentialCache {
         if self.rules.saturating_add(count) > MOST_RULES {
             self.rules = 0;
             for cached in self.cached.values_mut() {
-                cached.rights = None;
+                cached.forget_rights();
             }
         }
-        let Some(cached) = self.cached.get_mut(&credential.id) else {
-            return;
-        };
-        let known = CachedRights {
-            client_id: (!rights.are_of_any_client_id()).then(|| client_id.shared()),
-            rights: Arc::clone(rights),
-        };
-        let before = cached.rights.replace(known);
-        self.rules = self.rules.saturating_add(count);
-        self.forget_rights(before.as_ref());
+        if let Some(cached) = self.cached.get_mut(&credential.id) {
+            let given_up = cached.keep_rights(client_id, rights);
+            let kept = self.rules.saturating_add(count);
+            self.rules = kept.saturating_sub(given_up);
+        }
     }
 
     /// Gives up what members of these groups may do, and of those below them. All at
@@ -327,18 +321,11 @@ impl CredentialCache {
                     && record.groups.iter().any(|own| group.covers(own))
             })
         };
-        let mut given_up: usize = 0;
         for cached in self.cached.values_mut() {
             if !cached.record.groups.is_empty() && is_in_one(&cached.record) {
-                let rights = cached.rights.take();
-                given_up = given_up.saturating_add(rules_of(rights.as_ref()));
+                self.rules = self.rules.saturating_sub(cached.forget_rights());
             }
         }
-        self.rules = self.rules.saturating_sub(given_up);
-    }
-
-    fn forget_rights(&mut self, known: Option<&CachedRights>) {
-        self.rules = self.rules.saturating_sub(rules_of(known));
     }
 
     /// Gives up the oldest that was of no use for a while.
@@ -362,10 +349,6 @@ impl CredentialCache {
     }
 }
 
-fn rules_of(known: Option<&CachedRights>) -> usize {
-    known.map_or(0, |known| known.rights.rule_count())
-}
-
 fn digests_of(record: &Credential) -> impl Iterator<Item = &[u8; 32]> {
     record
         .secrets
@@ -376,17 +359,8 @@ fn digests_of(record: &Credential) -> impl Iterator<Item = &[u8; 32]> {
         })
 }
 
-/// Takes note of what is absent; of all that was before, if there is no room.
-fn add<T: Eq + core::hash::Hash>(absent: &mut HashSet<T>, what: T) {
-    if absent.len() >= MOST_ABSENT {
-        absent.clear();
-    }
-    absent.insert(what);
-}
-
-/// Some 850 bytes each.
+/// Some 850 bytes each, and of devices that were here a client id.
 const MOST_CACHED: usize = 10_240;
-const MOST_ABSENT: usize = 1_024;
 /// Some 200 bytes each.
 const MOST_RULES: usize = 131_072;
 /// So many of those that were of use are passed over, before the next goes

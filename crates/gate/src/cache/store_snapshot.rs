@@ -7,6 +7,7 @@ use std::sync::Arc;
 use countersign_core::access::{self, Access, AccessSubject, PolicyLookup, joined_tenant};
 use countersign_core::change::ChangeSeq;
 use countersign_core::client_id::ClientId;
+use countersign_core::credential::Credential;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::rights::{Rights, TopicUse};
 use countersign_core::role::{Role, RoleName};
@@ -133,6 +134,20 @@ impl StoreSnapshot {
             return Err(unreadable("look up a tenant", &format!("tenant `{id}`")));
         }
         Ok(self.tenants.get(id))
+    }
+
+    /// Has a record name its tenant and its scheme by the texts that are kept here, so
+    /// that all records share them.
+    pub(crate) fn share_texts(&self, record: &mut Credential) {
+        let tenant = record.tenant.as_mut();
+        if let Some(id) = tenant
+            && let Some(tenant) = self.tenants.get(id)
+        {
+            id.clone_from(&tenant.id);
+        }
+        if let Some(scheme) = self.schemes.find(record.scheme.as_str()) {
+            record.scheme.clone_from(scheme.name());
+        }
     }
 
     /// Says whether there is such a tenant and it can't be read.

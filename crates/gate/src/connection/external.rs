@@ -64,7 +64,7 @@ impl ExternalLogin {
             return Ok(Err(Reason::WrongListener));
         }
         state.settle(&request.tie)?;
-        let (live_holders, unproved) = state.live_uses_of(client_id.as_str());
+        let (live_holders, unproved) = state.live_uses_of(&request.tie);
         let mut directory = state.directory(unproved, now)?;
         let hold = ClientIdHold {
             live_holders: &live_holders,

@@ -1,11 +1,10 @@
 //! Which sessions are in which groups of tenants.
 
-use core::ops::Bound;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use countersign_core::name::{GroupPath, TenantId};
-use countersign_core::number_map::NumberSet;
 
+use crate::connection::handle_index::Handles;
 use crate::connection::session::Session;
 use crate::host::Handle;
 
@@ -14,7 +13,7 @@ use crate::host::Handle;
 /// It holds an entry for each group of each session, so it grows with the sessions
 /// and with [`MOST_GROUPS`](countersign_core::credential::MOST_GROUPS).
 #[derive(Debug, Default)]
-pub(crate) struct GroupIndex(HashMap<TenantId, BTreeMap<Box<str>, NumberSet<Handle>>>);
+pub(crate) struct GroupIndex(BTreeMap<(TenantId, GroupPath), Handles>);
 
 impl GroupIndex {
     /// Adds a session to the groups that it is in.
@@ -37,33 +36,18 @@ impl GroupIndex {
 
     /// Adds a handle to a group.
     fn add(&mut self, tenant: &TenantId, group: &GroupPath, handle: Handle) {
-        let groups = match self.0.get_mut(tenant) {
-            Some(groups) => groups,
-            None => self.0.entry(tenant.clone()).or_default(),
-        };
-        match groups.get_mut(group.as_str()) {
-            Some(handles) => {
-                handles.insert(handle);
-            }
-            None => {
-                groups.insert(group.as_str().into(), NumberSet::from_iter([handle]));
-            }
-        }
+        let key = (tenant.clone(), group.clone());
+        let handles = self.0.entry(key).or_insert(Handles::One(handle));
+        handles.add(handle);
     }
 
     /// Removes a handle from a group.
     fn remove(&mut self, tenant: &TenantId, group: &GroupPath, handle: Handle) {
-        let Some(groups) = self.0.get_mut(tenant) else {
-            return;
-        };
-        if let Some(handles) = groups.get_mut(group.as_str()) {
-            handles.remove(&handle);
-            if handles.is_empty() {
-                groups.remove(group.as_str());
-            }
-        }
-        if groups.is_empty() {
-            self.0.remove(tenant);
+        let key = (tenant.clone(), group.clone());
+        if let Some(handles) = self.0.get_mut(&key)
+            && handles.remove(handle)
+        {
+            self.0.remove(&key);
         }
     }
 
@@ -73,16 +57,14 @@ impl GroupIndex {
         tenant: &TenantId,
         group: &GroupPath,
     ) -> impl Iterator<Item = Handle> {
-        let groups = self.0.get(tenant);
-        let below = format!("{group}.");
-        let own = groups.and_then(|groups| groups.get(group.as_str()));
-        let below = groups.into_iter().flat_map(move |groups| {
-            let end = below.clone();
-            let from = groups.range::<str, _>((Bound::Included(below.as_str()), Bound::Unbounded));
-            let below = from.take_while(move |(path, _)| path.starts_with(&end));
-            below.map(|(_, handles)| handles)
+        // Those below a group begin with its path, and so do others: `DM-X` and `DMX`
+        // with `DM`.
+        let from = self.0.range((tenant.clone(), group.clone())..);
+        let begin_so = from.take_while(move |((of, path), _)| {
+            of == tenant && path.as_str().starts_with(group.as_str())
         });
-        own.into_iter().chain(below).flatten().copied()
+        let covered = begin_so.filter(move |((_, path), _)| group.covers(path));
+        covered.flat_map(|(_, handles)| handles.iter())
     }
 }
 
@@ -128,6 +110,7 @@ mod tests {
         index.remove(&tenant("acme"), &group("DM.X"), Handle(3));
         assert_eq!(found(&index, "acme", "DM"), [1, 3]);
         index.remove(&tenant("other"), &group("DM.X"), Handle(6));
-        assert_eq!(index.0.len(), 1);
+        assert!(found(&index, "other", "DM").is_empty());
+        assert_eq!(index.0.len(), 5);
     }
 }

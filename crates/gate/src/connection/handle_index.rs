@@ -18,9 +18,42 @@ pub(crate) struct HandleIndex<K, S = RandomState>(HashMap<K, Handles, S>);
 
 /// The handles under one key: nearly always one.
 #[derive(Debug)]
-enum Handles {
+pub(super) enum Handles {
     One(Handle),
     More(NumberSet<Handle>),
+}
+
+impl Handles {
+    /// Adds a handle, if it is not there.
+    pub(super) fn add(&mut self, handle: Handle) {
+        match self {
+            Self::One(one) if *one == handle => {}
+            Self::One(one) => *self = Self::More(NumberSet::from_iter([*one, handle])),
+            Self::More(more) => {
+                more.insert(handle);
+            }
+        }
+    }
+
+    /// Removes a handle. Says whether it was the last, with which all of this goes.
+    pub(super) fn remove(&mut self, handle: Handle) -> bool {
+        match self {
+            Self::One(one) => *one == handle,
+            Self::More(more) => {
+                more.remove(&handle);
+                more.is_empty()
+            }
+        }
+    }
+
+    /// The handles, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Handle> + '_ {
+        let (one, more) = match self {
+            Self::One(one) => (Some(*one), None),
+            Self::More(more) => (None, Some(more)),
+        };
+        one.into_iter().chain(more.into_iter().flatten().copied())
+    }
 }
 
 impl<K, S: Default> Default for HandleIndex<K, S> {
@@ -33,13 +66,7 @@ impl<K: Eq + Hash, S: BuildHasher> HandleIndex<K, S> {
     /// Adds a handle under a key.
     pub(crate) fn add(&mut self, key: K, handle: Handle) {
         let handles = self.0.entry(key).or_insert(Handles::One(handle));
-        match handles {
-            Handles::One(one) if *one == handle => {}
-            Handles::One(one) => *handles = Handles::More(NumberSet::from_iter([*one, handle])),
-            Handles::More(more) => {
-                more.insert(handle);
-            }
-        }
+        handles.add(handle);
     }
 
     /// Removes a handle from under a key.
@@ -47,17 +74,9 @@ impl<K: Eq + Hash, S: BuildHasher> HandleIndex<K, S> {
     where
         K: Borrow<Q>,
     {
-        let Some((key, mut handles)) = self.0.remove_entry(key) else {
-            return;
-        };
-        let is_last = match &mut handles {
-            Handles::One(one) => *one == handle,
-            Handles::More(more) => {
-                more.remove(&handle);
-                more.is_empty()
-            }
-        };
-        if !is_last {
+        if let Some((key, mut handles)) = self.0.remove_entry(key)
+            && !handles.remove(handle)
+        {
             self.0.insert(key, handles);
         }
     }
@@ -67,12 +86,7 @@ impl<K: Eq + Hash, S: BuildHasher> HandleIndex<K, S> {
     where
         K: Borrow<Q>,
     {
-        let (one, more) = match self.0.get(key) {
-            None => (None, None),
-            Some(Handles::One(one)) => (Some(*one), None),
-            Some(Handles::More(more)) => (None, Some(more)),
-        };
-        one.into_iter().chain(more.into_iter().flatten().copied())
+        self.0.get(key).into_iter().flat_map(Handles::iter)
     }
 }
 

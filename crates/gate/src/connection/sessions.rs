@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::hash::BuildHasherDefault;
-use std::sync::Arc;
 
+use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::CredentialId;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::number_map::{NumberHasher, NumberMap};
@@ -15,6 +15,7 @@ use crate::connection::group_index::GroupIndex;
 use crate::connection::handle_index::HandleIndex;
 use crate::connection::session::{Phase, Session};
 use crate::connection::session_extension::Child;
+use crate::digest_map::DigestState;
 use crate::host::Handle;
 
 /// All sessions of a gate.
@@ -27,7 +28,7 @@ pub(crate) struct Sessions {
     /// Sessions whose rights follow from the roles of groups.
     by_group: GroupIndex,
     /// The sessions of each client id whose connection is open.
-    live: HandleIndex<Arc<str>>,
+    live: HandleIndex<ClientIdTie, DigestState>,
     /// When sessions end by themselves; perhaps also of some that are gone.
     deadlines: BTreeSet<(Timestamp, Handle, SessionNumber)>,
     /// With so many deadlines it is time to drop those of sessions that are
@@ -60,7 +61,7 @@ impl Sessions {
         }
         self.by_group.enter(&session, handle);
         if !matches!(session.phase, Phase::Gone { .. }) {
-            self.live.add(Arc::clone(&session.client_id), handle);
+            self.live.add(session.tie, handle);
         }
         self.by_handle.insert(handle.0, session);
     }
@@ -72,7 +73,7 @@ impl Sessions {
     }
 
     /// The sessions of a client id whose connections are open.
-    pub(crate) fn live(&self, client_id: &str) -> impl Iterator<Item = &Session> {
+    pub(crate) fn live(&self, client_id: &ClientIdTie) -> impl Iterator<Item = &Session> {
         self.live
             .get(client_id)
             .filter_map(|handle| self.get(handle))
@@ -125,7 +126,7 @@ impl Sessions {
         self.by_group.leave(&session, handle);
         // Of one that is gone it was removed when it went.
         if !matches!(session.phase, Phase::Gone { .. }) {
-            self.live.remove(&*session.client_id, handle);
+            self.live.remove(&session.tie, handle);
         }
         if let Some(id) = session.credential() {
             self.by_credential.remove(&id, handle);
@@ -231,7 +232,7 @@ impl Sessions {
         if session.stored {
             self.stored_offline.push_back(entry);
         }
-        self.live.remove(&*session.client_id, handle);
+        self.live.remove(&session.tie, handle);
         self.leaving.push(entry);
         if self.stored_offline.len() > MOST_STORED_OFFLINE
             && let Some((handle, number)) = self.stored_offline.pop_front()

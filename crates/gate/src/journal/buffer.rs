@@ -1,7 +1,6 @@
 //! Presence events that are not written yet, without those that cancel each
 //! other out.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use countersign_core::client_id::{ClientIdTie, is_made_up};
@@ -9,6 +8,8 @@ use countersign_core::credential::CredentialId;
 use countersign_core::number_map::NumberMap;
 use countersign_core::presence::{ClientIdUse, Presence, PresenceEvent, SessionEnd, SessionNumber};
 use countersign_core::time::Timestamp;
+
+use crate::digest_map::DigestMap;
 
 /// Sessions that began and ended, and credentials that were used.
 #[derive(Debug, Default)]
@@ -21,7 +22,7 @@ pub(crate) struct JournalBuffer {
     /// Only the last use counts.
     used: NumberMap<CredentialId, Timestamp>,
     /// Of client ids with which somebody came and went.
-    visits: HashMap<ClientIdTie, ClientIdUse>,
+    visits: DigestMap<ClientIdTie, ClientIdUse>,
 }
 
 impl JournalBuffer {

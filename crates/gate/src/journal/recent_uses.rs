@@ -1,7 +1,7 @@
 //! Uses of client ids that ended a moment ago, kept until the store surely has
 //! them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use countersign_core::client_id::ClientIdTie;
@@ -11,11 +11,12 @@ use countersign_core::ownership::{Holder, Holding, Kept, StoredSession};
 use countersign_core::time::Timestamp;
 
 use crate::connection::session::{Principal, Session};
+use crate::digest_map::DigestMap;
 
 /// What ended a moment ago.
 #[derive(Debug, Default)]
 pub(crate) struct RecentUses {
-    ended: HashMap<ClientIdTie, EndedUse>,
+    ended: DigestMap<ClientIdTie, EndedUse>,
     /// In the order in which they are forgotten; perhaps with some that were in
     /// use again.
     order: VecDeque<(Timestamp, ClientIdTie)>,

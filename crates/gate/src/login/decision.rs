@@ -143,7 +143,7 @@ impl Decider {
     ) -> (Result<Decision, StoreError>, Option<HashRequest>) {
         let listener = state.config.listener_at(source.listener);
         let leaves_unknown = state.config.options.chain == ChainMode::Defer;
-        let (live_holders, unproved) = state.live_uses_of(request.client_id.as_str());
+        let (live_holders, unproved) = state.live_uses_of(&request.tie);
         let log_position = match state.sync() {
             Ok(log_position) => log_position,
             Err(error) => return (Err(error), None),

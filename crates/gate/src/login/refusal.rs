@@ -236,7 +236,7 @@ fn shown_presented<S: GateStore>(view: &mut StoreView<S>, name: &LoginName) -> S
 fn owner_of<S: GateStore>(state: &mut State<S>, request: &Request) -> Option<ClientIdOwner> {
     let live: Vec<CredentialId> = state
         .sessions
-        .live(request.client_id.as_str())
+        .live(&request.tie)
         .filter_map(Session::credential)
         .collect();
     let name = request.name.as_ref();

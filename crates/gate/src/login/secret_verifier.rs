@@ -332,7 +332,7 @@ impl SecretCheck for Comparison<'_> {
         &mut self,
         credential: &Credential,
         presented: &Secret,
-        form: NameForm,
+        form: &dyn Fn() -> NameForm,
         now: Timestamp,
     ) -> SecretVerdict {
         let digest = OnceCell::new();
@@ -355,7 +355,7 @@ impl SecretCheck for Comparison<'_> {
                 Verifier::Password(hash) => Some((stored.id, hash.clone())),
             })
             .collect();
-        if passwords.is_empty() && form.is_cheap() {
+        if passwords.is_empty() && form().is_cheap() {
             return SecretVerdict::Mismatch;
         }
         let recognised = self.secret_verifier.recognised(credential, presented, now);

@@ -31,6 +31,7 @@ use countersign_core::time::Timestamp;
 use countersign_sqlite::SqliteStore;
 use proptest::prelude::*;
 
+use super::absent::MOST_ABSENT;
 use super::*;
 use crate::cache::cached_directory::CachedDirectory;
 use crate::cache::store_view::StoreView;
@@ -249,8 +250,7 @@ impl Fixture {
 
     fn is_kept(&self, text: &str) -> bool {
         let credential_cache = &self.view.credential_cache;
-        credential_cache.names.contains_key(&name(text))
-            || credential_cache.absent_names.contains(&name(text))
+        credential_cache.names.contains_key(&name(text)) || credential_cache.is_absent(&name(text))
     }
 
     /// A login at another broker.
@@ -560,7 +560,7 @@ fn made_up_names_push_nobody_out() {
     for number in 0..MOST_ABSENT + 10 {
         assert!(fixture.look(&format!("nobody{number}@acme")).is_none());
     }
-    assert!(fixture.view.credential_cache.absent_names.len() <= MOST_ABSENT);
+    assert!(fixture.view.credential_cache.absent.names() <= MOST_ABSENT);
     assert!(Arc::ptr_eq(&first, &fixture.look("one@acme").unwrap()));
 }
 
@@ -595,8 +595,65 @@ fn what_is_kept_has_a_bound_and_those_in_use_stay() {
     assert!(credential_cache.cached.len() <= MOST_CACHED);
     assert_eq!(credential_cache.names.len(), credential_cache.cached.len());
     assert!(credential_cache.by_name(&name("d1@acme")).is_none());
-    let order: HashSet<CredentialId> = credential_cache.order.iter().copied().collect();
+    let order: std::collections::HashSet<CredentialId> =
+        credential_cache.order.iter().copied().collect();
     assert!(credential_cache.cached.keys().all(|id| order.contains(id)));
+}
+
+#[test]
+fn what_a_client_presented_is_found_again_by_the_same_bytes_alone() {
+    let session = countersign_core::connect::SessionUse::of(4, true);
+    let request = |id: &[u8], name: &[u8]| {
+        let parsed = Request::parse(id, Some(name), Some(b"secret"), session);
+        parsed.unwrap_or_else(|_| panic!("{id:?} {name:?}"))
+    };
+    let record = Arc::new(some_record());
+    let mut kept = CredentialCache::new(ChangeSeq(0));
+    kept.keep_presented(record.id, &request(b"d1", b"one@acme"));
+    assert!(kept.presented(b"d1", b"one@acme").is_none());
+    kept.keep(&record);
+    for (id, others) in [
+        (b"d1", [&b"d2"[..], b"d", b"d11"]),
+        (b"d2", [b"d1", b"", b"d2 "]),
+    ] {
+        kept.keep_presented(record.id, &request(id, b"one@acme"));
+        let names = kept.presented(id, b"one@acme").unwrap();
+        let (again, parsed) = (
+            names.again(Some(b"secret"), session),
+            request(id, b"one@acme"),
+        );
+        assert_eq!((again.client_id, again.tie), (parsed.client_id, parsed.tie));
+        assert_eq!((again.name, again.session), (parsed.name, parsed.session));
+        assert_eq!(again.secret.unwrap().expose(), b"secret");
+        for other in others {
+            assert!(kept.presented(other, b"one@acme").is_none());
+        }
+        for other in [&b"two@acme"[..], b"", b"\xff", b"one@acm"] {
+            assert!(kept.presented(id, other).is_none());
+        }
+    }
+    // How it may be shown is that of this very client id.
+    let shown: Arc<str> = "shown".into();
+    kept.keep_shown(record.id, "d1", &shown);
+    assert!(kept.shown(record.id, "d1").is_none());
+    kept.keep_shown(record.id, "d2", &shown);
+    assert_eq!(kept.shown(record.id, "d2"), Some(&shown));
+    // What came with another name, a secret say, is not kept.
+    kept.keep_presented(record.id, &request(b"d3", b"two@acme"));
+    for id in [b"d2", b"d3"] {
+        assert!(kept.presented(id, b"one@acme").is_none());
+    }
+    kept.keep_presented(record.id, &request(b"d1", b"one@acme"));
+    kept.forget(record.id);
+    assert!(kept.presented(b"d1", b"one@acme").is_none());
+    // Nor is a client id that is a secret.
+    let hides = Arc::new(Credential {
+        client_id_rule: ClientIdRule::SameAsSecret,
+        ..Credential::clone(&record)
+    });
+    kept.keep(&hides);
+    kept.keep_presented(hides.id, &request(b"d1", b"one@acme"));
+    assert!(kept.presented(b"d1", b"one@acme").is_none());
 }
 
 #[test]
@@ -622,11 +679,8 @@ fn what_credentials_may_do_is_kept_in_bounded_numbers_of_rules() {
         })
     };
     let sum = |credential_cache: &CredentialCache| {
-        let kept = credential_cache
-            .cached
-            .values()
-            .filter_map(|it| it.rights.as_ref());
-        kept.map(|known| known.rights.rule_count()).sum::<usize>()
+        let kept = credential_cache.cached.values();
+        kept.map(Cached::rule_count).sum::<usize>()
     };
     for number in 0..2_000 {
         let credential = numbered(number % 1_500);

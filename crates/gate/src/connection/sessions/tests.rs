@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use countersign_core::credential::Generation;
 use countersign_core::rights::Rights;
@@ -134,7 +135,7 @@ proptest! {
             prop_assert_eq!(sessions.by_handle.len(), model.len());
             for client_id in 0..3_u8 {
                 let mut live: Vec<_> = sessions
-                    .live(&format!("c{client_id}"))
+                    .live(&ClientIdTie([client_id; 32]))
                     .map(|session| session.credential().map(|id| id.0))
                     .collect();
                 let mut wanted: Vec<_> = model
@@ -206,7 +207,10 @@ fn a_login_that_came_to_nothing_leaves_the_live_session_of_its_client_id_in_forc
     sessions.insert(Handle(1), session(1, 0, Some(7), false));
     sessions.insert(Handle(2), session(2, 0, Some(7), false));
     sessions.remove(Handle(2));
-    let live: Vec<_> = sessions.live("c0").map(|session| session.number).collect();
+    let live: Vec<_> = sessions
+        .live(&ClientIdTie([0; 32]))
+        .map(|session| session.number)
+        .collect();
     assert_eq!(live, [SessionNumber(1)]);
 }
 
