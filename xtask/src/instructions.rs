@@ -57,7 +57,7 @@ const TIMES: u64 = 500;
 const SMALL_CODE_CACHE: &str = "--I1=16384,8,64";
 const DATA_CACHE: &str = "--D1=49152,12,64";
 
-const WORK: [(&str, &str); 7] = [
+const WORK: [(&str, &str); 9] = [
     (
         "connect-known",
         "login and end of a session, generated secret, record kept",
@@ -69,6 +69,11 @@ const WORK: [(&str, &str); 7] = [
     ("connect-not-kept", "the first, record read from the store"),
     ("connect-unknown-token", "login refused, unknown token"),
     ("publish", "check of a publish"),
+    ("publish-denied", "check of a publish that is denied"),
+    (
+        "publish-denied-anew",
+        "the same, on a topic of which nothing is counted",
+    ),
     ("deliver", "check of a delivery"),
     ("poll", "poll with nothing to do"),
 ];

@@ -194,7 +194,7 @@ impl AuditView {
             count: entry.count,
             address: entry.address.clone(),
             client_id: entry.client_id.clone(),
-            topic: None,
+            topic: entry.topic.clone(),
             changes: changes(entry.before.as_deref(), entry.after.as_deref()),
         }
     }

@@ -32,6 +32,8 @@ pub struct AuditEntry {
     pub address: Option<String>,
     /// The client id it came with, as it may be shown.
     pub client_id: Option<String>,
+    /// The topic or filter that it was about, as it may be shown.
+    pub topic: Option<String>,
     /// How often, for rows that sum up.
     pub count: i64,
     /// What it was before, as JSON.
@@ -58,22 +60,29 @@ impl AuditEntry {
             cause: None,
             address: None,
             client_id: None,
+            topic: None,
             count: 1,
             before: None,
             after: None,
         }
     }
 
-    /// Says whether refused logins of a minute are summed up in it.
+    /// Says whether refused logins, or denied uses of a topic, of a minute are summed
+    /// up in it.
     #[must_use]
     pub fn is_sum(&self) -> bool {
-        self.act == "login" && self.outcome == AuditOutcome::Refused
+        match self.outcome {
+            AuditOutcome::Denied => true,
+            AuditOutcome::Done => false,
+            AuditOutcome::Refused => self.act == RefusedAct::Login.as_str(),
+        }
     }
 
     /// The hash of this row in its place, after a row with the hash `previous`.
     ///
     /// Every field goes in with its length, so that nothing can move from one
-    /// field into the next.
+    /// field into the next. A topic goes in last, and only where there is one: so
+    /// rows from before there were topics keep their hashes.
     #[must_use]
     pub fn chained(&self, place: ChainPosition, previous: &AuditHash) -> AuditHash {
         let mut hasher = Sha256::new();
@@ -101,6 +110,9 @@ impl AuditEntry {
         ] {
             hash_field(&mut hasher, field);
         }
+        if self.topic.is_some() {
+            hash_field(&mut hasher, self.topic.as_deref());
+        }
         AuditHash(hasher.finalize().into())
     }
 
@@ -115,10 +127,8 @@ impl AuditEntry {
         ] {
             cut(text, most);
         }
-        for text in [&mut self.address, &mut self.client_id]
-            .into_iter()
-            .flatten()
-        {
+        let shown = [&mut self.address, &mut self.client_id, &mut self.topic];
+        for text in shown.into_iter().flatten() {
             cut(text, LONGEST_NAME);
         }
         for json in [&mut self.before, &mut self.after] {
@@ -155,6 +165,8 @@ fn cut(text: &mut String, most: usize) {
 /// How an act ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum AuditOutcome {
+    /// A session may not use a topic so.
+    Denied,
     /// It was done.
     Done,
     /// It was refused.
@@ -166,8 +178,44 @@ impl AuditOutcome {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Denied => "denied",
             Self::Done => "done",
             Self::Refused => "refused",
+        }
+    }
+}
+
+/// What brokers refuse so often that it is summed up by the minute.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum RefusedAct {
+    /// A CONNECT.
+    Login,
+    /// A PUBLISH, or a Will, of a session.
+    Publish,
+    /// A SUBSCRIBE of a session.
+    Subscribe,
+}
+
+impl RefusedAct {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Login, Self::Publish, Self::Subscribe];
+
+    /// The act as the audit writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Publish => "publish",
+            Self::Subscribe => "subscribe",
+        }
+    }
+
+    /// How the audit says that it ended.
+    #[must_use]
+    pub const fn outcome(self) -> AuditOutcome {
+        match self {
+            Self::Login => AuditOutcome::Refused,
+            Self::Publish | Self::Subscribe => AuditOutcome::Denied,
         }
     }
 }
@@ -178,7 +226,7 @@ pub enum AuditChain {
     /// What was done, and whatever else administrators tried. Only
     /// `audit prune` shortens it.
     Acts,
-    /// Refused logins. The oldest are cut off after a while.
+    /// Refused logins and denied uses of topics. The oldest are cut off after a while.
     Refusals,
 }
 
@@ -267,6 +315,8 @@ impl AuditRow {
             entry.address.as_deref().unwrap_or_default(),
             entry.cause.map_or("", Reason::as_str),
             entry.client_id.as_deref().unwrap_or_default(),
+            entry.topic.as_deref().unwrap_or_default(),
+            &entry.act,
         ];
         AuditKey {
             time: entry.time,
@@ -378,6 +428,7 @@ mod tests {
             cause: None,
             address: None,
             client_id: None,
+            topic: None,
             count: 1,
             before: None,
             after: None,
@@ -406,7 +457,11 @@ mod tests {
             client_id: Some("acme".into()),
             ..entry()
         };
-        for other in [moved, emptied, counted, named] {
+        let about_a_topic = AuditEntry {
+            topic: Some(String::new()),
+            ..entry()
+        };
+        for other in [moved, emptied, counted, named, about_a_topic] {
             assert_ne!(hash, other.chained(FIRST, &AuditHash::START));
         }
     }

@@ -32,6 +32,7 @@ mod registry;
 mod secret;
 mod shape;
 mod shape_text;
+mod shown_topic;
 
 pub use binding::{Folding, Naming, SchemeClientIds, TokenLogin};
 pub use draft::{CredentialDraft, DraftRequest};

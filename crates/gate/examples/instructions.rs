@@ -37,6 +37,14 @@ fn main() -> Result<()> {
             fixture.connect(count);
             measured(count, |index| fixture.publish(count, index));
         }
+        "publish-denied" => {
+            fixture.connect(count);
+            measured(count, |index| fixture.publish_elsewhere(count, index));
+        }
+        "publish-denied-anew" => {
+            fixture.connect(count);
+            measured(count, |index| fixture.publish_anywhere(count, index));
+        }
         "deliver" => {
             fixture.connect(count);
             measured(count, |index| fixture.deliver(count, index));

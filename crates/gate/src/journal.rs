@@ -21,6 +21,7 @@ use self::undos::Undos;
 use self::writer::Writer;
 
 mod buffer;
+pub(crate) mod denied_uses;
 pub(crate) mod entry;
 pub(crate) mod host_log;
 pub(crate) mod queue;

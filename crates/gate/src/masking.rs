@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use countersign_core::given::is_kept_off;
+use countersign_core::name::LoginName;
 use countersign_core::scheme::Schemes;
+use countersign_core::store::{Directory, StoreError};
 
 use crate::connection::session::Session;
+use crate::journal::denied_uses::{ALL_OTHERS, DeniedPrincipal, DeniedUse, TopicStart};
 
 /// A name or client id as it may be shown: masked where it has the shape of
 /// a secret.
@@ -18,7 +21,45 @@ pub(crate) fn shown(schemes: &Schemes, text: &str) -> String {
 /// secret stands in it.
 pub(crate) fn shown_unknown(schemes: &Schemes, text: &str) -> String {
     let masked = schemes.masked_unknown(text);
-    on_one_line(masked.as_deref().unwrap_or(text))
+    on_one_line(masked.as_deref().unwrap_or(text), LONGEST_SHOWN)
+}
+
+/// A principal that was denied the use of a topic, and the topic or filter, as
+/// both may be shown.
+pub(crate) fn shown_denied(
+    denied: &DeniedUse,
+    schemes: &Schemes,
+    directory: &mut impl Directory,
+) -> Result<(String, String), StoreError> {
+    let name = match &denied.principal {
+        DeniedPrincipal::Named(name) => Some(name),
+        DeniedPrincipal::Others | DeniedPrincipal::Unauthenticated => None,
+    };
+    let credential = match name.and_then(|name| LoginName::parse(name).ok()) {
+        Some(name) => directory.credential(&name),
+        None => Ok(None),
+    };
+    let topic = match (&denied.topic, credential) {
+        (_, Err(error)) if !error.is_of_one_record() => return Err(error),
+        (None, _) => ALL_OTHERS.to_owned(),
+        // Where it may hold a token can't be told.
+        (Some(_), Err(_)) => HIDDEN.to_owned(),
+        (Some(start), Ok(None)) => {
+            shown_topic(schemes, start, &String::from_utf8_lossy(start.bytes()))
+        }
+        (Some(start), Ok(Some(it))) => {
+            let text = String::from_utf8_lossy(start.bytes());
+            let scheme = schemes.find(it.scheme.as_str());
+            let text = scheme.map(|scheme| scheme.shown_topic(&text, &it.attributes));
+            text.map_or(HIDDEN.to_owned(), |text| shown_topic(schemes, start, &text))
+        }
+    };
+    let subject = match &denied.principal {
+        DeniedPrincipal::Named(name) => shown(schemes, name),
+        DeniedPrincipal::Others => ALL_OTHERS.into(),
+        DeniedPrincipal::Unauthenticated => ANONYMOUS.into(),
+    };
+    Ok((subject, topic))
 }
 
 /// A session's client id as it may be shown. That of a thing is its
@@ -33,21 +74,43 @@ pub(crate) fn shown_client_id(schemes: &Schemes, session: &Session) -> Arc<str> 
     }
 }
 
+/// The beginning of a topic as it may be shown, `text` being what the scheme of its
+/// principal leaves of it.
+fn shown_topic(schemes: &Schemes, start: &TopicStart, text: &str) -> String {
+    let masked = schemes.masked_unknown(text);
+    let text = masked.as_deref().unwrap_or(text);
+    let ends = text
+        .char_indices()
+        .map(|(at, character)| at.saturating_add(character.len_utf8()));
+    let most = ends.take_while(|end| *end <= LONGEST_TOPIC).count();
+    let mut shown = on_one_line(text, most);
+    if start.is_cut() && !shown.ends_with('…') {
+        shown.push('…');
+    }
+    shown
+}
+
 /// A text of a client's for a line of a log: without what would end the line or
-/// its quotes, and cut.
-fn on_one_line(text: &str) -> String {
+/// its quotes, and cut after `most` characters.
+fn on_one_line(text: &str, most: usize) -> String {
     let tame = |character: char| match character {
         '`' => '\'',
         _ if is_kept_off(character) => char::REPLACEMENT_CHARACTER,
         _ => character,
     };
-    let mut line: String = text.chars().take(LONGEST_SHOWN).map(tame).collect();
-    if text.chars().nth(LONGEST_SHOWN).is_some() {
+    let mut line: String = text.chars().take(most).map(tame).collect();
+    if text.chars().nth(most).is_some() {
         line.push('…');
     }
     line
 }
 
+/// A client that presents no name.
+pub(crate) const ANONYMOUS: &str = "(anonymous)";
+/// What stands for a text of which nothing may be shown.
+const HIDDEN: &str = "(hidden)";
+/// Bytes of a topic that are shown.
+const LONGEST_TOPIC: usize = 128;
 /// Characters of a client id that are shown.
 const LONGEST_SHOWN: usize = 64;
 
@@ -57,8 +120,8 @@ mod tests {
 
     #[test]
     fn a_client_id_neither_ends_its_line_nor_its_quotes_nor_fills_the_log() {
-        assert_eq!(on_one_line("a`b\n\u{1b}c"), "a'b\u{fffd}\u{fffd}c");
-        assert_eq!(on_one_line(&"x".repeat(64)), "x".repeat(64));
-        assert_eq!(on_one_line(&"ä".repeat(65_000)), "ä".repeat(64) + "…");
+        assert_eq!(on_one_line("a`b\n\u{1b}c", 64), "a'b\u{fffd}\u{fffd}c");
+        assert_eq!(on_one_line(&"x".repeat(64), 64), "x".repeat(64));
+        assert_eq!(on_one_line(&"ä".repeat(65_000), 64), "ä".repeat(64) + "…");
     }
 }

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use countersign_core::audit::RefusedAct;
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::connect::{Identity, Request};
 use countersign_core::credential::CredentialId;
 use countersign_core::name::LoginName;
 use countersign_core::presence::{Presence, PresenceEvent, SessionNumber};
+use countersign_core::reason::Reason;
 use countersign_core::rights::TopicUse;
 use countersign_core::rule::Verdict;
 use countersign_core::store::{GateStore, LogPosition, StoreError, StoreMark};
@@ -23,6 +25,7 @@ use crate::connection::session_tag::SessionTag;
 use crate::connection::sessions::Sessions;
 use crate::host::{ClientRef, ConnectSource, Directive, Handle, LogLevel};
 use crate::journal::Journal;
+use crate::journal::denied_uses::{DeniedPrincipal, DeniedUse};
 use crate::journal::entry::JournalEntry;
 use crate::journal::recent_uses::EndedUse;
 use crate::login::secret_verifier::SecretVerifier;
@@ -262,8 +265,40 @@ impl<S: GateStore> State<S> {
     }
 
     /// Judges one use of a topic by a session. None where it is no use of this
-    /// session, or comes too late to be one.
+    /// session, or comes too late to be one. What it is denied is counted.
     pub(crate) fn check(&mut self, client: &ClientRef<'_>, usage: TopicUse<'_>) -> Option<Verdict> {
+        let verdict = self.judge(client, usage)?;
+        if let Verdict::Deny(cause) = verdict {
+            self.count_denied(client.handle, usage, cause);
+        }
+        Some(verdict)
+    }
+
+    /// Has it written down that a session may not use a topic so: what it wants to do
+    /// itself, and not what is withheld from it.
+    #[cold]
+    pub(crate) fn count_denied(&self, handle: Handle, usage: TopicUse<'_>, cause: Reason) {
+        let (act, topic) = match usage {
+            TopicUse::Publish { topic, .. } => (RefusedAct::Publish, topic),
+            TopicUse::Subscribe { filter } => (RefusedAct::Subscribe, filter),
+            TopicUse::Deliver { .. } | TopicUse::Unsubscribe => return,
+        };
+        let Some(session) = self.sessions.get(handle) else {
+            return;
+        };
+        match (session.phase, act) {
+            (Phase::Live, _) | (Phase::Gone { .. }, RefusedAct::Publish) => {}
+            // Its host asks on its own account.
+            (Phase::Gone { .. } | Phase::Kicked(_), _) => return,
+        }
+        let name = session.username.as_ref().map(Arc::clone);
+        let principal = name.map_or(DeniedPrincipal::Unauthenticated, DeniedPrincipal::Named);
+        let now = self.now();
+        let denied = DeniedUse::new(principal, act, cause, topic, now);
+        self.journal.writer.deny(denied, now);
+    }
+
+    fn judge(&mut self, client: &ClientRef<'_>, usage: TopicUse<'_>) -> Option<Verdict> {
         let session = self.sessions.get(client.handle)?;
         if !session.is(client) || session.is_past(usage) {
             return None;

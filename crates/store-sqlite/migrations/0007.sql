@@ -83,3 +83,27 @@ CREATE INDEX kick_request_by_time ON kick_request (at);
 
 -- An operator has a kind of its own: what has no tenant is not one by that alone.
 UPDATE credential SET kind = 'operator' WHERE kind = 'device' AND tenant IS NULL;
+
+-- Uses of topics that brokers denied, beside refused logins: act says which of them a
+-- row is about, and topic of a use which topic or filter ('' of a login).
+ALTER TABLE audit ADD COLUMN topic TEXT;
+
+CREATE TABLE refused (
+    minute INTEGER NOT NULL,
+    broker TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    address TEXT NOT NULL,
+    cause TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    act TEXT NOT NULL,
+    about TEXT,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (minute, broker, subject, address, cause, client_id, topic, act)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO refused
+    SELECT minute, broker, subject, address, cause, client_id, '', 'login', about, count
+    FROM refusal;
+DROP TABLE refusal;
+ALTER TABLE refused RENAME TO refusal;

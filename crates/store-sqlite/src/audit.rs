@@ -103,8 +103,8 @@ fn append(connection: &Connection, chain: AuditChain, entries: &[AuditEntry]) ->
     let next = chain::next_id(connection)?;
     let mut statement = connection.prepare_cached(
         "INSERT INTO audit (id, chain, format, time, actor, act, subject, outcome, cause, address,
-             client_id, count, before, after, hash)
-         VALUES (?1, ?2, 2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+             client_id, topic, count, before, after, hash)
+         VALUES (?1, ?2, 2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     )?;
     for (place, entry) in chain.rows_after(head, next, entries) {
         head = place;
@@ -119,6 +119,7 @@ fn append(connection: &Connection, chain: AuditChain, entries: &[AuditEntry]) ->
             entry.cause.map(Reason::as_str),
             entry.address,
             entry.client_id,
+            entry.topic,
             entry.count,
             entry.before,
             entry.after,
@@ -191,6 +192,7 @@ fn read(columns: &mut RowReader<'_>) -> Result<AuditEntry, Fault> {
         act: columns.text()?.into(),
         subject: columns.text()?.into(),
         outcome: match columns.text()? {
+            "denied" => AuditOutcome::Denied,
             "done" => AuditOutcome::Done,
             "refused" => AuditOutcome::Refused,
             _ => return Err(columns.nonsense()),
@@ -198,6 +200,7 @@ fn read(columns: &mut RowReader<'_>) -> Result<AuditEntry, Fault> {
         cause: columns.maybe_parsed(parse_reason)?,
         address: columns.maybe_text()?.map(Into::into),
         client_id: columns.maybe_text()?.map(Into::into),
+        topic: columns.maybe_text()?.map(Into::into),
         count: columns.number()?,
         before: columns.maybe_text()?.map(Into::into),
         after: columns.maybe_text()?.map(Into::into),
@@ -207,7 +210,8 @@ fn read(columns: &mut RowReader<'_>) -> Result<AuditEntry, Fault> {
 /// What [`read`] reads of a row of a chain.
 macro_rules! entry_columns {
     () => {
-        "SELECT time, actor, act, subject, outcome, cause, address, client_id, count, before, after"
+        "SELECT time, actor, act, subject, outcome, cause, address, client_id, topic, count,
+             before, after"
     };
 }
 use entry_columns;
@@ -215,7 +219,7 @@ use entry_columns;
 /// [`AuditEntry::is_sum`] of a row of a chain.
 macro_rules! is_sum {
     () => {
-        "(act = 'login' AND outcome = 'refused')"
+        "(outcome = 'denied' OR act = 'login' AND outcome = 'refused')"
     };
 }
 use is_sum;
@@ -225,7 +229,8 @@ const SUM: &str = concat!(
     "CASE WHEN ",
     is_sum!(),
     " THEN actor || char(1) || subject || char(1) || coalesce(address, '') || char(1)
-         || coalesce(cause, '') || char(1) || coalesce(client_id, '') ELSE '' END"
+         || coalesce(cause, '') || char(1) || coalesce(client_id, '') || char(1)
+         || coalesce(topic, '') || char(1) || act ELSE '' END"
 );
 
 const ROW: &str = concat!(entry_columns!(), ", id FROM audit WHERE id = ?1");

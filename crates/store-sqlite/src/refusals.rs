@@ -1,8 +1,8 @@
-//! Refused logins, as they are summed up.
+//! Refused logins and denied uses of topics, as they are summed up.
 
 use core::time::Duration;
 
-use countersign_core::audit::{AuditEntry, AuditRow};
+use countersign_core::audit::{AuditEntry, AuditRow, RefusedAct};
 use countersign_core::reason::Reason;
 use countersign_core::store::rows::{RefusalRow, RefusalRows};
 use countersign_core::store::{AuditQuery, StoreError};
@@ -23,7 +23,7 @@ impl RefusalRows for SqliteTransaction<'_> {
                 .prepare_cached(
                     "UPDATE refusal SET count = min(count, ?8) + ?7, about = ?9
                      WHERE minute = ?1 AND broker = ?2 AND subject = ?3 AND address = ?4
-                         AND cause = ?5 AND client_id = ?6",
+                         AND cause = ?5 AND client_id = ?6 AND act = ?10 AND topic = ?11",
                 )?
                 .execute(params![
                     row.minute.as_millis(),
@@ -36,6 +36,8 @@ impl RefusalRows for SqliteTransaction<'_> {
                     // The sum of two whole numbers must stay one.
                     i64::MAX.saturating_sub(row.count.max(0)),
                     row.about,
+                    row.act.as_str(),
+                    row.topic,
                 ])?;
             Ok(updated > 0)
         })
@@ -46,8 +48,9 @@ impl RefusalRows for SqliteTransaction<'_> {
             connection
                 .prepare_cached(
                     "INSERT INTO refusal
-                         (minute, broker, subject, address, cause, client_id, count, about)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                         (minute, broker, subject, address, cause, client_id, count, about,
+                          act, topic)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                 )?
                 .execute(params![
                     row.minute.as_millis(),
@@ -58,6 +61,8 @@ impl RefusalRows for SqliteTransaction<'_> {
                     row.client_id,
                     row.count,
                     row.about,
+                    row.act.as_str(),
+                    row.topic,
                 ])?;
             Ok(())
         })
@@ -72,6 +77,7 @@ impl RefusalRows for SqliteTransaction<'_> {
             let mut statement = connection.prepare_cached(
                 "SELECT count(*) FROM (SELECT 1 FROM refusal
                  WHERE minute = ?1 AND broker = ?2 AND subject = ?3 AND address = ?4 AND cause = ?5
+                     AND act = ?7 AND topic = ?8
                  LIMIT ?6)",
             )?;
             let values = params![
@@ -81,18 +87,30 @@ impl RefusalRows for SqliteTransaction<'_> {
                 row.address,
                 row.cause.as_str(),
                 most,
+                row.act.as_str(),
+                row.topic,
             ];
             Ok(statement.query_row(values, |row| row.get(0))?)
         })
     }
 
-    fn count_named_refusals(&mut self, minute: Timestamp) -> Result<usize, StoreError> {
+    fn count_named_refusals(
+        &mut self,
+        minute: Timestamp,
+        are_uses: bool,
+    ) -> Result<usize, StoreError> {
         self.run("write refusals", |connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT count(*) FROM refusal
-                 WHERE minute = ?1 AND NOT (subject = ?2 AND address = '')",
+                 WHERE minute = ?1 AND NOT (subject = ?2 AND address = '')
+                     AND (act <> ?3) = ?4",
             )?;
-            let values = params![minute.as_millis(), RefusalRow::ALL_OTHERS];
+            let values = params![
+                minute.as_millis(),
+                RefusalRow::ALL_OTHERS,
+                RefusedAct::Login.as_str(),
+                are_uses,
+            ];
             Ok(statement.query_row(values, |row| row.get(0))?)
         })
     }
@@ -118,7 +136,7 @@ fn take(connection: &Connection, last: Timestamp, most: usize) -> Result<Vec<Aud
     let mut statement = connection.prepare_cached(concat!(
         refusal_columns!(),
         " WHERE minute <= ?1
-         ORDER BY minute, broker, subject, address, cause, client_id LIMIT ?2"
+         ORDER BY minute, broker, subject, address, cause, client_id, topic, act LIMIT ?2"
     ))?;
     let mut rows = statement.query(params![last.as_millis(), most])?;
     let mut taken = Vec::new();
@@ -129,7 +147,7 @@ fn take(connection: &Connection, last: Timestamp, most: usize) -> Result<Vec<Aud
     let mut remove = connection.prepare_cached(
         "DELETE FROM refusal
          WHERE minute = ?1 AND broker = ?2 AND subject = ?3 AND address = ?4 AND cause = ?5
-             AND client_id = ?6",
+             AND client_id = ?6 AND topic = ?7 AND act = ?8",
     )?;
     for (entry, broker) in &taken {
         remove.execute(params![
@@ -139,6 +157,8 @@ fn take(connection: &Connection, last: Timestamp, most: usize) -> Result<Vec<Aud
             entry.address.as_deref().unwrap_or(""),
             entry.cause.map(Reason::as_str),
             entry.client_id.as_deref().unwrap_or(""),
+            entry.topic.as_deref().unwrap_or(""),
+            entry.act,
         ])?;
     }
     Ok(taken.into_iter().map(|(entry, _)| entry).collect())
@@ -176,6 +196,8 @@ fn read_refusal<'row>(columns: &mut RowReader<'row>) -> Result<RefusalRow<'row>,
         address: columns.text()?,
         cause: columns.parsed(parse_reason)?,
         client_id: columns.text()?,
+        topic: columns.text()?,
+        act: columns.parsed(parse_act)?,
         about: columns.maybe_text()?,
         count: columns.number()?,
     })
@@ -189,17 +211,23 @@ pub(crate) fn parse_reason(text: &str) -> Result<Reason, ()> {
         .ok_or(())
 }
 
+fn parse_act(text: &str) -> Result<RefusedAct, ()> {
+    let mut all = RefusedAct::ALL.into_iter();
+    all.find(|act| act.as_str() == text).ok_or(())
+}
+
 /// What [`read_refusal`] reads.
 macro_rules! refusal_columns {
     () => {
-        "SELECT minute, broker, subject, address, cause, client_id, about, count FROM refusal"
+        "SELECT minute, broker, subject, address, cause, client_id, topic, act, about, count
+         FROM refusal"
     };
 }
 use refusal_columns;
 
 /// [`AuditKey::sum`](countersign_core::audit::AuditKey::sum) of a refusal.
 const SUM: &str = "'broker:' || broker || char(1) || subject || char(1) || address || char(1)
-     || cause || char(1) || client_id";
+     || cause || char(1) || client_id || char(1) || topic || char(1) || act";
 
 /// The number of what has none. As an expression, for a number alone is a column
 /// where rows are put into order.

@@ -10,7 +10,7 @@ mod common;
 
 use std::time::Duration;
 
-use countersign_core::audit::{AuditCheck, AuditEntry, AuditHead, AuditRow};
+use countersign_core::audit::{AuditCheck, AuditEntry, AuditHead, AuditRow, RefusedAct};
 use countersign_core::ledger::Ledger as _;
 use countersign_core::reason::Reason;
 use countersign_core::store::rows::{AuditRows as _, SettingRows as _};
@@ -232,6 +232,8 @@ fn refuse(store: &mut SqliteStore, minute: i64, count: i64) {
         subject: "x".into(),
         address: None,
         client_id: None,
+        topic: None,
+        act: RefusedAct::Login,
         about: None,
         cause: Reason::BadSecret,
         count,

@@ -8,6 +8,7 @@
 #[cfg(test)]
 mod common;
 
+use countersign_core::audit::RefusedAct;
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::{LoginRecord, Proof, SessionChange};
 use countersign_core::ledger::Ledger as _;
@@ -177,6 +178,8 @@ fn of_refusals_half_a_million_are_kept_however_young_they_are() {
             subject: "x".into(),
             address: None,
             client_id: None,
+            topic: None,
+            act: RefusedAct::Login,
             about: None,
             cause: Reason::BadSecret,
             count: 1,

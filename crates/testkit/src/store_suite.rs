@@ -135,6 +135,8 @@ macro_rules! store_suite {
             bearers_alone_keep_no_tenant_from_being_empty,
             changes_reach_a_second_connection_in_order,
             credentials_are_listed_by_name_and_filtered,
+            denied_uses_add_up_and_keep_their_topic_in_the_audit,
+            denied_uses_and_refused_logins_have_a_thousand_rows_each,
             failures_add_up_and_outlast_a_restart,
             failures_of_two_brokers_are_all_counted,
             last_use_only_moves_forward,

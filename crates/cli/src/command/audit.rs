@@ -234,9 +234,11 @@ fn key_of(entry: &AuditEntry) -> String {
         cause,
         address,
         client_id,
+        topic,
+        act,
         ..
     } = entry;
-    format!("{time:?} {actor:?} {subject:?} {cause:?} {address:?} {client_id:?}")
+    format!("{time:?} {actor:?} {subject:?} {cause:?} {address:?} {client_id:?} {topic:?} {act:?}")
 }
 
 impl AuditTail {

@@ -189,6 +189,9 @@ fn check_external<S: GateStore>(
     if !external.begin(state, client, now)? {
         return Ok(Verdict::Deny(Reason::StoreBusy));
     }
+    if let Verdict::Deny(cause) = verdict {
+        state.count_denied(client.handle, usage, cause);
+    }
     Ok(verdict)
 }
 

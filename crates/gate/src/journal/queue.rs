@@ -8,8 +8,10 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use countersign_core::presence::{Presence, PresenceEvent};
+use countersign_core::time::Timestamp;
 
 use crate::journal::buffer::JournalBuffer;
+use crate::journal::denied_uses::{DeniedUse, DeniedUses};
 
 /// Entries that are to be written to the store.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub(crate) struct JournalQueue<T> {
 pub(crate) struct QueueContent<T> {
     /// What became of sessions and credentials.
     pub(crate) buffer: JournalBuffer,
+    /// What sessions wanted to do with topics, and may not.
+    pub(crate) denied: DeniedUses,
     /// All else, in order.
     pub(crate) entries: Vec<T>,
     /// Whether nothing more will come.
@@ -37,6 +41,7 @@ impl<T> Default for QueueContent<T> {
     fn default() -> Self {
         Self {
             buffer: JournalBuffer::default(),
+            denied: DeniedUses::of_host(),
             entries: Vec::new(),
             is_closed: false,
             is_urgent: false,
@@ -72,6 +77,13 @@ impl<T> JournalQueue<T> {
         if waiting.buffer.len() < MOST_WAITING {
             add(&mut waiting.buffer);
         }
+        self.wake(waiting);
+    }
+
+    /// Counts a use of a topic that was denied.
+    pub(crate) fn deny(&self, denied: DeniedUse, now: Timestamp) {
+        let mut waiting = self.lock();
+        waiting.denied.add(denied, now);
         self.wake(waiting);
     }
 
@@ -166,7 +178,8 @@ impl<T> JournalQueue<T> {
 
 impl<T> QueueContent<T> {
     fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.buffer.len() == 0 && !self.is_closed
+        let is_quiet = self.entries.is_empty() && self.denied.is_empty();
+        is_quiet && self.buffer.len() == 0 && !self.is_closed
     }
 
     /// Makes it empty, with the memory that it has.
@@ -174,6 +187,7 @@ impl<T> QueueContent<T> {
         self.entries.clear();
         self.entries.shrink_to(KEPT);
         self.buffer.clear();
+        self.denied.clear();
         self.is_closed = false;
         self.is_urgent = false;
         self.is_resting = false;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use countersign_core::audit::RefusedAct;
 use countersign_core::reason::Reason;
 use countersign_core::store::Refusal;
 use countersign_core::time::Timestamp;
@@ -75,6 +76,8 @@ impl RefusalCounts {
                 subject: key.subject.clone(),
                 address: key.address.clone(),
                 client_id: Some(client_id.clone()).filter(|id| !id.is_empty()),
+                topic: None,
+                act: RefusedAct::Login,
                 cause: key.cause,
                 about: sum.about.clone(),
                 count: sum.count,
@@ -85,7 +88,8 @@ impl RefusalCounts {
     }
 }
 
-fn start_of_minute(at: Timestamp) -> Timestamp {
+/// The start of the minute of an instant.
+pub(super) fn start_of_minute(at: Timestamp) -> Timestamp {
     let into_minute = at.as_millis().rem_euclid(60_000);
     Timestamp::from_millis(at.as_millis().saturating_sub(into_minute))
 }

@@ -1,20 +1,22 @@
-//! The writer: writes presence, uses of credentials and refusals to
-//! the store, in batches.
+//! The writer: writes presence, uses of credentials, refusals and denied uses of
+//! topics to the store, in batches.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_core::connect::{LoginRecord, Proof, SessionChange};
 use countersign_core::presence::{Presence, PresenceEvent};
-use countersign_core::store::{Batch, GateStore, LoginEffects};
+use countersign_core::store::{Batch, GateStore, LoginEffects, Refusal, StoreError};
 use countersign_core::time::Timestamp;
 
 use crate::background::{Job, Join, Progress};
 use crate::config::GateConfig;
+use crate::journal::denied_uses::{DeniedUse, DeniedUses};
 use crate::journal::entry::{JournalEntry, Moved, Rehashed};
 use crate::journal::queue::{JournalQueue, QueueContent};
 use crate::journal::refusal_counts::RefusalCounts;
 use crate::journal::undos::WaitingUndo;
+use crate::masking::shown_denied;
 
 /// The host's end of the writer.
 pub(crate) struct Writer {
@@ -39,6 +41,7 @@ impl Writer {
             taken: QueueContent::default(),
             batch: Batch::default(),
             refusals: RefusalCounts::default(),
+            denied: DeniedUses::of_writer(),
             moves: Vec::new(),
             undone: Vec::new(),
             is_reopened: false,
@@ -64,6 +67,11 @@ impl Writer {
     /// know of it.
     pub(crate) fn observe_again(&self, presence: Presence) {
         self.queue.observe_again(presence);
+    }
+
+    /// Hands over that a use of a topic was denied.
+    pub(crate) fn deny(&self, denied: DeniedUse, now: Timestamp) {
+        self.queue.deny(denied, now);
     }
 
     /// Hands over something else to write down.
@@ -102,6 +110,8 @@ struct WriterJob<S> {
     /// What was handed to the store, perhaps in vain.
     batch: Batch,
     refusals: RefusalCounts,
+    /// Of this minute, and of those before that could not be written.
+    denied: DeniedUses,
     /// The last of each user and client id, in the order they happened.
     moves: Vec<Moved>,
     undone: Vec<Arc<WaitingUndo>>,
@@ -117,7 +127,7 @@ impl<S: GateStore> Job for WriterJob<S> {
         let has_any = self.queue.take(&mut self.taken);
         let is_last = self.taken.is_closed;
         self.gather();
-        self.flush();
+        self.flush(is_last);
         // A connection that does not look keeps all others from opening
         // another store.
         let _there = self.store.mark();
@@ -155,6 +165,7 @@ impl<S: GateStore> WriterJob<S> {
         for entry in taken.entries.drain(..) {
             self.take(entry);
         }
+        self.denied.absorb(&mut taken.denied);
         taken.clear();
         self.taken = taken;
     }
@@ -182,7 +193,7 @@ impl<S: GateStore> WriterJob<S> {
     }
 
     /// Writes what was gathered; keeps it for the next time if that fails.
-    fn flush(&mut self) {
+    fn flush(&mut self, is_last: bool) {
         if self.is_reopened {
             let cleared = self.store.clear_presence(&self.broker, (self.clock)());
             self.is_reopened = cleared.is_err();
@@ -193,6 +204,12 @@ impl<S: GateStore> WriterJob<S> {
         self.write_undone();
         self.write_moves();
         self.batch.refusals = self.refusals.rows();
+        let now = (self.clock)();
+        // Where names can't be looked up, nothing can be written either.
+        let Ok(denied) = self.denied_rows(now, is_last) else {
+            return;
+        };
+        self.batch.refusals.extend(denied);
         let is_empty = self.batch.observations.is_empty()
             && self.batch.kicked.is_empty()
             && self.batch.audit.is_empty()
@@ -203,7 +220,21 @@ impl<S: GateStore> WriterJob<S> {
         if self.store.write_batch(&self.broker, &self.batch).is_ok() {
             self.batch = Batch::default();
             self.refusals = RefusalCounts::default();
+            self.denied.settle(now, is_last);
         }
+    }
+
+    /// What is to be written of denied uses.
+    fn denied_rows(&mut self, now: Timestamp, is_last: bool) -> Result<Vec<Refusal>, StoreError> {
+        let mut schemes = None;
+        let store = &mut self.store;
+        self.denied.rows(now, is_last, |denied| {
+            let schemes = match &schemes {
+                Some(schemes) => schemes,
+                None => schemes.insert(store.schemes()?.readable),
+            };
+            shown_denied(denied, schemes, store)
+        })
     }
 }
 

@@ -19,7 +19,7 @@ use crate::connection::session::Session;
 use crate::host::{Completion, ConnectInfo, ConnectOutcome, RefusalCode};
 use crate::journal::Journal;
 use crate::journal::entry::{JournalEntry, RefusedLogin};
-use crate::masking::{shown, shown_unknown};
+use crate::masking::{ANONYMOUS, shown, shown_unknown};
 use crate::state::State;
 
 /// That a client which its host let in may have no session.
@@ -62,7 +62,7 @@ impl Refusal {
         let name = request.name.as_ref();
         let subject = match name {
             Some(name) => shown_presented(&mut state.view, name),
-            None => "(anonymous)".to_owned(),
+            None => ANONYMOUS.to_owned(),
         };
         let secret = request.secret.as_ref();
         let secret = secret.map(|secret| Secret::new(secret.expose().to_vec()));
@@ -96,7 +96,7 @@ impl Refusal {
         let subject = match &name {
             Some(Some(name)) => shown_unknown(&state.view.snapshot.schemes, name.as_str()),
             Some(None) => "(malformed)".to_owned(),
-            None => "(anonymous)".to_owned(),
+            None => ANONYMOUS.to_owned(),
         };
         let secret = info.password.map(Secret::presented);
         let client_id = String::from_utf8_lossy(info.client_id);

@@ -12,6 +12,7 @@
 
 mod agreement;
 mod by_hand;
+mod denied;
 mod fixture;
 mod joining;
 mod named_tenants;

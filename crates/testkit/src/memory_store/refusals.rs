@@ -1,6 +1,6 @@
-//! Refused logins that are still summed up.
+//! Refused logins and denied uses of topics that are still summed up.
 
-use countersign_core::audit::AuditEntry;
+use countersign_core::audit::{AuditEntry, RefusedAct};
 use countersign_core::store::StoreError;
 use countersign_core::store::rows::{RefusalRow, RefusalRows};
 use countersign_core::time::Timestamp;
@@ -38,15 +38,22 @@ impl RefusalRows for MemoryTransaction<'_> {
             ..key.clone()
         };
         let sought = without_id(&key_of(row));
-        // They follow each other, the one without a client id first.
-        let from_there = self.tables.refusals.range_from(&sought);
-        let alike = from_there.take_while(|(key, _)| without_id(key) == sought);
-        Ok(alike.take(most).count())
+        let mut alike = self.tables.refusals.keys();
+        Ok(alike
+            .by_ref()
+            .filter(|key| without_id(key) == sought)
+            .take(most)
+            .count())
     }
 
-    fn count_named_refusals(&mut self, minute: Timestamp) -> Result<usize, StoreError> {
+    fn count_named_refusals(
+        &mut self,
+        minute: Timestamp,
+        are_uses: bool,
+    ) -> Result<usize, StoreError> {
         let is_named = |key: &&RefusalKey| {
             key.minute == minute
+                && (key.act != RefusedAct::Login) == are_uses
                 && !(key.subject == RefusalRow::ALL_OTHERS && key.address.is_empty())
         };
         Ok(self.tables.refusals.keys().filter(is_named).count())
@@ -78,6 +85,8 @@ pub(super) fn as_row<'a>(key: &'a RefusalKey, sum: &'a RefusalSum) -> RefusalRow
         address: &key.address,
         cause: key.cause,
         client_id: &key.client_id,
+        topic: &key.topic,
+        act: key.act,
         about: sum.about.as_deref(),
         count: sum.count,
     }
@@ -91,5 +100,7 @@ fn key_of(row: &RefusalRow<'_>) -> RefusalKey {
         address: row.address.into(),
         cause: row.cause,
         client_id: row.client_id.into(),
+        topic: row.topic.into(),
+        act: row.act,
     }
 }

@@ -120,6 +120,8 @@ pub(super) struct RefusalKey {
     pub(super) address: String,
     pub(super) cause: countersign_core::reason::Reason,
     pub(super) client_id: String,
+    pub(super) topic: String,
+    pub(super) act: countersign_core::audit::RefusedAct,
 }
 
 /// What is known of refusals that are summed up.

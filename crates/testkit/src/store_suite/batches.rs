@@ -1,6 +1,6 @@
 //! What a gate writes down.
 
-use countersign_core::audit::AuditOutcome;
+use countersign_core::audit::{AuditOutcome, RefusedAct};
 use countersign_core::credential::CredentialId;
 use countersign_core::presence::{Presence, PresenceEvent, SessionEnd, SessionNumber};
 use countersign_core::reason::Reason;
@@ -260,6 +260,66 @@ pub fn no_more_than_a_thousand_rows_tell_of_a_minutes_refusals(
     }
 }
 
+/// Denied uses of one minute, principal, topic and reason are one row, beside the
+/// login of that name that was refused.
+pub fn denied_uses_add_up_and_keep_their_topic_in_the_audit(
+    mut store: impl GateStore + AdminStore,
+) {
+    let first = denied("dev1@acme", RefusedAct::Publish, "other/x", 3);
+    let filter = denied("dev1@acme", RefusedAct::Subscribe, "other/x", 1);
+    let login = refusal("dev1@acme", None, 1);
+    for refusals in [vec![first.clone(), filter, login], vec![first]] {
+        let batch = Batch {
+            refusals,
+            ..Batch::default()
+        };
+        store.write_batch("b1", &batch).unwrap();
+    }
+    for now in [0, 60_000, 120_000] {
+        store.maintain(at(now)).unwrap();
+        let rows = audit(&mut store).into_iter();
+        let rows = rows.map(|row| (row.act, row.outcome, row.topic, row.count));
+        let mut rows: Vec<_> = rows.collect();
+        rows.sort_by(|one, other| one.0.cmp(&other.0));
+        let topic = || Some("other/x".to_owned());
+        assert_eq!(
+            rows,
+            [
+                ("login".into(), AuditOutcome::Refused, None, 1),
+                ("publish".into(), AuditOutcome::Denied, topic(), 6),
+                ("subscribe".into(), AuditOutcome::Denied, topic(), 1),
+            ],
+            "{now}"
+        );
+    }
+}
+
+/// A flood of denied uses leaves their rows to refused logins, and the other way
+/// round.
+pub fn denied_uses_and_refused_logins_have_a_thousand_rows_each(
+    mut store: impl GateStore + AdminStore,
+) {
+    let mut refusals = Vec::new();
+    for number in 0..1_500 {
+        let topic = format!("t/{number}");
+        refusals.push(denied("dev1@acme", RefusedAct::Publish, &topic, 1));
+        refusals.push(refusal(&format!("bot{number}"), Some("::1"), 1));
+    }
+    let batch = Batch {
+        refusals,
+        ..Batch::default()
+    };
+    store.write_batch("b1", &batch).unwrap();
+    let rows = audit(&mut store);
+    for act in ["login", "publish"] {
+        let rows: Vec<_> = rows.iter().filter(|row| row.act == act).collect();
+        assert!(rows.len() > 900 && rows.len() <= 1_000, "{}", rows.len());
+        assert_eq!(rows.iter().map(|row| row.count).sum::<i64>(), 1_500);
+    }
+    let others = rows.iter().find(|row| row.topic.as_deref() == Some("*"));
+    assert_eq!(others.unwrap().subject, "*");
+}
+
 /// What could not be written is written by trying again, once.
 pub fn a_batch_that_found_the_lock_taken_can_be_written_again(
     mut store: impl GateStore + AdminStore,
@@ -326,9 +386,20 @@ fn refusal(subject: &str, address: Option<&str>, count: i64) -> Refusal {
         subject: subject.into(),
         address: address.map(Into::into),
         client_id: None,
+        topic: None,
+        act: RefusedAct::Login,
         about: None,
         cause: Reason::BadSecret,
         count,
+    }
+}
+
+fn denied(subject: &str, act: RefusedAct, topic: &str, count: i64) -> Refusal {
+    Refusal {
+        act,
+        topic: Some(topic.into()),
+        cause: Reason::NoRule,
+        ..refusal(subject, None, count)
     }
 }
 

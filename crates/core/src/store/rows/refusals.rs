@@ -1,6 +1,6 @@
-//! Refused logins, summed up by the minute.
+//! Refused logins and denied uses of topics, summed up by the minute.
 
-use crate::audit::{AuditEntry, AuditOutcome};
+use crate::audit::{AuditEntry, RefusedAct};
 use crate::reason::Reason;
 use crate::store::StoreError;
 use crate::time::Timestamp;
@@ -13,7 +13,10 @@ pub struct RefusalRow<'a> {
     pub minute: Timestamp,
     /// At which broker.
     pub broker: &'a str,
-    /// The name that was presented, or [`RefusalRow::ALL_OTHERS`].
+    /// What was refused.
+    pub act: RefusedAct,
+    /// The name that was presented, or that of the session's principal, or
+    /// [`RefusalRow::ALL_OTHERS`].
     pub subject: &'a str,
     /// Where it came from; empty where that is not known.
     pub address: &'a str,
@@ -22,25 +25,30 @@ pub struct RefusalRow<'a> {
     /// The client id that was asked for, or [`RefusalRow::ALL_OTHERS`]; empty
     /// where that is not known.
     pub client_id: &'a str,
-    /// What else there is to know about the cause, as JSON.
+    /// The topic or filter that was to be used, or [`RefusalRow::ALL_OTHERS`]; empty
+    /// of a login.
+    pub topic: &'a str,
+    /// What else there is to know about it, as JSON.
     pub about: Option<&'a str>,
     /// How often.
     pub count: i64,
 }
 
 impl<'a> RefusalRow<'a> {
-    /// Stands for all names, addresses or client ids that have no row of their
-    /// own.
+    /// Stands for all names, addresses, client ids or topics that have no row of
+    /// their own.
     pub const ALL_OTHERS: &'static str = "*";
 
     pub(crate) fn of(broker: &'a str, refusal: &'a Refusal) -> Self {
         Self {
             minute: refusal.minute,
             broker,
+            act: refusal.act,
             subject: &refusal.subject,
             address: refusal.address.as_deref().unwrap_or(""),
             cause: refusal.cause,
             client_id: refusal.client_id.as_deref().unwrap_or(""),
+            topic: refusal.topic.as_deref().unwrap_or(""),
             about: refusal.about.as_deref(),
             count: refusal.count,
         }
@@ -51,16 +59,17 @@ impl<'a> RefusalRow<'a> {
     pub fn entry(&self) -> AuditEntry {
         let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         AuditEntry {
-            outcome: AuditOutcome::Refused,
+            outcome: self.act.outcome(),
             cause: Some(self.cause),
             address: filled(self.address),
             client_id: filled(self.client_id),
+            topic: filled(self.topic),
             count: self.count,
             after: self.about.map(str::to_owned),
             ..AuditEntry::done(
                 self.minute,
                 format!("broker:{}", self.broker),
-                "login",
+                self.act.as_str(),
                 self.subject,
             )
         }
@@ -99,12 +108,16 @@ pub trait RefusalRows {
     ) -> Result<usize, StoreError>;
 
     /// How many rows of a minute name an address, or another name than
-    /// [`RefusalRow::ALL_OTHERS`].
+    /// [`RefusalRow::ALL_OTHERS`]: of logins or, with `are_uses`, of uses of topics.
     ///
     /// # Errors
     ///
     /// See [`RefusalRows`].
-    fn count_named_refusals(&mut self, minute: Timestamp) -> Result<usize, StoreError>;
+    fn count_named_refusals(
+        &mut self,
+        minute: Timestamp,
+        are_uses: bool,
+    ) -> Result<usize, StoreError>;
 
     /// Counts refusals that are summed up from now on, for the head of their
     /// chain.
@@ -128,20 +141,26 @@ pub trait RefusalRows {
     ) -> Result<Vec<AuditEntry>, StoreError>;
 }
 
-/// Refused logins of one minute, name, address, client id and reason.
+/// Refused logins of one minute, name, address, client id and reason, or denied
+/// uses of one minute, principal, topic and reason.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Refusal {
     /// The start of the minute.
     pub minute: Timestamp,
-    /// The name that was presented, masked where names are secret.
+    /// What was refused.
+    pub act: RefusedAct,
+    /// The name that was presented, masked where names are secret, or that of the
+    /// session's principal.
     pub subject: String,
     /// Where it came from.
     pub address: Option<String>,
     /// The client id that was asked for, as it may be shown.
     pub client_id: Option<String>,
+    /// The topic or filter that was to be used, as it may be shown.
+    pub topic: Option<String>,
     /// Why it was refused.
     pub cause: Reason,
-    /// What else there is to know about the cause, as JSON.
+    /// What else there is to know about it, as JSON.
     pub about: Option<String>,
     /// How often, to be added to what is written already.
     pub count: i64,
