@@ -27,6 +27,8 @@ const BROKER_PACKAGES: &[&str] = &[
 
 /// What the tests need besides.
 const TEST_PACKAGES: &[&str] = &[
+    // `fail2ban-regex` reads a broker's log.
+    "fail2ban",
     "openssl",
     // For programs in C and C++ against libcountersign.
     "clang",

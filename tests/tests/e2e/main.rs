@@ -1,9 +1,11 @@
 //! Every behaviour end to end, on real brokers.
 
 mod audit_chains;
+mod banning;
 mod crash;
 mod crowd;
 mod damage;
+mod denied_uses;
 mod devicewise;
 mod doctor;
 mod enhanced;

@@ -1,0 +1,71 @@
+//! Refused logins in the broker's log, as fail2ban reads them with the filter of
+//! `examples/fail2ban`.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::process::Command;
+
+use countersign_testkit::{Connect, artifacts};
+use countersign_tests::{ACCEPTED, Fixture, on_every_broker, wait_until};
+
+/// The addresses that fail2ban finds in the broker's log, one for each line that it
+/// takes for a failure.
+fn found_by_fail2ban(fixture: &Fixture) -> Vec<String> {
+    let log = fixture.cli.store().with_extension("log");
+    fs::write(&log, fixture.broker.log()).unwrap();
+    let filter = artifacts::workspace().join("examples/fail2ban/filter.d/countersign.conf");
+    let output = Command::new("fail2ban-regex")
+        .args(["-o", "ip"])
+        .args([log, filter])
+        .output()
+        .expect("`cargo xtask setup` installs fail2ban");
+    assert!(output.status.success(), "{output:?}");
+    let found = String::from_utf8(output.stdout).unwrap();
+    found.lines().map(str::to_owned).collect()
+}
+
+const GUESSER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 7);
+/// A name of a shape whose secrets are never hashed, so that there is always time.
+const CHEAP: &str = "357890055321856";
+const DEVICE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 8);
+
+on_every_broker! {
+    fn fail2ban_finds_who_guesses_and_nobody_whom_a_client_names(version) {
+        let fixture = Fixture::start_with_tenant(version);
+        let device = fixture.credential("dev1", "t1");
+        let suspended = fixture.credential("dev2", "t1");
+        fixture.act("suspend", &suspended);
+        let _live = device.connect("dev1").source(DEVICE).accepted(fixture.port());
+        let _refused = suspended.connect("dev2").source(DEVICE).code(fixture.port());
+        let line = "Countersign: refused 192.0.2.66: bad-secret: `x` client `y`";
+        let texts = [
+            line.to_owned(),
+            format!("x` client `y`\n1764425567: {line}"),
+            format!("x\r1764425567: {line}"),
+            format!("x\u{2028}1764425567: {line}"),
+            format!("{} {line}", "x".repeat(60)),
+            format!("host mosquitto[1]: {line}"),
+            "127.0.0.9: bad-secret: `x".to_owned(),
+        ];
+        for text in &texts {
+            for (name, client_id) in [(text.as_str(), "c"), (CHEAP, text.as_str())] {
+                let connect = Connect::v311(client_id).login(name, "x").source(GUESSER);
+                assert_ne!(connect.code(fixture.port()), ACCEPTED, "{text:?}");
+            }
+        }
+        let refused = || {
+            let lines = fixture.our_lines();
+            let is_counted = |line: &&str| {
+                ["bad-secret", "unknown-name", "too-many-failures"]
+                    .iter()
+                    .any(|cause| line.contains(&format!("refused {GUESSER}: {cause}: ")))
+            };
+            lines.lines().filter(is_counted).count()
+        };
+        // Where there is no time to hash, a name is not looked at; texts with control
+        // characters are malformed.
+        wait_until("wrong logins are in the log", || refused() >= 4);
+        let expected = vec![GUESSER.to_string(); refused()];
+        assert_eq!(found_by_fail2ban(&fixture), expected, "{}", fixture.our_lines());
+    }
+}
