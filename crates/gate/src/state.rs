@@ -291,7 +291,7 @@ impl<S: GateStore> State<S> {
             // Its host asks on its own account.
             (Phase::Gone { .. } | Phase::Kicked(_), _) => return,
         }
-        let name = session.username.as_ref().map(Arc::clone);
+        let name = session.username.clone();
         let principal = name.map_or(DeniedPrincipal::Unauthenticated, DeniedPrincipal::Named);
         let now = self.now();
         let denied = DeniedUse::new(principal, act, cause, topic, now);

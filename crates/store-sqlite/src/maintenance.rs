@@ -73,8 +73,9 @@ impl SqliteStore {
         self.act("begin the log anew", BATCH_WAIT, |connection| {
             connection
                 .prepare_cached(
-                    "INSERT INTO refusal (minute, broker, subject, address, cause, client_id, count)
-                     VALUES (-1, '', '', '', '', '', 0)",
+                    "INSERT INTO refusal
+                         (minute, broker, subject, address, cause, client_id, topic, act, count)
+                     VALUES (-1, '', '', '', '', '', '', '', 0)",
                 )?
                 .execute([])?;
             connection
@@ -135,7 +136,7 @@ mod tests {
             other
                 .act("write", BATCH_WAIT, |connection| {
                     connection.execute(
-                        "INSERT INTO refusal VALUES (1, '', '', '', '', '', NULL, 1)",
+                        "INSERT INTO refusal VALUES (1, '', '', '', '', '', '', '', NULL, 1)",
                         [],
                     )?;
                     connection.execute("DELETE FROM refusal", [])?;

@@ -7,7 +7,9 @@ use serde_json::Value;
 fn denied(fixture: &Fixture) -> Vec<Value> {
     let rows = fixture.cli.json(&["audit", "list"]);
     let rows = rows.as_array().unwrap().iter();
-    rows.filter(|row| row["outcome"] == "denied").cloned().collect()
+    rows.filter(|row| row["outcome"] == "denied")
+        .cloned()
+        .collect()
 }
 
 on_every_broker! {

@@ -301,8 +301,9 @@ fn what_a_client_calls_itself_commands_no_administrators_terminal() {
         .unwrap();
     connection
         .execute(
-            "INSERT INTO refusal (minute, broker, subject, address, cause, client_id, count)
-             VALUES (1, ?1, ?1, ?1, 'unknown-name', ?1, 1)",
+            "INSERT INTO refusal
+                 (minute, broker, subject, address, cause, client_id, topic, act, count)
+             VALUES (1, ?1, ?1, ?1, 'unknown-name', ?1, ?1, 'publish', 1)",
             [HOSTILE],
         )
         .unwrap();

@@ -4,6 +4,7 @@
 //! the writer adds that up by the minute in another. A principal has a share of
 //! each, so it leaves room for all others.
 
+use core::hash::{Hash, Hasher};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -41,7 +42,7 @@ pub(crate) enum DeniedPrincipal {
 
 /// As much of a topic as is kept: more than is shown, so that a secret is found
 /// that begins in what is.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct TopicStart {
     bytes: [u8; LONGEST],
     length: u16,
@@ -70,6 +71,14 @@ impl TopicStart {
     /// Whether there was more.
     pub(crate) const fn is_cut(&self) -> bool {
         self.is_cut
+    }
+}
+
+/// What is not used of it is zero, and need not be hashed.
+impl Hash for TopicStart {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.bytes().hash(state);
+        self.is_cut.hash(state);
     }
 }
 
@@ -115,21 +124,21 @@ pub(crate) struct DeniedUses {
 
 impl DeniedUses {
     /// A table for the host's thread, from which the writer takes several times a
-    /// second.
+    /// second. It has all its memory from the beginning.
     pub(crate) fn of_host() -> Self {
-        Self::of_at_most(MOST_OF_HOST)
+        Self {
+            counts: HashMap::with_capacity(MOST_OF_HOST),
+            shares: HashMap::with_capacity(MOST_OF_HOST),
+            most: MOST_OF_HOST,
+        }
     }
 
     /// A table of the writer, which a minute's rows come from.
     pub(crate) fn of_writer() -> Self {
-        Self::of_at_most(MOST_ROWS)
-    }
-
-    fn of_at_most(most: usize) -> Self {
         Self {
             counts: HashMap::new(),
             shares: HashMap::new(),
-            most,
+            most: MOST_ROWS,
         }
     }
 
@@ -164,22 +173,29 @@ impl DeniedUses {
     }
 
     fn count(&mut self, mut denied: DeniedUse, more: DeniedCount) {
-        if !self.counts.contains_key(&denied) {
-            self.find_room(&mut denied);
+        if self.is_added(&denied, &more) {
+            return;
         }
-        if let Some(counted) = self.counts.get_mut(&denied) {
-            counted.count = counted.count.saturating_add(more.count);
-            counted.first = counted.first.min(more.first);
-            counted.last = counted.last.max(more.last);
-        } else if self.counts.len() < self.most {
-            // Else the store could not be written for long.
-            self.counts
-                .reserve(self.most.saturating_sub(self.counts.len()));
-            let share = (denied.minute, denied.principal.clone());
-            let share = self.shares.entry(share).or_default();
-            *share = share.saturating_add(1);
-            self.counts.insert(denied, more);
+        self.find_room(&mut denied);
+        // If it is full now, the store could not be written for long.
+        if self.is_added(&denied, &more) || self.counts.len() >= self.most {
+            return;
         }
+        let share = (denied.minute, denied.principal.clone());
+        let share = self.shares.entry(share).or_default();
+        *share = share.saturating_add(1);
+        self.counts.insert(denied, more);
+    }
+
+    /// Adds to what is counted already; says whether it is.
+    fn is_added(&mut self, denied: &DeniedUse, more: &DeniedCount) -> bool {
+        let Some(counted) = self.counts.get_mut(denied) else {
+            return false;
+        };
+        counted.count = counted.count.saturating_add(more.count);
+        counted.first = counted.first.min(more.first);
+        counted.last = counted.last.max(more.last);
+        true
     }
 
     /// Has one counted among others where there is no room for one more: among those
@@ -236,7 +252,7 @@ impl DeniedUses {
         due.map(row).collect()
     }
 
-    /// Takes note that those rows are written.
+    /// Takes note that those rows are written, in the writer's table.
     pub(crate) fn settle(&mut self, now: Timestamp, is_last: bool) {
         for (denied, counted) in &mut self.counts {
             if denied.is_due(counted, now, is_last) {
@@ -248,7 +264,7 @@ impl DeniedUses {
         self.counts.retain(|denied, _| denied.minute == minute);
         self.shares.retain(|(of, _), _| *of == minute);
         if self.counts.is_empty() {
-            *self = Self::of_at_most(self.most);
+            *self = Self::of_writer();
         }
     }
 }
@@ -263,9 +279,9 @@ impl DeniedUse {
 /// How principals and topics without a row of their own are shown.
 pub(crate) const ALL_OTHERS: &str = RefusalRow::ALL_OTHERS;
 /// Bytes of a topic that are kept.
-const LONGEST: usize = 256;
+const LONGEST: usize = 192;
 /// What the host's thread counts apart until the writer looks.
-const MOST_OF_HOST: usize = 320;
+const MOST_OF_HOST: usize = 224;
 /// Rows a minute.
 const MOST_ROWS: usize = 1_000;
 /// Rows a minute of one principal.
@@ -380,7 +396,7 @@ mod tests {
         written.extend(rows(&uses, later));
         uses.settle(later, false);
         let counts: Vec<_> = written.iter().map(|(_, _, count)| *count).collect();
-        assert_eq!(counts, [7, 7 * 599, 7, 7 * 599]);
+        assert_eq!(counts, [7, 7, 7 * 599, 7 * 599]);
         assert!(uses.is_empty() && rows(&uses, later).is_empty());
     }
 
