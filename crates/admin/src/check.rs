@@ -158,6 +158,41 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
         })
     }
 
+    /// Why a CONNECT with the right secret would be refused now, if it would. Without a
+    /// client id, none is taken for wrong.
+    ///
+    /// # Errors
+    ///
+    /// As [`PolicyCheck::new`].
+    pub fn refusal(
+        &mut self,
+        username: &str,
+        client_id: Option<&str>,
+    ) -> Result<Option<Reason>, StoreError> {
+        let client_id = match client_id.map(ClientId::parse).transpose() {
+            Ok(client_id) => client_id,
+            Err(_) => return Ok(Some(Reason::Malformed)),
+        };
+        let who = CheckedClient {
+            strictness: match client_id {
+                Some(_) => Strictness::IgnoreHandle,
+                None => Strictness::IgnoreClientIdAndHandle,
+            },
+            client_id,
+            username: Some(username),
+            password: None,
+            listener: None,
+        };
+        Ok(match self.identify(who)? {
+            // Its tenant would let it in without proof.
+            Ok(Identity::Unauthenticated { .. }) => Some(Reason::Unauthenticated),
+            Ok(Identity::Bearer { .. } | Identity::Credential { .. } | Identity::User { .. }) => {
+                None
+            }
+            Err(reason) => Some(reason),
+        })
+    }
+
     /// Decides as whom a client would be let in, or why not.
     fn identify(&mut self, who: CheckedClient<'_>) -> Result<Result<Identity, Reason>, StoreError> {
         // No id that anything is known about, as it holds nothing.

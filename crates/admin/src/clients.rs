@@ -4,7 +4,7 @@ use countersign_core::audit::{AuditEntry, AuditOutcome};
 use countersign_core::change::{Change, KickRequestId};
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::kind::Kind;
-use countersign_core::name::TenantId;
+use countersign_core::name::{LoginName, TenantId};
 use countersign_core::ownership::Holder;
 use countersign_core::presence::SessionNumber;
 use countersign_core::store::{BrokerPresence, Intent, KickTarget, Listed, Page, StoreError};
@@ -21,6 +21,10 @@ use crate::view::shown_name;
 pub struct ListClients {
     /// Of this tenant alone.
     pub tenant: Option<TenantId>,
+    /// With this name alone.
+    pub name: Option<LoginName>,
+    /// At this broker alone.
+    pub broker: Option<String>,
     /// Those too that were connected when a broker ended that is not alive.
     pub all: bool,
     /// Which of them.
@@ -42,7 +46,17 @@ impl Command for ListClients {
         let tenant = self.tenant.as_ref();
         lookup::check_tenant(tx, tenant)?;
         let mut sessions = tx.presence(tenant, &self.page)?;
-        sessions.rows.retain(|session| self.all || session.is_alive);
+        let is_named = |session: &BrokerPresence| {
+            let name = self.name.as_ref().map(LoginName::as_str);
+            name.is_none_or(|name| session.presence.username.as_deref() == Some(name))
+        };
+        let is_at = |session: &BrokerPresence| {
+            let broker = self.broker.as_ref();
+            broker.is_none_or(|broker| session.broker == *broker)
+        };
+        sessions.rows.retain(|session| {
+            (self.all || session.is_alive) && is_named(session) && is_at(session)
+        });
         Ok(sessions)
     }
 }

@@ -49,6 +49,7 @@ pub mod thing;
 pub mod transfer;
 pub mod user;
 pub mod view;
+pub mod why;
 
 pub use self::caller::{Authority, Caller, Permission};
 pub use self::command::{Command, Tx, dry_run, dry_run_each, run, run_after};

@@ -22,6 +22,7 @@ mod jwt;
 mod role;
 mod scheme;
 mod user;
+mod why;
 
 pub use self::application::{ApplicationView, IssuedApplicationView, ThingView};
 pub(crate) use self::application::{AuditedApplication, AuditedThing};
@@ -38,6 +39,7 @@ pub use self::role::{EffectView, LoserView, RoleView, RuleView, UseView};
 pub use self::scheme::SchemeView;
 pub(crate) use self::user::AuditedUser;
 pub use self::user::{EnrolmentView, GrantView, UserView};
+pub use self::why::WhyView;
 
 /// All that is shown of a tenant.
 #[derive(Clone, Debug, Serialize)]

@@ -21,6 +21,7 @@ use crate::command::settings::SettingsCommand;
 use crate::command::tenant::TenantCommand;
 use crate::command::thing::ThingCommand;
 use crate::command::user::UserCommand;
+use crate::command::why::Why;
 use crate::doctor::Doctor;
 use crate::error::CliError;
 use crate::export::Export;
@@ -74,6 +75,7 @@ impl Arguments {
             Command::Tenant { command } => command.run(&invocation),
             Command::Thing { command } => command.run(&invocation),
             Command::User { command } => command.run(&invocation),
+            Command::Why(why) => why.run(&invocation),
         }
     }
 }
@@ -203,6 +205,15 @@ enum Command {
         after_help = "Examples:\n  countersign check connect --username dev1@acme --client-id c1\n  countersign check publish --username dev1@acme acme/line1\n  countersign check --batch questions.jsonl"
     )]
     Check(Check),
+    /// Say why a name's client can't connect, or may not do something.
+    ///
+    /// Puts together its state, its sessions, its last logins, and what its sessions
+    /// were denied in the last day, and says what can be done. A name that nothing has
+    /// gets what was refused to it all the same. Nothing is written.
+    #[command(
+        after_help = "Examples:\n  countersign why dev1@acme\n  countersign why dev1@acme --client-id sensor-17 --json"
+    )]
+    Why(Why),
     /// Clients that are connected now.
     #[command(after_help = "Examples:\n  countersign clients list --tenant acme")]
     Clients {

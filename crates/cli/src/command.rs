@@ -17,3 +17,4 @@ pub(crate) mod taking;
 pub(crate) mod tenant;
 pub(crate) mod thing;
 pub(crate) mod user;
+pub(crate) mod why;

@@ -83,6 +83,7 @@ use crate::user::{
     ConfirmSecondFactor, CreateUser, DeleteUser, DisableSecondFactor, EnrolSecondFactor, GrantUser,
     ListUsers, ResetUserPassword, ShowUser, UngrantUser, UnlockUser,
 };
+use crate::why::LookIntoName;
 
 use self::furnished::{furnished, group, id_of, mark, scheme};
 
@@ -222,6 +223,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Admin ListTokens ListTokens { tenant: Some(acme()), ..ListTokens::default() };
         Platform ListTokens ListTokens::default();
         Platform ListUsers ListUsers::default();
+        Platform LookIntoName LookIntoName(login_name("dev1@acme"));
         Platform LookUpCredentials LookUpCredentials(vec![pump()]);
         Platform LookUpTenant LookUpTenant(acme());
         Admin PreviewAssignment PreviewAssignment { of: held_by("DM"), is_to_be_held: true };

@@ -9,25 +9,38 @@ use countersign_admin::clients::{
 };
 use countersign_admin::view::ClientView;
 use countersign_core::client_id::ClientId;
-use countersign_core::name::TenantId;
+use countersign_core::name::{LoginName, TenantId};
 use serde_json::json;
 
 use crate::error::CliError;
 use crate::invocation::{Invocation, run_on};
 use crate::listing::Column;
 
+mod watch;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClientsCommand {
     /// List who is connected.
     #[command(
-        after_help = "Examples:\n  countersign clients list --tenant acme\n  countersign clients list --all --json"
+        after_help = "Examples:\n  countersign clients list --tenant acme\n  countersign clients list --all --json\n  countersign clients list --name dev1@acme --watch"
     )]
     List {
         #[command(flatten)]
         of: OfTenant,
+        /// With this name alone.
+        #[arg(long, value_parser = LoginName::parse)]
+        name: Option<LoginName>,
+        /// At this broker alone.
+        #[arg(long)]
+        broker: Option<String>,
         /// Sessions of brokers that are not alive, too.
         #[arg(long)]
         all: bool,
+        /// Go on, and tell who comes and goes. With --json, each of them is a
+        /// document on a line of its own, with the key `event`: `connected` or
+        /// `disconnected`.
+        #[arg(long, conflicts_with = "all")]
+        watch: bool,
     },
     /// Count who is connected.
     #[command(after_help = "Examples:\n  countersign clients count --json")]
@@ -60,13 +73,36 @@ pub(crate) struct OfTenant {
 impl ClientsCommand {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         match self {
-            Self::List { of, all } => {
+            Self::List {
+                of: OfTenant { tenant },
+                name,
+                broker,
+                watch,
+                ..
+            } if watch => {
+                let list = ListClients {
+                    tenant,
+                    name,
+                    broker,
+                    ..ListClients::default()
+                };
+                watch::run(invocation, &list)?;
+            }
+            Self::List {
+                of,
+                name,
+                broker,
+                all,
+                ..
+            } => {
                 let columns = if all { ALL_COLUMNS } else { COLUMNS };
                 let mut listing = invocation.output.listing(columns);
                 let tenant = of.tenant;
                 invocation.each_row(
                     |page| ListClients {
                         tenant: tenant.clone(),
+                        name: name.clone(),
+                        broker: broker.clone(),
                         all,
                         page,
                     },

@@ -1,5 +1,6 @@
 //! Kicks, as seen from the side that asks; the store plays the broker.
 
+use std::io::{BufRead as _, BufReader};
 use std::time::{Duration, Instant};
 
 use countersign_core::change::Change;
@@ -216,4 +217,54 @@ fn following_the_audit_prints_each_row_once() {
     assert_eq!(next()["act"], "credential.reactivate");
     follower.kill().unwrap();
     follower.wait().unwrap();
+}
+
+#[test]
+fn a_watch_tells_who_is_there_who_comes_and_who_goes() {
+    let fixture = Fixture::with_credential();
+    let mut store = SqliteStore::open(fixture.store()).unwrap();
+    let _alive = store.lock_broker("b1").unwrap();
+    connect(&mut store, 1, "c1");
+    let mut child = fixture
+        .command()
+        .args(["clients", "list", "--watch", "--json"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || -> (String, String) {
+        let line: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        let text = |key: &str| line[key].as_str().unwrap().to_owned();
+        (text("event"), text("client_id"))
+    };
+    assert_eq!(next(), ("connected".into(), "c1".into()));
+    connect(&mut store, 2, "c2");
+    assert_eq!(next(), ("connected".into(), "c2".into()));
+    store
+        .clear_presence("b1", Timestamp::from_millis(2_000))
+        .unwrap();
+    assert_eq!(next(), ("disconnected".into(), "c1".into()));
+    assert_eq!(next(), ("disconnected".into(), "c2".into()));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn clients_are_listed_by_name_and_broker() {
+    let fixture = Fixture::with_credential();
+    let mut store = SqliteStore::open(fixture.store()).unwrap();
+    let _alive = store.lock_broker("b1").unwrap();
+    connect(&mut store, 1, "c1");
+    for (line, count) in [
+        ("clients list --name dev1@acme", 1),
+        ("clients list --name dev2@acme", 0),
+        ("clients list --broker b1", 1),
+        ("clients list --broker b2", 0),
+    ] {
+        assert_eq!(
+            fixture.json(line).as_array().unwrap().len(),
+            count,
+            "{line}"
+        );
+    }
 }

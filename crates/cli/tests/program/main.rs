@@ -37,3 +37,5 @@ mod tokens;
 mod transfer;
 #[cfg(test)]
 mod upgrading;
+#[cfg(test)]
+mod why;

@@ -151,6 +151,7 @@ const COMMANDS: &[(&str, &str, Does)] = &[
     ("user show", "jane@mail.test", Read(1)),
     ("user ungrant", "jane@mail.test --tenant acme", Write),
     ("user unlock", "jane@mail.test", Write),
+    ("why", "dev1@acme", Read(0)),
 ];
 
 /// A row's command line.

@@ -1,0 +1,161 @@
+//! `countersign why`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use countersign_admin::check::PolicyCheck;
+use countersign_admin::view::WhyView;
+use countersign_admin::why::{LookIntoName, NameReport};
+use countersign_core::audit::AuditRow;
+use countersign_core::name::LoginName;
+use countersign_core::reason::Reason;
+use serde::Serialize;
+
+use crate::doctor;
+use crate::error::CliError;
+use crate::invocation::{Invocation, now, run_on};
+
+#[derive(Args, Debug)]
+pub(crate) struct Why {
+    /// A name: of a device, an operator, a user, a thing, or one that nothing has.
+    #[arg(value_parser = LoginName::parse)]
+    name: LoginName,
+    /// The client id it connects with. Without this, none is taken for wrong.
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+}
+
+impl Why {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
+        let places = doctor::places(None, &invocation.store)?;
+        let mut store = invocation.open_to_read()?;
+        let report = run_on(&mut store, &LookIntoName(self.name.clone()))?;
+        let mut policy_check = PolicyCheck::new(&mut store, now(), places)?;
+        let client_id = self.client_id.as_deref();
+        let refusal = policy_check.refusal(self.name.as_str(), client_id)?;
+        let advice = advice(&report, refusal);
+        let answer = WhyAnswer {
+            view: WhyView::of(&report, refusal),
+            advice: &advice,
+        };
+        let lines: Vec<_> = advice.iter().map(|line| ("advice", line)).collect();
+        invocation.output.record_with(&answer, &lines)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What is known, and what can be done.
+#[derive(Serialize)]
+struct WhyAnswer<'a> {
+    #[serde(flatten)]
+    view: WhyView,
+    advice: &'a [String],
+}
+
+/// What can be done: about what keeps it out now, about what it was refused for last,
+/// and about what it was denied.
+fn advice(report: &NameReport, refusal: Option<Reason>) -> Vec<String> {
+    let name = report.shown.as_str();
+    let mut advice = Vec::new();
+    match refusal {
+        Some(reason) => advice.push(format!(
+            "A CONNECT is refused now: {}",
+            remedy(reason, name)
+        )),
+        None if report.sessions.is_empty() => {
+            advice.push("Nothing keeps it from connecting with the right secret.".into());
+        }
+        None => advice.push("It is connected.".into()),
+    }
+    if let Some(AuditRow { entry, .. }) = report.refused.first()
+        && let Some(cause) = entry.cause.filter(|cause| Some(*cause) != refusal)
+    {
+        let from = entry.address.as_deref();
+        let from = from.map_or_else(String::new, |from| format!(" from {from}"));
+        advice.push(format!(
+            "A login{from} was refused as {cause}: {}",
+            remedy(cause, name)
+        ));
+    }
+    if let Some(AuditRow { entry, .. }) = report.denied.first() {
+        let topic = entry.topic.as_deref().unwrap_or_default();
+        let cause = entry.cause.map_or("", Reason::as_str);
+        advice.push(format!(
+            "It may not {act} `{topic}` ({cause}): `check {act} --username {name} TOPIC` says which \
+             rules were considered.",
+            act = entry.act,
+        ));
+    }
+    advice
+}
+
+/// What a reason means for this name, and which command helps.
+fn remedy(reason: Reason, name: &str) -> String {
+    match reason {
+        Reason::BadSecret => format!(
+            "its secret was wrong; `credential reset-password {name}` gives it another one."
+        ),
+        Reason::ClientIdLimit => {
+            "it has stored sessions under as many client ids as it may; `clients release` gives one \
+             up."
+            .into()
+        }
+        Reason::ClientIdMismatch => format!(
+            "it came with another client id than it may; `credential show {name}` says which, \
+             `credential set {name} --client-id any` lets it come with any."
+        ),
+        Reason::ClientIdOwned => {
+            "another one holds its client id; `check connect` says which one, `clients release` \
+             gives the id up."
+                .into()
+        }
+        Reason::Expired => format!(
+            "its time is over; `credential set {name} --expires never` gives it more."
+        ),
+        Reason::NotYetValid => format!(
+            "its time has not come; `credential show {name}` says when it comes."
+        ),
+        Reason::Locked => format!("too many logins failed; `user unlock {name}` lets it try again."),
+        Reason::MfaRequired => format!(
+            "the code of its second factor was missing or wrong; `user mfa disable {name}` does \
+             without."
+        ),
+        Reason::Malformed => "its name or client id has a shape that nothing valid has.".into(),
+        Reason::Revoked => "it was revoked, which is final; make another credential.".into(),
+        Reason::Suspended => format!(
+            "it is suspended; `credential reactivate {name}` lets it in again."
+        ),
+        Reason::UnknownName => {
+            "nothing has this name; `credential list` shows those there are.".into()
+        }
+        Reason::UnknownTenant => {
+            "what stands behind its `@` is not a tenant; `tenant list` shows those there are.".into()
+        }
+        Reason::WrongListener => {
+            "the listener takes another tenant's clients; `plugin_opt_listener_PORT` says whose."
+                .into()
+        }
+        Reason::TlsRequired => {
+            "it may use listeners with TLS only; `plugin_opt_tls_listeners` names them.".into()
+        }
+        Reason::TooManyFailures => {
+            "too many logins of this name, or from its address, failed just before; it may try \
+             again in some seconds."
+                .into()
+        }
+        Reason::OverBudget => {
+            "there was no time to check its password, and nothing was found wrong; it may try again."
+                .into()
+        }
+        Reason::StoreBusy | Reason::StoreUnavailable => {
+            "the store could not be used in time; `doctor` says what is wrong with it.".into()
+        }
+        Reason::Unauthenticated => {
+            "it presented no login, and its tenant asks for one (`tenant show`).".into()
+        }
+        Reason::OverLimit => "there are as many as there may be.".into(),
+        Reason::DeniedByRule | Reason::NoRule | Reason::OtherTenant => {
+            "no rule lets it do that, or one forbids it.".into()
+        }
+    }
+}
