@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use countersign_testkit::{Broker, Connect, Version};
+use countersign_testkit::cases::{Case, ImportCase, load};
+use countersign_testkit::{Broker, Cli, Connect, Version};
 use countersign_tests::mosquitto_tools::{dynamic_security, passwd};
 use countersign_tests::{ACCEPTED, Fixture, REFUSED, on_every_broker, topics_so_far};
 
@@ -85,6 +86,57 @@ topic deny home/of/bob/#
 pattern readwrite home/of/%u/#
 pattern read home/at/%c
 ";
+
+/// Each malformed file of the cases is refused in one line, which names the file, the line
+/// where there is one, and the reason; and nothing is written.
+#[test]
+fn a_malformed_file_is_refused_in_one_line_and_nothing_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let cli = Cli::new(folder.path().join("countersign.db"));
+    cli.json(&["init"]);
+    cli.json(&["tenant", "create", "other"]);
+    let before = cli.run(&["export", "-"]).stdout;
+    let [empty, file] = ["empty", "file"].map(|name| folder.path().join(name));
+    fs::write(&empty, "").unwrap();
+    let [empty, path] = [&empty, &file].map(|file| file.to_str().unwrap());
+    let mut refused = 0;
+    for (kind, named) in [
+        ("passwords", "passwords"),
+        ("acl_file", "acl"),
+        ("csv", "table"),
+        ("dynamic_security", "ds"),
+    ] {
+        for Case { name, fields, .. } in load::<ImportCase>(&format!("import/{kind}")).unwrap() {
+            let Some(error) = &fields.error else { continue };
+            fs::write(&file, fields.bytes()).unwrap();
+            let dialect = fields.dialect.as_deref().unwrap_or(kind);
+            let words = match (dialect, kind) {
+                ("go-auth", "passwords") => vec!["go-auth", "--passwords", path, "--acl", empty],
+                ("go-auth", _) => vec!["go-auth", "--passwords", empty, "--acl", path],
+                (_, "passwords") => vec!["mosquitto", "--passwords", path],
+                (_, "acl_file") => vec!["mosquitto", "--acl", path],
+                (_, "csv") => vec!["csv", path],
+                (_, _) => vec!["dynamic-security", path],
+            };
+            let asked = [
+                "--tenant",
+                "home",
+                "--namespace",
+                "home/#",
+                "--accept-losses",
+            ];
+            let ran = cli.run(&[&["import"][..], &words, &asked].concat());
+            let why = error.strip_prefix(named).unwrap();
+            let line = ran.stderr.trim_end();
+            assert!(line.ends_with(&format!("{path}{why}")), "{name}: {line}");
+            assert_eq!(line.lines().count(), 1, "{name}: {line}");
+            assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{name}");
+            assert_eq!(cli.run(&["export", "-"]).stdout, before, "{name}");
+            refused += 1;
+        }
+    }
+    assert!(refused > 30, "{refused}");
+}
 
 on_every_broker! {
     fn users_of_mosquittos_files_log_in_as_before_and_may_do_what_they_might(version) {

@@ -12,6 +12,7 @@ mod enhanced;
 mod floods;
 mod given_out_elsewhere;
 mod given_roles;
+mod go_auth;
 mod groups;
 mod half_open;
 mod host;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use countersign_testkit::artifacts::{self, workspace};
 use countersign_testkit::broker::Builder;
 use countersign_testkit::{Broker, Cli, Client, Connect};
+use countersign_tests::mosquitto_tools::dynamic_security;
 use countersign_tests::{ACCEPTED, REFUSED, on_every_broker, publishes, topics_so_far};
 
 /// A file that the page shows.
@@ -37,6 +38,9 @@ fn with_plugin(builder: Builder, store: &Path) -> Builder {
     builder
         .plugin(artifacts::plugin().unwrap())
         .plugin_option("store", store.display())
+        // What a login costs is not asked here: none is told to come again.
+        .plugin_option("hash_budget", 100)
+        .plugin_option("hash_round", 1_000)
 }
 
 fn connect(broker: &Broker, user: &str) -> Client {
@@ -77,7 +81,135 @@ fn check(broker: &Broker, context: &str) {
     );
 }
 
+/// A file that the page shows, in a folder.
+fn write(folder: &Path, shown_as: &str) -> PathBuf {
+    let file = folder.join(Path::new(shown_as).file_name().unwrap());
+    fs::write(&file, shown(shown_as)).unwrap();
+    file
+}
+
+/// A store beside a broker's files, into which an import of these words went.
+fn imported(folder: &Path, words: &[&str]) -> Cli {
+    let cli = Cli::new(folder.join("countersign.db"));
+    cli.json(&["init"]);
+    cli.json(&[&["import"], words].concat());
+    cli
+}
+
+fn code(broker: &Broker, user: &str, client_id: &str, password: &str) -> Option<u8> {
+    let client = Connect::v311(client_id).login(user, password);
+    client.code(broker.port())
+}
+
+/// What the page says of the clients of dynamic-security's file.
+fn check_plant(broker: &Broker, context: &str, opens: bool) {
+    for (client_id, password, expected) in [
+        ("panel-1", "panel-secret", ACCEPTED),
+        ("panel-1", "wrong", REFUSED),
+        ("other", "panel-secret", REFUSED),
+    ] {
+        let code = code(broker, "panel", client_id, password);
+        assert_eq!(code, expected, "{context}: {client_id}");
+    }
+    let panel = Connect::v5("panel-1").login("panel", "panel-secret");
+    let (mut panel, mut pump) = (panel.accepted(broker.port()), connect(broker, "pump"));
+    assert_eq!(
+        panel.subscribe(&[("plant/#", 0)]).unwrap(),
+        [0],
+        "{context}"
+    );
+    for (topic, is_allowed) in [
+        ("plant/state/flow", true),
+        ("plant/pump/open", opens),
+        ("plant/pump/close", false),
+    ] {
+        assert_eq!(
+            publishes(&mut pump, topic),
+            is_allowed,
+            "{context}: {topic}"
+        );
+    }
+    let expected: &[_] = if opens {
+        &["plant/state/flow", "plant/pump/open"]
+    } else {
+        &["plant/state/flow"]
+    };
+    assert_eq!(topics_so_far(&mut panel), expected, "{context}");
+}
+
 on_every_broker! {
+    fn the_clients_of_dynamic_security_move_in_and_back(version) {
+        let builder = Broker::builder(version);
+        let folder = builder.dir().to_owned();
+        let file = write(&folder, "/var/lib/mosquitto/dynamic-security.json");
+        let copy = folder.join("copy.json");
+        fs::copy(&file, &copy).unwrap();
+        let with = |builder: Builder, file: &Path| {
+            let builder = builder.plugin(dynamic_security(version));
+            builder.plugin_option("config_file", file.display()).start().unwrap()
+        };
+        let before = with(builder, &file);
+        check_plant(&before, "before", true);
+        let copy = copy.to_str().unwrap();
+        let to = ["--tenant", "plant", "--namespace", "plant/#", "--accept-losses"];
+        let cli = imported(&folder, &[&["dynamic-security", copy], &to[..]].concat());
+        let out = folder.join("plant.json");
+        cli.json(&["export", "dynamic-security", "--tenant", "plant", out.to_str().unwrap()]);
+        let after = with_plugin(Broker::builder(version), cli.store()).start().unwrap();
+        check_plant(&after, "after", false);
+        check_plant(&with(Broker::builder(version), &out), "back by an export", false);
+        check_plant(&with(Broker::builder(version), &file), "back to the file", true);
+    }
+
+    fn the_users_of_mosquitto_go_auth_move_in(version) {
+        let builder = Broker::builder(version);
+        let folder = builder.dir().to_owned();
+        let [passwords, acl] = ["passwords", "acls"]
+            .map(|name| write(&folder, &format!("/etc/mosquitto/go-auth/{name}")));
+        let [passwords, acl] = [&passwords, &acl].map(|file| file.to_str().unwrap());
+        let from = ["go-auth", "--passwords", passwords, "--acl", acl];
+        let to = ["--tenant", "lab", "--namespace", "lab/#"];
+        let cli = imported(&folder, &[&from[..], &to].concat());
+        let broker = with_plugin(builder, cli.store()).start().unwrap();
+        for user in ["erin", "meter1"] {
+            assert_eq!(code(&broker, user, user, "wrong"), REFUSED, "{user}");
+            assert_eq!(code(&broker, user, user, &format!("{user}-secret")), ACCEPTED, "{user}");
+        }
+        let (mut erin, mut meter) = (connect(&broker, "erin"), connect(&broker, "meter1"));
+        assert_eq!(erin.subscribe(&[("lab/#", 0)]).unwrap(), [0]);
+        assert!(publishes(&mut meter, "lab/meters/meter1/kwh"));
+        assert!(!publishes(&mut meter, "lab/meters/erin/kwh"));
+        assert!(publishes(&mut erin, "lab/hall"));
+        assert!(!publishes(&mut erin, "lab/keys/door"));
+        assert_eq!(topics_so_far(&mut erin), ["lab/meters/meter1/kwh", "lab/hall"]);
+        assert_eq!(meter.subscribe(&[("lab/news", 0)]).unwrap(), [0]);
+    }
+
+    fn the_devices_of_a_table_move_in(version) {
+        let builder = Broker::builder(version);
+        let folder = builder.dir().to_owned();
+        let [table, secrets] = ["presses.csv", "secrets.csv"].map(|name| folder.join(name));
+        let rows = shown("devices.csv");
+        let rows: Vec<_> = rows.lines().take(4).collect();
+        fs::write(&table, rows.join("\n")).unwrap();
+        let from = ["csv", table.to_str().unwrap(), "--output", secrets.to_str().unwrap()];
+        let to = ["--tenant", "works", "--namespace", "works/#"];
+        let cli = imported(&folder, &[&from[..], &to].concat());
+        let broker = with_plugin(builder, cli.store()).start().unwrap();
+        assert_eq!(code(&broker, "press-1", "press-1", "press-1-secret"), ACCEPTED);
+        assert_eq!(code(&broker, "press-1", "other", "press-1-secret"), REFUSED);
+        let secrets = fs::read_to_string(secrets).unwrap();
+        let made = secrets.lines().skip(1).map(|line| line.split_once(',').unwrap());
+        assert_eq!(made.clone().count(), 2);
+        for (name, secret) in made {
+            assert_eq!(code(&broker, name, "x", "wrong"), REFUSED);
+            let press = Connect::v5(name).login(name, secret);
+            let mut press = press.accepted(broker.port());
+            let is_allowed = publishes(&mut press, &format!("works/{name}/strokes"));
+            assert!(!is_allowed, "its tenant gives nothing by itself");
+        }
+    }
+
     fn the_users_of_mosquittos_files_move_in_and_back_with_their_old_passwords(version) {
         let builder = Broker::builder(version);
         let folder = builder.dir().to_owned();

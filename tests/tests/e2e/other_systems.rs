@@ -78,20 +78,15 @@ on_every_broker! {
         for (number, hash) in HASHES.iter().enumerate() {
             let name = format!("dev{number}");
             let mut login = fixture.credential_with_password(&name, "t1", "another one");
-            let id = "(SELECT id FROM credential WHERE name = ?1)";
             let hash = PasswordHash::import(hash, SaltReading::Either).unwrap();
-            let replace = format!("UPDATE secret SET phc = ?2 WHERE credential = {id}");
+            let replace = format!("UPDATE secret SET phc = ?2 WHERE credential = {OF_NAME}");
             let replaced = store.execute(&replace, [&login.username, hash.as_str()]).unwrap();
             assert_eq!(replaced, 1);
             login.secret = "correct hors".into();
             assert_eq!(fixture.code(&login), REFUSED, "{}", hash.as_str());
             login.secret = "correct horse".into();
             assert_eq!(fixture.code(&login), ACCEPTED, "{}", hash.as_str());
-            let stored = format!("SELECT phc FROM secret WHERE credential = {id}");
-            wait_until("the password is hashed anew", || {
-                let phc: String = store.query_row(&stored, [&login.username], |row| row.get(0)).unwrap();
-                phc.starts_with("$argon2id$v=19$m=19456,")
-            });
+            wait_until_hashed_anew(&fixture, &login.username);
             assert_eq!(fixture.code(&login), ACCEPTED);
             login.secret = "another one".into();
             assert_eq!(fixture.code(&login), REFUSED);
@@ -162,8 +157,20 @@ on_every_broker! {
     }
 }
 
+/// Waits until the password of a credential is hashed as those that are chosen here.
+pub fn wait_until_hashed_anew(fixture: &Fixture, name: &str) {
+    let store = rusqlite::Connection::open(fixture.cli.store()).unwrap();
+    let stored = format!("SELECT phc FROM secret WHERE credential = {OF_NAME}");
+    wait_until("the password is hashed anew", || {
+        let phc: String = store.query_row(&stored, [name], |row| row.get(0)).unwrap();
+        phc.starts_with("$argon2id$v=19$m=19456,")
+    });
+}
+
+const OF_NAME: &str = "(SELECT id FROM credential WHERE name = ?1)";
+
 /// Of `correct horse`.
-const HASHES: [&str; 6] = [
+pub const HASHES: [&str; 6] = [
     "$6$AAECAwQFBgcICQoL$5W8GCQ9GLgmhmQvoa8jmRaPnsh82mRigdSv6mQsK0sMIII/WznlQb1g+RWddfoAKTMzBJP1deJU+Rp/1QZ0zZg==",
     "$7$101$AAECAwQFBgcICQoL$lp0Cm29zl+CI/RXyXDKvLye7OxM3OuE6RMzgXTX/f3imS/pFh2Ur7yarLDpKRUKpB0tOj6l0UrRv41zqxmD4tg==",
     "$2b$04$yqWUBx7YURUDfruAjr7kzuignOPQ3ea7eQqsdNiz.7RvgQUCyKwbC",

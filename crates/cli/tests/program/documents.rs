@@ -426,6 +426,16 @@ fn write_files(document: &str, fixture: &DocumentFixture) {
     }
 }
 
+/// Makes the databases of which a document shows what they are made by.
+fn write_databases(document: &str, fixture: &DocumentFixture) {
+    for database in text(document).split("<!-- sql: /").skip(1) {
+        let (name, rest) = database.split_once(" -->\n```\n").unwrap();
+        let (statements, _) = rest.split_once("```").unwrap();
+        let connection = rusqlite::Connection::open(fixture.path(name)).unwrap();
+        connection.execute_batch(statements).unwrap();
+    }
+}
+
 /// What is wrong with a line that is run here, if anything.
 fn refused(line: &Line, fixture: &DocumentFixture) -> Option<String> {
     let mut elsewhere = ELSEWHERE.iter();
@@ -461,7 +471,8 @@ fn the_guide_can_be_followed_line_by_line() {
     follow("docs/guide.md", &fixture);
 }
 
-/// The commands of a document in their order, those of transcripts among them.
+/// The commands of a document in their order, those of transcripts among them; what they
+/// print of this folder is told without it.
 #[test]
 fn the_way_in_and_back_can_be_followed_and_prints_what_it_shows() {
     let document = "docs/moving-in.md";
@@ -470,12 +481,16 @@ fn the_way_in_and_back_can_be_followed_and_prints_what_it_shows() {
     let text = text(document);
     let mut wrong = Vec::new();
     write_files(document, &fixture);
+    write_databases(document, &fixture);
+    let root = fixture.folder.path().display().to_string();
     for block in text.split("```").skip(1).step_by(2) {
         if let Some(shown) = block.strip_prefix("console\n$ ") {
-            let (command, expected) = shown.split_once('\n').unwrap();
-            let ran = fixture.run(command);
-            if ran.code != Some(0) || ran.printed != expected {
-                wrong.push(format!("{command}\n{}{}", ran.printed, ran.said));
+            let (line, expected) = shown.split_once('\n').unwrap();
+            let line = Line::read(line);
+            let ran = fixture.run(&line.command);
+            let printed = ran.printed.replace(&root, "");
+            if ran.code != Some(line.code()) || printed != expected {
+                wrong.push(format!("{}\n{printed}{}", line.command, ran.said));
             }
         }
         for line in block.strip_prefix("sh\n").unwrap_or_default().lines() {
