@@ -20,7 +20,8 @@ mod refused_act;
 pub struct AuditEntry {
     /// When.
     pub time: Timestamp,
-    /// Who did it: `cli:OSUSER`, `broker:NAME` or `session:PRINCIPAL`.
+    /// Who did it: `cli:OSUSER` or `cli:USER as OSUSER`, `broker:NAME` or
+    /// `session:PRINCIPAL`.
     pub actor: String,
     /// What was done: `credential.suspend`.
     pub act: String,
@@ -176,6 +177,9 @@ pub enum AuditOutcome {
 }
 
 impl AuditOutcome {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Denied, Self::Done, Self::Refused];
+
     /// The outcome as the audit writes it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -107,3 +107,6 @@ INSERT INTO refused
     FROM refusal;
 DROP TABLE refusal;
 ALTER TABLE refused RENAME TO refusal;
+
+-- The sessions of one credential.
+CREATE INDEX presence_of_credential ON presence (credential) WHERE credential IS NOT NULL;

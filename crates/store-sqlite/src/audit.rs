@@ -12,7 +12,7 @@ use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params, params_from_iter};
 
 use self::chain::ChainEnds;
-use self::part::Part;
+use self::part::{Part, admitted};
 use crate::error::Fault;
 use crate::page_query::{PageQuery, text};
 use crate::refusals::{parse_reason, staged};
@@ -43,6 +43,18 @@ impl AuditRows for SqliteTransaction<'_> {
     ) -> Result<Listed<AuditRow>, StoreError> {
         self.run("list the audit", |connection| {
             Ok(page.listed(list(connection, query, Part::Page(page))?))
+        })
+    }
+
+    fn audit_after(&mut self, after: i64, most: usize) -> Result<Vec<AuditRow>, StoreError> {
+        self.run("follow the audit", |connection| {
+            let mut statement = connection.prepare_cached(AFTER)?;
+            let mut rows = statement.query(params![after, most])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                found.push(read_row(&mut RowReader::of(row))?);
+            }
+            Ok(found)
         })
     }
 
@@ -158,8 +170,20 @@ fn select(
     query: &AuditQuery,
     part: Part<'_>,
 ) -> Result<Vec<AuditRow>, Fault> {
-    let mut sought = PageQuery::of(concat!(entry_columns!(), ", id FROM audit WHERE true"))
-        .when("subject = ?", query.subject.as_deref().map(text));
+    // Rows are read in the order of an index, up to the last that is asked for. SQLite
+    // would put all of them into order first where it may choose.
+    let all = match &query.subject {
+        Some(subject) => PageQuery::of(concat!(
+            entry_columns!(),
+            ", id FROM audit INDEXED BY audit_of_subject WHERE true"
+        ))
+        .and("subject = ?", [text(subject)]),
+        None => PageQuery::of(concat!(
+            entry_columns!(),
+            ", id FROM audit INDEXED BY audit_by_time WHERE true"
+        )),
+    };
+    let mut sought = all.when("time <= ?", query.until.map(Timestamp::as_millis));
     if let Some(since) = query.since {
         // A sum is dated at the start of its minute and reaches to its end.
         let values = [since.minus(MINUTE), since].map(|since| since.as_millis().into());
@@ -170,12 +194,8 @@ fn select(
     }
     let (sql, values) = part.of(sought, ["time", SUM, "id"]);
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(params_from_iter(values))?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(read_row(&mut RowReader::of(row))?);
-    }
-    Ok(found)
+    let rows = statement.query(params_from_iter(values))?;
+    admitted(connection, query, part, rows, read_row)
 }
 
 fn read_row(columns: &mut RowReader<'_>) -> Result<AuditRow, Fault> {
@@ -191,12 +211,10 @@ fn read(columns: &mut RowReader<'_>) -> Result<AuditEntry, Fault> {
         actor: columns.text()?.into(),
         act: columns.text()?.into(),
         subject: columns.text()?.into(),
-        outcome: match columns.text()? {
-            "denied" => AuditOutcome::Denied,
-            "done" => AuditOutcome::Done,
-            "refused" => AuditOutcome::Refused,
-            _ => return Err(columns.nonsense()),
-        },
+        outcome: columns.parsed(|text| {
+            let mut all = AuditOutcome::ALL.into_iter();
+            all.find(|outcome| outcome.as_str() == text).ok_or(())
+        })?,
         cause: columns.maybe_parsed(parse_reason)?,
         address: columns.maybe_text()?.map(Into::into),
         client_id: columns.maybe_text()?.map(Into::into),
@@ -231,6 +249,11 @@ const SUM: &str = concat!(
     " THEN actor || char(1) || subject || char(1) || coalesce(address, '') || char(1)
          || coalesce(cause, '') || char(1) || coalesce(client_id, '') || char(1)
          || coalesce(topic, '') || char(1) || act ELSE '' END"
+);
+
+const AFTER: &str = concat!(
+    entry_columns!(),
+    ", id FROM audit WHERE id > ?1 ORDER BY id LIMIT ?2"
 );
 
 const ROW: &str = concat!(entry_columns!(), ", id FROM audit WHERE id = ?1");

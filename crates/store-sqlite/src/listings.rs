@@ -4,6 +4,7 @@ use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::lifecycle::State;
 use countersign_core::name::{GroupPath, LoginName, Suffix, TenantId};
 use countersign_core::store::{CredentialQuery, Listed, Page};
+use countersign_core::time::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
@@ -33,6 +34,27 @@ pub(crate) fn devices(
         query = query.and(IS_IN_GROUP, bounds(group));
         query = query.and(IS_IN_NO_OTHER, bounds(group));
     }
+    query = query
+        .when(
+            "scheme = ?",
+            asked.scheme.as_ref().map(|it| text(it.as_str())),
+        )
+        .when(HOLDS_ROLE, asked.role.as_ref().map(|it| text(it.as_str())))
+        .when(IS_UNUSED, asked.unused_since.map(Timestamp::as_millis))
+        .when(
+            "expires_at < ?",
+            asked.expires_before.map(Timestamp::as_millis),
+        );
+    if let Some(prefix) = &asked.name_prefix {
+        let last = format!("{prefix}{}", char::MAX.to_string().repeat(LONGEST_NAME));
+        query = query.and(
+            "name >= ? AND name <= ?",
+            [prefix.as_str(), &last].map(text),
+        );
+    }
+    for (key, value) in &asked.attributes {
+        query = query.and(HAS_ATTRIBUTE, [key, value].map(text));
+    }
     by_name(connection, query, page)
 }
 
@@ -47,6 +69,16 @@ const IS_IN_GROUP: &str = "EXISTS (SELECT 1 FROM credential_group
      WHERE credential = credential.id AND (path = ? OR (path >= ? AND path < ?)))";
 const IS_IN_NO_OTHER: &str = "NOT EXISTS (SELECT 1 FROM credential_group
      WHERE credential = credential.id AND NOT (path = ? OR (path >= ? AND path < ?)))";
+
+const HOLDS_ROLE: &str =
+    "EXISTS (SELECT 1 FROM credential_role WHERE credential = credential.id AND role = ?)";
+const HAS_ATTRIBUTE: &str = "EXISTS (SELECT 1 FROM attribute
+     WHERE credential = credential.id AND key = ? AND value = ?)";
+const IS_UNUSED: &str = "max(created_at, coalesce(last_used_at, created_at)) < ?";
+
+/// No name has more characters, so that none which begins with a prefix sorts behind
+/// the prefix and so many of the last character there is.
+const LONGEST_NAME: usize = 255;
 
 /// Operators, by name. They stand outside of all tenants.
 pub(crate) fn operators(

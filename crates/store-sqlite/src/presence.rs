@@ -156,6 +156,16 @@ impl PresenceRows for SqliteTransaction<'_> {
         .map(|found| self.told_apart(found.into_iter().collect()).pop())
     }
 
+    fn presence_of_credential(
+        &mut self,
+        CredentialId(credential): CredentialId,
+    ) -> Result<Vec<BrokerPresence>, StoreError> {
+        self.run("look up sessions", |connection| {
+            select(connection, OF_CREDENTIAL, params![credential])
+        })
+        .map(|sessions| self.told_apart(sessions))
+    }
+
     fn count_presence(&mut self, tenant: Option<&TenantId>) -> Result<u64, StoreError> {
         self.run("count the sessions", |connection| count(connection, tenant))
             .map(|counts| {
@@ -260,5 +270,10 @@ impl PresenceRows for SqliteTransaction<'_> {
 pub(crate) const IS_CONNECTED: &str = "SELECT 1 FROM presence WHERE tie = ?1";
 
 pub(crate) const WITH_CLIENT_ID: &str = concat!(select_presence!(), "WHERE tie = ?1");
+
+pub(crate) const OF_CREDENTIAL: &str = concat!(
+    select_presence!(),
+    "WHERE credential = ?1 ORDER BY broker, session"
+);
 
 pub(crate) const SESSION: &str = concat!(select_presence!(), "WHERE broker = ?1 AND session = ?2");

@@ -10,7 +10,7 @@ use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params, params_from_iter};
 
 use crate::audit::count_staged;
-use crate::audit::part::Part;
+use crate::audit::part::{Part, admitted};
 use crate::error::Fault;
 use crate::page_query::{PageQuery, text};
 use crate::row_reader::RowReader;
@@ -177,15 +177,13 @@ pub(crate) fn staged(
         .when("subject = ?", query.subject.as_deref().map(text));
     let (sql, values) = part.of(sought, ["minute", SUM, LAST_NUMBER]);
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(params_from_iter(values))?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(AuditRow {
+    let rows = statement.query(params_from_iter(values))?;
+    admitted(connection, query, part, rows, |columns| {
+        Ok(AuditRow {
             id: None,
-            entry: read_refusal(&mut RowReader::of(row))?.entry(),
-        });
-    }
-    Ok(found)
+            entry: read_refusal(columns)?.entry(),
+        })
+    })
 }
 
 fn read_refusal<'row>(columns: &mut RowReader<'row>) -> Result<RefusalRow<'row>, Fault> {

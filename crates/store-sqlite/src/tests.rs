@@ -36,6 +36,7 @@ const LOOK_UPS: &[&str] = &[
     client_ids::USED_AFTER,
     presence::IS_CONNECTED,
     presence::WITH_CLIENT_ID,
+    presence::OF_CREDENTIAL,
     presence::SESSION,
     log_position::STANDING,
     credential_reader::BY_NAME,

@@ -44,6 +44,7 @@ mod people;
 mod principals;
 mod roles;
 mod schemes;
+mod selections;
 mod things;
 mod tokens;
 
@@ -62,6 +63,7 @@ pub use pages::*;
 pub use people::*;
 pub use roles::*;
 pub use schemes::*;
+pub use selections::*;
 pub use things::*;
 pub use tokens::*;
 
@@ -137,6 +139,8 @@ macro_rules! store_suite {
             credentials_are_listed_by_name_and_filtered,
             denied_uses_add_up_and_keep_their_topic_in_the_audit,
             denied_uses_and_refused_logins_have_a_thousand_rows_each,
+            credentials_are_filtered_by_what_is_said_of_them,
+            the_sessions_of_a_credential_are_found,
             failures_add_up_and_outlast_a_restart,
             failures_of_two_brokers_are_all_counted,
             last_use_only_moves_forward,
@@ -152,6 +156,7 @@ macro_rules! store_suite {
             some_tenant_admits_anonymous_while_one_is_not_required,
             the_end_of_a_session_says_nothing_of_a_later_one,
             the_audit_lists_the_newest_rows_and_filters_them,
+            the_audit_is_filtered_by_what_its_rows_say,
             the_end_of_a_key_or_token_is_never_put_off,
             the_last_change_of_policy_is_about_no_single_credential,
             the_mark_moves_with_every_commit_and_not_otherwise,

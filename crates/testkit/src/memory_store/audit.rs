@@ -1,10 +1,11 @@
 //! The audit.
 
-use std::time::Duration;
+use core::convert::Infallible;
 
 use countersign_core::audit::{
     AuditChain, AuditCheck, AuditEntry, AuditHead, AuditHeads, AuditKey, AuditRow,
 };
+use countersign_core::name::LoginName;
 use countersign_core::store::rows::AuditRows;
 use countersign_core::store::{AuditQuery, Listed, Page, StoreError};
 use countersign_core::time::Timestamp;
@@ -51,7 +52,7 @@ impl Tables {
             .collect();
         let sums = self.refusals.iter();
         rows.extend(sums.map(|(key, sum)| row_of(None, as_row(key, sum).entry())));
-        rows.retain(|row| is_asked_for(&row.entry, query));
+        rows.retain(|row| self.admits(query, &row.entry));
         rows.sort_by_cached_key(AuditRow::key);
         rows
     }
@@ -75,6 +76,18 @@ impl Tables {
             }
         }
     }
+
+    fn admits(&self, query: &AuditQuery, entry: &AuditEntry) -> bool {
+        let tenant_of = |name: &str| {
+            let found = LoginName::parse(name)
+                .ok()
+                .and_then(|name| self.credential(&name));
+            Ok::<_, Infallible>(found.and_then(|found| found.tenant))
+        };
+        match query.admits(entry, tenant_of) {
+            Ok(is_admitted) => is_admitted,
+        }
+    }
 }
 
 impl AuditRows for MemoryTransaction<'_> {
@@ -93,6 +106,12 @@ impl AuditRows for MemoryTransaction<'_> {
         let mut rows = self.tables.audit(query);
         rows.retain(|row| page.after.as_ref().is_none_or(|after| row.key() > *after));
         Ok(page.listed(rows))
+    }
+
+    fn audit_after(&mut self, after: i64, most: usize) -> Result<Vec<AuditRow>, StoreError> {
+        let numbers = after.saturating_add(1)..=self.tables.last_numbers.audit;
+        let rows = numbers.filter_map(|id| self.tables.audit_row(id));
+        Ok(rows.take(most).collect())
     }
 
     fn audit_row(&mut self, id: i64) -> Result<Option<AuditRow>, StoreError> {
@@ -157,20 +176,3 @@ impl AuditRows for MemoryTransaction<'_> {
 fn row_of(id: Option<i64>, entry: AuditEntry) -> AuditRow {
     AuditRow { id, entry }
 }
-
-fn is_asked_for(entry: &AuditEntry, query: &AuditQuery) -> bool {
-    // A sum is dated at the start of its minute and reaches to its end.
-    let reaches_to = if entry.is_sum() {
-        entry.time.plus(MINUTE).minus(MILLISECOND)
-    } else {
-        entry.time
-    };
-    query.since.is_none_or(|since| reaches_to >= since)
-        && query
-            .subject
-            .as_ref()
-            .is_none_or(|subject| entry.subject == *subject)
-}
-
-const MINUTE: Duration = Duration::from_secs(60);
-const MILLISECOND: Duration = Duration::from_millis(1);

@@ -46,8 +46,35 @@ impl CredentialRows for MemoryTransaction<'_> {
             let within = query.within.as_ref();
             within.is_none_or(|group| !it.groups.is_empty() && holds_all(group))
         };
+        let is_unused = |it: &Credential, since: Timestamp| {
+            it.created_at.max(it.last_used_at.unwrap_or(it.created_at)) < since
+        };
+        let name_begins =
+            |it: &Credential, prefix: &LoginName| it.name.as_str().starts_with(prefix.as_str());
         let is_asked_for = |it: &Credential| {
-            query.state.is_none_or(|state| it.state == state) && is_in_group(it) && is_within(it)
+            query.state.is_none_or(|state| it.state == state)
+                && is_in_group(it)
+                && is_within(it)
+                && query
+                    .scheme
+                    .as_ref()
+                    .is_none_or(|scheme| it.scheme == *scheme)
+                && query
+                    .role
+                    .as_ref()
+                    .is_none_or(|role| it.roles.contains(role))
+                && query
+                    .name_prefix
+                    .as_ref()
+                    .is_none_or(|prefix| name_begins(it, prefix))
+                && query
+                    .attributes
+                    .iter()
+                    .all(|(key, value)| it.attributes.get(key) == Some(value))
+                && query.unused_since.is_none_or(|since| is_unused(it, since))
+                && query
+                    .expires_before
+                    .is_none_or(|end| it.expires_at.is_some_and(|at| at < end))
         };
         let mut devices = self.own_credentials(query.tenant.as_ref(), is_device);
         devices.retain(is_asked_for);

@@ -58,6 +58,13 @@ impl PresenceRows for MemoryTransaction<'_> {
             .pop())
     }
 
+    fn presence_of_credential(
+        &mut self,
+        credential: CredentialId,
+    ) -> Result<Vec<BrokerPresence>, StoreError> {
+        Ok(self.sessions_where(|_, presence| presence.credential == Some(credential)))
+    }
+
     fn count_presence(&mut self, tenant: Option<&TenantId>) -> Result<u64, StoreError> {
         let is_of = |presence: &Presence| tenant.is_none() || presence.tenant.as_ref() == tenant;
         let sessions = self.sessions_where(|_, presence| is_of(presence));

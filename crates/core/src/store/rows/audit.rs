@@ -1,6 +1,11 @@
 //! The audit.
 
-use crate::audit::{AuditChain, AuditCheck, AuditEntry, AuditHead, AuditHeads, AuditKey, AuditRow};
+use core::time::Duration;
+
+use crate::audit::{
+    AuditChain, AuditCheck, AuditEntry, AuditHead, AuditHeads, AuditKey, AuditOutcome, AuditRow,
+};
+use crate::name::TenantId;
 use crate::store::{Listed, Page, StoreError};
 use crate::time::Timestamp;
 
@@ -27,6 +32,14 @@ pub trait AuditRows {
         query: &AuditQuery,
         page: &Page<AuditKey>,
     ) -> Result<Listed<AuditRow>, StoreError>;
+
+    /// The first `most` rows with a number above `after`, by their numbers, which
+    /// grow and are given out once. Refusals that are still summed up have none.
+    ///
+    /// # Errors
+    ///
+    /// See [`AuditRows`].
+    fn audit_after(&mut self, after: i64, most: usize) -> Result<Vec<AuditRow>, StoreError>;
 
     /// The row of the audit with this number.
     ///
@@ -89,13 +102,96 @@ pub trait AuditRows {
     ) -> Result<usize, StoreError>;
 }
 
-/// Which rows of the audit to list.
+/// Which rows of the audit to list: those that are all of what it says.
 #[derive(Clone, Debug, Default)]
 pub struct AuditQuery {
     /// Since then alone.
     pub since: Option<Timestamp>,
+    /// Until then alone.
+    pub until: Option<Timestamp>,
     /// About this subject alone.
     pub subject: Option<String>,
+    /// By this actor alone.
+    pub actor: Option<String>,
+    /// Of this act alone.
+    pub act: Option<String>,
+    /// That ended so alone.
+    pub outcome: Option<AuditOutcome>,
+    /// About this tenant, or what is in it, alone.
+    pub tenant: Option<TenantId>,
+    /// Of clients from this address alone.
+    pub address: Option<String>,
     /// The newest so many.
     pub limit: Option<u64>,
 }
+
+impl AuditQuery {
+    /// Says whether a row is asked for; `tenant_of` says which tenant the credential of
+    /// a name is in, if there is such a one.
+    ///
+    /// # Errors
+    ///
+    /// Returns what `tenant_of` returns.
+    pub fn admits<E>(
+        &self,
+        entry: &AuditEntry,
+        tenant_of: impl FnOnce(&str) -> Result<Option<TenantId>, E>,
+    ) -> Result<bool, E> {
+        fn is(asked: Option<&String>, said: Option<&str>) -> bool {
+            asked.is_none_or(|asked| said == Some(asked))
+        }
+        // A sum is dated at the start of its minute and reaches to its end.
+        let reaches_to = if entry.is_sum() {
+            entry.time.plus(MINUTE).minus(MILLISECOND)
+        } else {
+            entry.time
+        };
+        let is_admitted = self.since.is_none_or(|since| reaches_to >= since)
+            && self.until.is_none_or(|until| entry.time <= until)
+            && is(self.subject.as_ref(), Some(&entry.subject))
+            && is(self.actor.as_ref(), Some(&entry.actor))
+            && is(self.act.as_ref(), Some(&entry.act))
+            && is(self.address.as_ref(), entry.address.as_deref())
+            && self.outcome.is_none_or(|outcome| entry.outcome == outcome);
+        match &self.tenant {
+            Some(tenant) if is_admitted => concerns(entry, tenant, tenant_of),
+            Some(_) | None => Ok(is_admitted),
+        }
+    }
+}
+
+/// Says whether a row is about a tenant, or about something in it: by what it says, else
+/// by whose credential its subject is now, else by how the subject's name ends.
+fn concerns<E>(
+    entry: &AuditEntry,
+    tenant: &TenantId,
+    tenant_of: impl FnOnce(&str) -> Result<Option<TenantId>, E>,
+) -> Result<bool, E> {
+    if entry.subject == tenant.as_str()
+        && ABOUT_TENANTS.iter().any(|act| entry.act.starts_with(act))
+    {
+        return Ok(true);
+    }
+    let said: Vec<_> = [&entry.before, &entry.after]
+        .into_iter()
+        .flatten()
+        .collect();
+    // No text holds this: there, a quote has a backslash before it.
+    let key = r#""tenant":""#;
+    let is_said = format!(r#"{key}{tenant}""#);
+    if said.iter().any(|json| json.contains(&is_said)) {
+        return Ok(true);
+    }
+    if said.iter().any(|json| json.contains(key)) {
+        return Ok(false);
+    }
+    let own = tenant_of(&entry.subject)?;
+    let suffix = || entry.subject.rsplit_once('@').map(|(_, suffix)| suffix);
+    Ok(own.as_ref().map(TenantId::as_str).or_else(suffix) == Some(tenant.as_str()))
+}
+
+/// Acts whose subject is a tenant.
+const ABOUT_TENANTS: [&str; 4] = ["tenant.", "jwt.rotate-key", "export", "import"];
+
+const MINUTE: Duration = Duration::from_secs(60);
+const MILLISECOND: Duration = Duration::from_millis(1);

@@ -1,9 +1,12 @@
 //! Credentials of all kinds.
 
+use std::collections::BTreeMap;
+
 use crate::client_id::ClientIdTie;
 use crate::credential::{Credential, CredentialId};
 use crate::lifecycle::State;
 use crate::name::{GroupPath, LoginName, TenantId};
+use crate::role::RoleName;
 use crate::scheme::SchemeName;
 use crate::store::{Listed, Page, StoreError};
 use crate::time::Timestamp;
@@ -195,7 +198,7 @@ pub trait CredentialRows {
     fn note_use(&mut self, id: CredentialId, at: Timestamp) -> Result<(), StoreError>;
 }
 
-/// Which credentials to list.
+/// Which credentials to list: those that are all of what it says.
 #[derive(Clone, Debug, Default)]
 pub struct CredentialQuery {
     /// Of this tenant alone.
@@ -206,4 +209,17 @@ pub struct CredentialQuery {
     pub group: Option<GroupPath>,
     /// Of which all groups are this one or lie below it, and which are in one.
     pub within: Option<GroupPath>,
+    /// Made by this scheme.
+    pub scheme: Option<SchemeName>,
+    /// Which hold this role themselves, not by a group or their tenant.
+    pub role: Option<RoleName>,
+    /// Whose name begins so.
+    pub name_prefix: Option<LoginName>,
+    /// With these attributes, of these values.
+    pub attributes: BTreeMap<String, String>,
+    /// Neither made nor used since then. Whether a session lives that logged in
+    /// before is not looked at.
+    pub unused_since: Option<Timestamp>,
+    /// Which end before then.
+    pub expires_before: Option<Timestamp>,
 }

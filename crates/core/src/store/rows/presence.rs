@@ -53,6 +53,16 @@ pub trait PresenceRows {
         session: SessionNumber,
     ) -> Result<Option<BrokerPresence>, StoreError>;
 
+    /// The sessions of a credential.
+    ///
+    /// # Errors
+    ///
+    /// See [`PresenceRows`].
+    fn presence_of_credential(
+        &mut self,
+        credential: CredentialId,
+    ) -> Result<Vec<BrokerPresence>, StoreError>;
+
     /// How many are connected to brokers that are alive.
     ///
     /// # Errors
