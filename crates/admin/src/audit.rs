@@ -2,6 +2,7 @@
 
 use countersign_core::audit::{AuditCheck, AuditHead, AuditHeads, AuditKey, AuditRow};
 use countersign_core::ledger::Ledger;
+use countersign_core::name::LoginName;
 use countersign_core::store::{AdminStore, AuditQuery, Intent, Listed, Page};
 use countersign_core::time::{Timestamp, rfc3339};
 use serde::Serialize;
@@ -53,6 +54,57 @@ impl Command for ListAuditPage {
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<AuditRow>, AdminError> {
         Ok(tx.audit_page(&self.query, &self.page)?)
+    }
+}
+
+/// Lists rows that a query asks for by their numbers, a page at a time. Refusals come
+/// once they are summed up, and no row comes twice.
+#[derive(Clone, Debug, Default)]
+pub struct FollowAudit {
+    /// Which rows; its limit does not count.
+    pub query: AuditQuery,
+    /// Behind the row with this number.
+    pub after: i64,
+}
+
+/// Rows of the audit, and how far it was looked through for them.
+#[derive(Clone, Debug)]
+pub struct FollowedAudit {
+    /// The rows, by their numbers.
+    pub rows: Vec<AuditRow>,
+    /// The number of the last row that was looked at; none where there was no further
+    /// one.
+    pub last: Option<i64>,
+}
+
+impl Command for FollowAudit {
+    type Output = FollowedAudit;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<FollowedAudit, AdminError> {
+        let looked_at = tx.audit_after(self.after, PAGE)?;
+        let last = looked_at.last().and_then(|row| row.id);
+        let mut rows = Vec::new();
+        for row in looked_at {
+            let is_admitted = self.query.admits(&row.entry, |name| {
+                let found = match LoginName::parse(name) {
+                    Ok(name) => tx.credential(&name)?,
+                    Err(_) => None,
+                };
+                Ok::<_, AdminError>(found.and_then(|found| found.tenant))
+            })?;
+            if is_admitted {
+                rows.push(row);
+            }
+        }
+        Ok(FollowedAudit { rows, last })
     }
 }
 
@@ -183,6 +235,9 @@ impl Command for RecordPruning {
         Ok(())
     }
 }
+
+/// How many rows are looked at at once.
+const PAGE: usize = 500;
 
 /// What the audit keeps of a pruning.
 #[derive(Serialize)]

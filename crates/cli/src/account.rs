@@ -57,7 +57,8 @@ impl From<User> for Account {
     }
 }
 
-/// Who acts, as the audit writes it. Behind `sudo` that is who called it.
+/// Who acts, as the audit writes it: the account that the program runs as, and who
+/// logged in, as the kernel knows it, where that is another.
 ///
 /// It is who ran the program, whomever root acts as by then.
 pub(crate) fn actor() -> String {
@@ -66,14 +67,76 @@ pub(crate) fn actor() -> String {
 }
 
 fn find_actor() -> String {
-    let caller = Uid::current();
-    let behind_sudo = if caller.is_root() {
-        std::env::var("SUDO_USER")
-            .ok()
-            .and_then(|name| Account::find(&name))
-    } else {
-        None
-    };
-    let account = behind_sudo.unwrap_or_else(|| Account::of(caller.as_raw(), 0));
-    format!("cli:{}", account.name)
+    let account = Account::of(Uid::current().as_raw(), 0);
+    let login = std::fs::read_to_string(LOGIN_UID).ok();
+    let login = login.and_then(|text| login_uid(&text));
+    let login = login.map(|uid| Account::of(uid, 0));
+    let hint = std::env::var("SUDO_USER").ok();
+    let hint = hint.and_then(|name| Account::find(&name));
+    actor_of(&account, login.as_ref(), hint.as_ref())
+}
+
+/// Whoever runs a program sets its environment: what `SUDO_USER` says is no more than a
+/// hint, and is told as one, where root acts and the kernel knows of no login.
+fn actor_of(account: &Account, login: Option<&Account>, hint: Option<&Account>) -> String {
+    let name = &account.name;
+    match (login, hint) {
+        (Some(login), _) if login.uid != account.uid => format!("cli:{} as {name}", login.name),
+        (None, Some(hint)) if account.is_root() && hint.uid != account.uid => {
+            format!("cli:{name} (SUDO_USER is {})", hint.name)
+        }
+        (Some(_) | None, _) => format!("cli:{name}"),
+    }
+}
+
+/// The number of the account that logged in; none where the kernel knows of no login,
+/// as in a service or a container.
+fn login_uid(text: &str) -> Option<u32> {
+    let uid = text.trim_end().parse().ok()?;
+    (uid != u32::MAX).then_some(uid)
+}
+
+/// What the kernel says of the login that this process came from. It is set once, when
+/// somebody logs in, and no program without that right changes it.
+const LOGIN_UID: &str = "/proc/self/loginuid";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_logged_in_is_named_beside_who_they_act_as_and_a_hint_only_without_a_login() {
+        let account = |name: &str, uid| Account {
+            name: name.into(),
+            uid,
+            gid: uid,
+        };
+        let (root, jane, joe) = (account("root", 0), account("jane", 7), account("joe", 8));
+        for (account, login, hint, actor) in [
+            (&root, None, None, "cli:root"),
+            (&jane, None, None, "cli:jane"),
+            (&root, Some(&jane), None, "cli:jane as root"),
+            (&root, Some(&jane), Some(&joe), "cli:jane as root"),
+            (&jane, Some(&jane), Some(&joe), "cli:jane"),
+            (&root, Some(&root), Some(&joe), "cli:root"),
+            (&root, None, Some(&joe), "cli:root (SUDO_USER is joe)"),
+            (&jane, None, Some(&joe), "cli:jane"),
+            (&root, None, Some(&root), "cli:root"),
+        ] {
+            assert_eq!(actor_of(account, login, hint), actor);
+        }
+    }
+
+    #[test]
+    fn a_login_that_the_kernel_does_not_know_is_none() {
+        for (text, uid) in [
+            ("1000", Some(1_000)),
+            ("0\n", Some(0)),
+            ("4294967295", None),
+            ("-1", None),
+            ("", None),
+        ] {
+            assert_eq!(login_uid(text), uid, "{text}");
+        }
+    }
 }

@@ -328,13 +328,17 @@ fn who_stops_reading_is_told_no_failure() {
 }
 
 #[test]
-fn the_audit_names_who_called_sudo_and_nobody_else() {
-    if !is_root("the_audit_names_who_called_sudo_and_nobody_else") {
+fn the_audit_names_who_called_sudo_as_a_hint_where_the_kernel_knows_no_login() {
+    if !is_root("the_audit_names_who_called_sudo_as_a_hint_where_the_kernel_knows_no_login") {
+        return;
+    }
+    let login = std::fs::read_to_string("/proc/self/loginuid").unwrap_or_default();
+    if login.trim() != u32::MAX.to_string() {
         return;
     }
     let fixture = Fixture::new();
     for (tenant, caller, actor) in [
-        ("a", "nobody", "cli:nobody"),
+        ("a", "nobody", "cli:root (SUDO_USER is nobody)"),
         ("b", "no such user", "cli:root"),
         ("c", "", "cli:root"),
     ] {
@@ -348,4 +352,31 @@ fn the_audit_names_who_called_sudo_and_nobody_else() {
         let audit = fixture.json(&format!("audit list --name {tenant}"));
         assert_eq!(first(&audit)["actor"], actor, "{caller}");
     }
+}
+
+#[test]
+fn the_audit_names_who_logged_in_as_the_kernel_says() {
+    if !is_root("the_audit_names_who_logged_in_as_the_kernel_says") {
+        return;
+    }
+    let fixture = Fixture::new();
+    let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+    // Only a login that is not set can be set, and not everywhere.
+    let script = format!(
+        "echo {} > /proc/self/loginuid && exec \"$0\" tenant create acme",
+        nobody.uid
+    );
+    let mut command = std::process::Command::new("sh");
+    let ran = finish(
+        command
+            .args(["-c", &script, env!("CARGO_BIN_EXE_countersign")])
+            .env("COUNTERSIGN_STORE", fixture.store())
+            .env("SUDO_USER", "daemon"),
+    );
+    if ran.code != Some(0) {
+        eprintln!("skipped, as the login can't be set here: {ran:?}");
+        return;
+    }
+    let audit = fixture.json("audit list --name acme");
+    assert_eq!(first(&audit)["actor"], "cli:nobody as root");
 }
