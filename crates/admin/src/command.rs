@@ -136,6 +136,42 @@ pub fn dry_run_each<'c, S: AdminStore, C: Command + 'c>(
     (answers, None)
 }
 
+/// Runs commands in one transaction: all of them, or none. Each finds what those
+/// before it wrote. `last` is told what they answer before that is committed; where it
+/// fails, nothing is. A dry run tells it nothing, and commits nothing.
+///
+/// The store's lock is held for all of them, so they are few.
+///
+/// # Errors
+///
+/// Returns why the first is refused that is, and what `last` fails with; nothing
+/// changed then.
+pub fn run_all<'c, S: AdminStore, C: Command + 'c>(
+    store: &mut S,
+    context: &mut Context<'_>,
+    commands: impl IntoIterator<Item = &'c C> + Copy,
+    mode: Mode,
+    last: impl FnOnce(&[C::Output]) -> Result<(), AdminError>,
+) -> Result<Vec<C::Output>, AdminError> {
+    if mode == Mode::Commit {
+        for command in commands {
+            hash_passwords(store, context, command)?;
+        }
+    }
+    let mut transaction = store.begin(Intent::Write)?;
+    let mut tx = Tx::new(&mut transaction, context, mode);
+    let mut answers = Vec::new();
+    for command in commands {
+        answers.push(tx.run(command)?);
+    }
+    let (audit, changes) = (tx.audit, tx.changes);
+    if mode == Mode::Commit && !(audit.is_empty() && changes.is_empty()) {
+        last(&answers)?;
+        transaction.commit(&audit, &changes)?;
+    }
+    Ok(answers)
+}
+
 /// Hashes the passwords of a command, once its caller is known to be permitted.
 fn hash_passwords<S: AdminStore, C: Command>(
     store: &mut S,
@@ -169,8 +205,10 @@ fn authorise<C: Command>(
 
 /// Whether what a transaction wrote stays.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Mode {
+pub enum Mode {
+    /// It does.
     Commit,
+    /// It is rolled back.
     DryRun,
 }
 

@@ -21,6 +21,8 @@ mod change;
 mod client_ids;
 mod create;
 mod lifecycle;
+mod many;
+mod preview;
 mod renew;
 mod rules;
 #[cfg(test)]
@@ -33,6 +35,8 @@ pub(crate) use self::lifecycle::delete_found;
 pub use self::lifecycle::{
     DeleteCredential, ReactivateCredential, RevokeCredential, SuspendCredential, UntieCredential,
 };
+pub use self::many::{ActOnTarget, ManyAct, Step, Target, TargetOutcome, act_on};
+pub use self::preview::PreviewChanges;
 pub use self::renew::{ResetPassword, RotateCredential};
 pub use self::rules::{ChangeCredentialRules, CredentialRuleWarnings};
 pub use crate::lookup::ShownCredential;
@@ -111,22 +115,48 @@ impl Command for ListCredentials {
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<CredentialPage, AdminError> {
-        lookup::check_tenant(tx, self.query.tenant.as_ref())?;
+        let query = &self.query;
+        lookup::check_tenant(tx, query.tenant.as_ref())?;
+        if let (Some(tenant), Some(role)) = (&query.tenant, &query.role) {
+            lookup::role(tx, tenant, role)?;
+        }
+        let mut schemes = tx.schemes()?;
+        if let Some(scheme) = &query.scheme {
+            lookup::scheme(&schemes, scheme)?;
+        }
         let page = Page {
             after: self.page.after.clone(),
             limit: self.page.limit.min(PAGE),
         };
-        let mut query = self.query.clone();
-        if let Some(tenant) = &query.tenant {
-            let authority = tx.caller.authority;
-            let limit = authority.limit_in(tenant, tx)?;
-            query.within = limit.or(query.within);
-        }
-        let listed = tx.credentials(&query, &page)?;
-        let mut schemes = tx.schemes()?;
+        let listed = selected(tx, query.clone(), &page)?;
         schemes.retain(|name| listed.rows.iter().any(|it| it.scheme == *name));
         Ok(CredentialPage { listed, schemes })
     }
+}
+
+/// A page of those that a caller asks for, as far as its word reaches. One with a live
+/// session is not unused.
+fn selected(
+    tx: &mut Tx<'_>,
+    mut query: CredentialQuery,
+    page: &Page<LoginName>,
+) -> Result<Listed<Credential>, AdminError> {
+    if let Some(tenant) = &query.tenant {
+        let authority = tx.caller.authority;
+        let limit = authority.limit_in(tenant, tx)?;
+        query.within = limit.or(query.within);
+    }
+    let mut listed = tx.credentials(&query, page)?;
+    if query.unused_since.is_some() {
+        let mut unused = Vec::with_capacity(listed.rows.len());
+        for credential in listed.rows {
+            if lookup::live_sessions(tx, credential.id)?.is_empty() {
+                unused.push(credential);
+            }
+        }
+        listed.rows = unused;
+    }
+    Ok(listed)
 }
 
 /// Changes one credential, an operator among them: looks it up, changes it,

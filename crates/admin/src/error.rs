@@ -145,6 +145,14 @@ impl AdminError {
         )
     }
 
+    /// New secrets could not be kept for those whom they are given to.
+    #[must_use]
+    pub fn secrets_not_kept(cause: std::io::Error) -> Self {
+        let subject = Subject::nameless(Noun::Credential);
+        let message = "could not write to the file of secrets";
+        Self::new(ErrorKind::Unavailable, subject, message).with_cause(cause)
+    }
+
     /// Adds the error behind it, which the message does not tell.
     pub(crate) fn with_cause(mut self, cause: impl Error + Send + Sync + 'static) -> Self {
         self.0.cause = Some(Cause::Other(Box::new(cause)));

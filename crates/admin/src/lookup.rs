@@ -4,11 +4,12 @@
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 
-use countersign_core::credential::Credential;
+use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::given::Given;
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::kind::{ApplicationName, Kind};
 use countersign_core::name::{GroupPath, LoginName, TenantId};
+use countersign_core::presence::Presence;
 use countersign_core::role::{Role, RoleName};
 use countersign_core::scheme::{Scheme, SchemeName, Schemes};
 use countersign_core::store::{AdminTransaction, Keyed, StoreError, StoreErrorKind};
@@ -293,6 +294,20 @@ pub(crate) fn credential(
         scheme: known.find(credential.scheme.as_str()).cloned(),
         credential,
     })
+}
+
+/// The live sessions of a credential.
+///
+/// # Errors
+///
+/// Returns [`StoreError`] when the store can't be read.
+pub(crate) fn live_sessions(
+    rows: &mut Rows<'_>,
+    credential: CredentialId,
+) -> Result<Vec<Presence>, StoreError> {
+    let sessions = rows.presence_of_credential(credential)?;
+    let alive = sessions.into_iter().filter(|session| session.is_alive);
+    Ok(alive.map(|session| session.presence).collect())
 }
 
 /// The operator with this name.

@@ -35,6 +35,7 @@ mod listing;
 mod new_file;
 mod output;
 mod progress;
+mod secret_file;
 mod store_files;
 mod wiped;
 

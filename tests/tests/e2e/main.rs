@@ -21,6 +21,7 @@ mod imports;
 mod kaa;
 mod left_behind;
 mod living;
+mod many;
 mod matcher;
 mod moved_in;
 mod moving_in;

@@ -29,7 +29,8 @@ use crate::application::{
     ShowApplication,
 };
 use crate::audit::{
-    FindAuditRow, FindLastAct, ListAudit, ListAuditPage, RecordPruning, ShowAuditHeads, VerifyAudit,
+    FindAuditRow, FindLastAct, FollowAudit, ListAudit, ListAuditPage, RecordPruning,
+    ShowAuditHeads, VerifyAudit,
 };
 use crate::caller::Authority;
 use crate::clients::{
@@ -39,9 +40,9 @@ use crate::command::{Command, dry_run};
 use crate::context::Context;
 use crate::credential::{
     ChangeCredentialRules, CreateCredential, CredentialChanges, CredentialRuleWarnings,
-    DeleteCredential, ListCredentials, NewCredential, ReactivateCredential, ResetPassword,
-    RevokeCredential, RotateCredential, SetCredential, ShowCredential, SuspendCredential,
-    UntieCredential,
+    DeleteCredential, ListCredentials, ManyAct, NewCredential, PreviewChanges,
+    ReactivateCredential, ResetPassword, RevokeCredential, RotateCredential, SetCredential,
+    ShowCredential, SuspendCredential, UntieCredential,
 };
 use crate::error::{AdminError, ErrorKind};
 use crate::fixture::{
@@ -85,7 +86,7 @@ use crate::user::{
 };
 use crate::why::LookIntoName;
 
-use self::furnished::{furnished, group, id_of, mark, scheme};
+use self::furnished::{furnished, group, id_of, mark, on_pump, scheme};
 
 mod furnished;
 
@@ -142,6 +143,10 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         group: group(path).unwrap(),
     };
     rows! {
+        Admin ActOnTarget on_pump(ManyAct::Delete);
+        GroupAdmin ActOnTarget on_pump(ManyAct::Rotate(Overlap::None));
+        Admin ActOnTarget on_pump(ManyAct::Set(Box::default()));
+        GroupAdmin ActOnTarget on_pump(ManyAct::Suspend);
         Platform AddScheme AddScheme(scheme("more"));
         Admin AssignRole AssignRole(held_by("DM"));
         Admin ChangeCredentialRules rules();
@@ -181,6 +186,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
             issuer: Issuer::Named(JANE.into()),
         });
         Platform CreateUser CreateUser::new(login_name("more@mail.test"), chosen());
+        Admin PreviewChanges PreviewChanges { names: vec![pump()], changes: CredentialChanges::default() };
         Admin CredentialRuleWarnings CredentialRuleWarnings(rules());
         Admin DeleteApplication DeleteApplication { tenant: acme(), name: fleet() };
         Admin DeleteCredential DeleteCredential(pump());
@@ -207,6 +213,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         };
         Admin ListApplications ListApplications { tenant: Some(acme()), ..ListApplications::default() };
         Platform ListApplications ListApplications::default();
+        Platform FollowAudit FollowAudit::default();
         Platform ListAudit ListAudit(AuditQuery::default());
         Platform ListAuditPage ListAuditPage::default();
         Admin ListClients ListClients { tenant: Some(acme()), all: true, ..ListClients::default() };

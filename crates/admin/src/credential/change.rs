@@ -38,6 +38,44 @@ pub struct CredentialChanges {
     pub remove_roles: Vec<RoleName>,
 }
 
+impl CredentialChanges {
+    /// The same for this credential, from which nothing need be taken away that it
+    /// does not have.
+    pub(super) fn fitted(&self, credential: &Credential) -> Self {
+        let mut fitted = self.clone();
+        let groups = &mut fitted.remove_groups;
+        groups.retain(|group| credential.groups.contains(group));
+        let roles = &mut fitted.remove_roles;
+        roles.retain(|role| credential.roles.contains(role));
+        fitted
+    }
+
+    /// Says whether a credential stays as it is.
+    pub(super) fn change_nothing(&self, credential: &Credential) -> bool {
+        let said = |it: &Credential| {
+            (
+                it.description.clone(),
+                it.attributes.clone(),
+                it.expires_at,
+                it.client_id_rule.clone(),
+                it.groups.clone(),
+                it.roles.clone(),
+            )
+        };
+        let changed = self.made_to(credential);
+        changed.is_ok_and(|changed| said(&changed) == said(credential))
+    }
+
+    /// What a credential is then, whatever stands against it in the store.
+    pub(super) fn made_to(&self, credential: &Credential) -> Result<Credential, AdminError> {
+        let mut changed = credential.clone();
+        change_roles(&mut changed, self)?;
+        change_groups(&mut changed, self)?;
+        apply(&mut changed, self);
+        Ok(changed)
+    }
+}
+
 /// Changes a credential; what it is then is the output.
 #[derive(Clone, Debug)]
 pub struct SetCredential {
@@ -69,9 +107,7 @@ impl Command for SetCredential {
             for name in &changes.add_roles {
                 lookup::role(tx, &tenant, name)?;
             }
-            change_roles(credential, changes)?;
-            change_groups(credential, changes)?;
-            apply(credential, changes);
+            *credential = changes.made_to(credential)?;
             if changes.client_id_rule.is_some() {
                 client_ids::check(tx, credential, scheme.as_ref(), &tenant)?;
                 client_ids::check_bound(tx, credential)?;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use countersign_admin::credential::{
-    ChangeCredentialRules, CredentialRuleWarnings, DeleteCredential, ListCredentials,
+    ChangeCredentialRules, CredentialRuleWarnings, DeleteCredential, ListCredentials, ManyAct,
     ReactivateCredential, RevokeCredential, ShowCredential, ShownCredential, SuspendCredential,
     UntieCredential,
 };
@@ -13,22 +13,25 @@ use countersign_admin::rule::{RuleChange, RuleWarning};
 use countersign_admin::text::FreeText;
 use countersign_admin::view::CredentialView;
 use countersign_admin::{AdminError, Command, Permission, Tx};
-use countersign_core::lifecycle::State;
-use countersign_core::name::{GroupPath, LoginName, TenantId};
+use countersign_core::name::LoginName;
 use countersign_core::rule::Effect;
-use countersign_core::store::{CredentialQuery, Page};
+use countersign_core::store::Page;
 use countersign_core::time::rfc3339;
 use serde_json::json;
 
 use crate::command::operator;
 use crate::error::CliError;
 use crate::input::RuleArguments;
-use crate::invocation::{Invocation, run_on};
+use crate::invocation::{Invocation, now, run_on};
 use crate::listing::Column;
 
 mod change;
 mod create;
+mod many;
 mod secret;
+mod selection;
+
+use self::selection::{Chosen, Selection, Targets};
 
 pub(crate) use self::secret::SecretSource;
 
@@ -41,38 +44,46 @@ pub(crate) enum CredentialCommand {
     Create(create::CredentialCreate),
     /// List credentials by name.
     #[command(
-        after_help = "Examples:\n  countersign credential list --tenant acme --state Suspended\n  countersign credential list --limit 100 --after dev100@acme"
+        after_help = "Examples:\n  countersign credential list --tenant acme --state Suspended\n  countersign credential list --tenant acme --unused-since 90d\n  countersign credential list --limit 100 --after dev100@acme"
     )]
     List(CredentialList),
     /// Show a credential.
     #[command(after_help = "Examples:\n  countersign credential show dev1@acme")]
     Show(Name),
-    /// Delete a credential. Its sessions end.
-    #[command(after_help = "Examples:\n  countersign credential delete dev1@acme")]
-    Delete(Name),
-    /// Stop a credential for now. Its sessions end.
-    #[command(after_help = "Examples:\n  countersign credential suspend dev1@acme")]
-    Suspend(Name),
-    /// Lift a suspension.
-    #[command(after_help = "Examples:\n  countersign credential reactivate dev1@acme")]
-    Reactivate(Name),
-    /// Stop a credential for good. Its sessions end.
-    #[command(after_help = "Examples:\n  countersign credential revoke dev1@acme --reason stolen")]
+    /// Delete credentials. Their sessions end.
+    #[command(
+        after_help = "Examples:\n  countersign credential delete dev1@acme\n  countersign credential delete --tenant acme --unused-since 365d --dry-run"
+    )]
+    Delete(Targets),
+    /// Stop credentials for now. Their sessions end.
+    #[command(
+        after_help = "Examples:\n  countersign credential suspend dev1@acme\n  countersign credential suspend --tenant acme --group DM.PUMPS --dry-run\n  countersign credential suspend dev1@acme dev2@acme --yes"
+    )]
+    Suspend(Targets),
+    /// Lift suspensions.
+    #[command(
+        after_help = "Examples:\n  countersign credential reactivate dev1@acme\n  countersign credential reactivate --tenant acme --state Suspended --yes"
+    )]
+    Reactivate(Targets),
+    /// Stop credentials for good. Their sessions end.
+    #[command(
+        after_help = "Examples:\n  countersign credential revoke dev1@acme --reason stolen\n  printf '%s\\n' dev1@acme dev2@acme | countersign credential revoke --from-file - --reason sold"
+    )]
     Revoke {
         #[command(flatten)]
-        name: Name,
+        targets: Targets,
         /// Why, for those who look it up later.
         #[arg(long, value_name = "TEXT", value_parser = FreeText::parse)]
         reason: Option<FreeText>,
     },
     /// Replace all secrets at once. Its sessions end.
     #[command(
-        after_help = "Examples:\n  countersign credential reset-password dev1@acme\n  printf %s \"$PASSWORD\" | countersign credential reset-password dev1@acme --password-stdin"
+        after_help = "Examples:\n  countersign credential reset-password dev1@acme\n  countersign credential reset-password --tenant acme --group DM --output secrets.csv --yes\n  printf %s \"$PASSWORD\" | countersign credential reset-password dev1@acme --password-stdin"
     )]
     ResetPassword(secret::CredentialReset),
     /// Make a new secret, beside which the old one may work for a while.
     #[command(
-        after_help = "Examples:\n  countersign credential rotate dev1@acme --overlap 24h\n  countersign credential rotate dev1@acme --overlap 30d --until-used"
+        after_help = "Examples:\n  countersign credential rotate dev1@acme --overlap 24h\n  countersign credential rotate dev1@acme --overlap 30d --until-used\n  countersign credential rotate --tenant acme --expires-before +30d --overlap 24h --output new.csv"
     )]
     Rotate(secret::Rotate),
     /// Forget the client id that a credential was first used with. Its
@@ -96,7 +107,7 @@ pub(crate) enum CredentialCommand {
     Remove(RuleOf),
     /// Change what a credential says.
     #[command(
-        after_help = "Examples:\n  countersign credential set dev1@acme --expires +30d --attr line=4\n  countersign credential set dev1@acme --expires never --attr line="
+        after_help = "Examples:\n  countersign credential set dev1@acme --expires +30d --attr line=4\n  countersign credential set dev1@acme --expires never --attr line=\n  countersign credential set --tenant acme --group OLD --remove-group OLD --add-group NEW --dry-run"
     )]
     Set(change::CredentialSet),
 }
@@ -183,15 +194,8 @@ impl Command for ChangeWithWarnings {
 
 #[derive(Args, Debug)]
 pub(crate) struct CredentialList {
-    /// Of this tenant alone.
-    #[arg(long, value_parser = TenantId::parse)]
-    tenant: Option<TenantId>,
-    /// In this state alone: `Inactive`, `Active`, `Suspended` or `Revoked`.
-    #[arg(long, value_parser = State::parse)]
-    state: Option<State>,
-    /// In this group or below it alone, by one of its groups.
-    #[arg(long, value_parser = GroupPath::parse)]
-    group: Option<GroupPath>,
+    #[command(flatten)]
+    selection: Selection,
     /// At most so many.
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
@@ -209,21 +213,36 @@ impl CredentialCommand {
             Self::Remove(rule) => rule.run(invocation, None)?,
             Self::List(list) => list.run(invocation)?,
             Self::Show(Name { name }) => act(invocation, &ShowCredential(name))?,
-            Self::Delete(Name { name }) => {
-                let deleted = json!({ "deleted": name.as_str() });
-                invocation.run(&DeleteCredential(name))?;
-                invocation.output.record(&deleted)?;
+            Self::Delete(targets) => match targets.chosen(false)? {
+                Chosen::Many(chosen) => {
+                    return many::run(invocation, &chosen, ManyAct::Delete, None);
+                }
+                Chosen::One(name) => {
+                    let deleted = json!({ "deleted": name.as_str() });
+                    invocation.run(&DeleteCredential(name))?;
+                    invocation.output.record(&deleted)?;
+                }
+            },
+            Self::Suspend(targets) => {
+                return act_on(invocation, targets, ManyAct::Suspend, SuspendCredential);
             }
-            Self::Suspend(Name { name }) => act(invocation, &SuspendCredential(name))?,
-            Self::Reactivate(Name { name }) => act(invocation, &ReactivateCredential(name))?,
-            Self::Revoke {
-                name: Name { name },
-                reason,
-            } => act(invocation, &RevokeCredential { name, reason })?,
-            Self::ResetPassword(reset) => reset.run(invocation)?,
-            Self::Rotate(rotate) => rotate.run(invocation)?,
+            Self::Reactivate(targets) => {
+                return act_on(
+                    invocation,
+                    targets,
+                    ManyAct::Reactivate,
+                    ReactivateCredential,
+                );
+            }
+            Self::Revoke { targets, reason } => {
+                let many = ManyAct::Revoke(reason.clone());
+                let one = |name| RevokeCredential { name, reason };
+                return act_on(invocation, targets, many, one);
+            }
+            Self::ResetPassword(reset) => return reset.run(invocation),
+            Self::Rotate(rotate) => return rotate.run(invocation),
             Self::Untie(Name { name }) => act(invocation, &UntieCredential(name))?,
-            Self::Set(set) => set.run(invocation)?,
+            Self::Set(set) => return set.run(invocation),
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -232,12 +251,7 @@ impl CredentialCommand {
 impl CredentialList {
     fn run(self, invocation: &Invocation) -> Result<(), CliError> {
         let mut list = ListCredentials {
-            query: CredentialQuery {
-                tenant: self.tenant,
-                state: self.state,
-                group: self.group,
-                within: None,
-            },
+            query: self.selection.query(now())?,
             page: Page {
                 after: self.after,
                 limit: self.limit.unwrap_or(u64::MAX),
@@ -255,6 +269,22 @@ impl CredentialList {
                 return listing.finish();
             }
             list.page.after = page.listed.next;
+        }
+    }
+}
+
+/// Does to one credential what `one` does, and to several what `many` does.
+fn act_on<C: Command<Output = ShownCredential>>(
+    invocation: &Invocation,
+    targets: Targets,
+    many: ManyAct,
+    one: impl FnOnce(LoginName) -> C,
+) -> Result<ExitCode, CliError> {
+    match targets.chosen(false)? {
+        Chosen::Many(chosen) => many::run(invocation, &chosen, many, None),
+        Chosen::One(name) => {
+            act(invocation, &one(name))?;
+            Ok(ExitCode::SUCCESS)
         }
     }
 }

@@ -266,7 +266,8 @@ fn print_effects(invocation: &Invocation, effects: &[ChangeEffect]) -> Result<()
     listing.finish()
 }
 
-fn in_words(uses: &[TopicUses]) -> Vec<String> {
+/// Uses of topics as people read them.
+pub(crate) fn in_words(uses: &[TopicUses]) -> Vec<String> {
     let word = |usage: &TopicUses| format!("{} {}", usage.action, usage.filter);
     uses.iter().map(word).collect()
 }

@@ -1,7 +1,6 @@
 //! `countersign import csv`.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -14,8 +13,7 @@ use super::{Consent, TopicArguments, told};
 use crate::error::CliError;
 use crate::input::Expiry;
 use crate::invocation::{Invocation, as_caller, now};
-use crate::new_file::NewFile;
-use crate::wiped;
+use crate::secret_file::SecretFile;
 
 #[derive(Args, Debug)]
 pub(crate) struct ImportCsv {
@@ -64,7 +62,7 @@ impl ImportCsv {
             let output = self.output.as_deref();
             let mut issued = Issued::default();
             if let Some(path) = output.filter(|_| self.consent.writes(&plan)) {
-                issued.file = Some(create(path)?);
+                issued.file = Some(SecretFile::create(path)?);
             }
             let output = invocation.output;
             self.consent
@@ -77,7 +75,7 @@ impl ImportCsv {
 #[derive(Default)]
 pub(super) struct Issued {
     /// Where they are written, as soon as they work.
-    file: Option<NewFile>,
+    file: Option<SecretFile>,
     /// Those that are printed.
     pub(super) printed: Vec<IssuedSecret>,
     failure: Option<std::io::Error>,
@@ -91,10 +89,7 @@ impl Issued {
             return;
         };
         for issued in secrets {
-            file.hold();
-            let name = quoted(issued.name.as_str());
-            let line = wiped::display(&format_args!("{name},{}\n", secret_of(&issued)));
-            if let Err(error) = file.file().write_all(line.as_bytes()) {
+            if let Err(error) = file.add(issued.name.as_str(), secret_of(&issued)) {
                 self.failure = Some(error);
                 // What can't be written must not be lost.
                 self.printed.push(issued);
@@ -112,20 +107,5 @@ impl Issued {
             Some(error) => Err(error.into()),
             None => Ok(()),
         }
-    }
-}
-
-fn create(path: &Path) -> Result<NewFile, CliError> {
-    let file = NewFile::create(path)?;
-    file.file().write_all(b"name,secret\n")?;
-    Ok(file)
-}
-
-/// A field of a table (RFC 4180).
-fn quoted(text: &str) -> String {
-    if text.contains(['"', ',']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.into()
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Lines};
 use std::process::{Child, ChildStdout, Stdio};
 
+use countersign_core::audit::RefusedAct;
 use countersign_core::ledger::Ledger as _;
 use countersign_core::reason::Reason;
 use countersign_core::store::{Batch, Refusal};
@@ -57,6 +58,8 @@ fn refuse(fixture: &Fixture, minute: i64, count: i64) {
         subject: "dev1@acme".into(),
         address: Some("192.0.2.7".into()),
         client_id: None,
+        topic: None,
+        act: RefusedAct::Login,
         cause: Reason::BadSecret,
         about: None,
         count,

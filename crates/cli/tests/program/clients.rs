@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use countersign_core::change::Change;
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::connect::{LoginRecord, Proof, SessionChange};
+use countersign_core::credential::CredentialId;
 use countersign_core::ledger::Ledger as _;
 use countersign_core::name::LoginName;
 use countersign_core::presence::{Presence, PresenceEvent, SessionNumber};
@@ -19,12 +20,22 @@ use serde_json::{Value, json};
 use crate::support::{Fixture, keys};
 
 fn connect(store: &mut SqliteStore, session: i64, client_id: &str) {
+    connect_as(store, session, client_id, None);
+}
+
+/// Has a session begin at the broker `b1`.
+pub(crate) fn connect_as(
+    store: &mut SqliteStore,
+    session: i64,
+    client_id: &str,
+    credential: Option<i64>,
+) {
     let presence = Presence {
         session: SessionNumber(session),
         client_id: client_id.into(),
         tie: ClientId::parse(client_id).unwrap().tie(),
         username: Some("dev1@acme".into()),
-        credential: None,
+        credential: credential.map(CredentialId),
         tenant: None,
         address: Some("127.0.0.1".into()),
         protocol: 5,
@@ -171,52 +182,6 @@ fn a_kick_that_nobody_answers_is_refused_after_a_second() {
     assert!(said.contains("`nobody`"), "{said}");
     assert!(begun.elapsed() >= Duration::from_secs(1));
     assert!(begun.elapsed() < Duration::from_secs(10));
-}
-
-#[test]
-fn following_the_newest_rows_of_the_audit_prints_them_and_then_new_ones_alone() {
-    use std::io::{BufRead as _, BufReader};
-    use std::process::Stdio;
-
-    let fixture = Fixture::with_credential();
-    let mut follower = fixture
-        .command()
-        .args(["audit", "list", "--follow", "--json", "--limit", "1"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
-    let mut next = || -> Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
-    assert_eq!(next()["act"], "credential.create");
-    fixture.run("credential suspend dev1@acme").done();
-    assert_eq!(next()["act"], "credential.suspend");
-    follower.kill().unwrap();
-    follower.wait().unwrap();
-}
-
-#[test]
-fn following_the_audit_prints_each_row_once() {
-    use std::io::{BufRead as _, BufReader};
-    use std::process::Stdio;
-
-    let fixture = Fixture::with_credential();
-    let mut follower = fixture
-        .command()
-        .args(["audit", "list", "--follow", "--json"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
-    let mut next = || -> Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
-    for act in ["store.create", "tenant.create", "credential.create"] {
-        assert_eq!(next()["act"], act);
-    }
-    fixture.run("credential suspend dev1@acme").done();
-    assert_eq!(next()["act"], "credential.suspend");
-    fixture.run("credential reactivate dev1@acme").done();
-    assert_eq!(next()["act"], "credential.reactivate");
-    follower.kill().unwrap();
-    follower.wait().unwrap();
 }
 
 #[test]

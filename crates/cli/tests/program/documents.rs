@@ -396,19 +396,13 @@ fn text(document: &str) -> String {
     fs::read_to_string(path).unwrap()
 }
 
-/// The lines of a document's shell blocks.
-fn lines(document: &str) -> Vec<Line> {
-    let text = text(document);
-    let mut lines = Vec::new();
-    let blocks = text.split("```sh\n").skip(1);
-    for block in blocks.map(|block| block.split("\n```").next().unwrap()) {
-        let joined = block.replace("\\\n", " ");
-        let commands = joined
-            .lines()
-            .filter(|line| !line.is_empty() && !line.starts_with('#'));
-        lines.extend(commands.map(Line::read));
-    }
-    lines
+/// The lines of a shell block.
+fn lines(block: &str) -> Vec<Line> {
+    let joined = block.replace("\\\n", " ");
+    let commands = joined
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    commands.map(Line::read).collect()
 }
 
 /// Writes the files that a document shows.
@@ -447,14 +441,25 @@ fn refused(line: &Line, fixture: &DocumentFixture) -> Option<String> {
     Some(format!("{}\n    {why}", line.command))
 }
 
-/// Follows a document from its first line to its last.
+/// Follows a document from its first line to its last, its transcripts among them, which
+/// must print what they show.
 fn follow(document: &str, fixture: &DocumentFixture) {
     write_files(document, fixture);
-    let lines = lines(document);
-    let wrong: Vec<_> = lines
-        .iter()
-        .filter_map(|line| refused(line, fixture))
-        .collect();
+    let root = fixture.folder.path().display().to_string();
+    let mut wrong = Vec::new();
+    for block in text(document).split("```").skip(1).step_by(2) {
+        if let Some(shown) = block.strip_prefix("console\n$ ") {
+            let (line, expected) = shown.split_once('\n').unwrap();
+            let line = Line::read(line);
+            let ran = fixture.run(&line.command);
+            let printed = ran.printed.replace(&root, "");
+            if ran.code != Some(line.code()) || printed != expected {
+                wrong.push(format!("{}\n{printed}{}", line.command, ran.said));
+            }
+        }
+        let lines = lines(block.strip_prefix("sh\n").unwrap_or_default());
+        wrong.extend(lines.iter().filter_map(|line| refused(line, fixture)));
+    }
     assert!(wrong.is_empty(), "{document}:\n{}", wrong.join("\n"));
 }
 
@@ -478,26 +483,8 @@ fn the_way_in_and_back_can_be_followed_and_prints_what_it_shows() {
     let document = "docs/moving-in.md";
     let fixture = DocumentFixture::new();
     assert_eq!(fixture.run("countersign init").code, Some(0));
-    let text = text(document);
-    let mut wrong = Vec::new();
-    write_files(document, &fixture);
     write_databases(document, &fixture);
-    let root = fixture.folder.path().display().to_string();
-    for block in text.split("```").skip(1).step_by(2) {
-        if let Some(shown) = block.strip_prefix("console\n$ ") {
-            let (line, expected) = shown.split_once('\n').unwrap();
-            let line = Line::read(line);
-            let ran = fixture.run(&line.command);
-            let printed = ran.printed.replace(&root, "");
-            if ran.code != Some(line.code()) || printed != expected {
-                wrong.push(format!("{}\n{printed}{}", line.command, ran.said));
-            }
-        }
-        for line in block.strip_prefix("sh\n").unwrap_or_default().lines() {
-            wrong.extend(refused(&Line::read(line), &fixture));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    follow(document, &fixture);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //! prints, how it exits, and what it leaves behind.
 
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod clients;
@@ -17,6 +19,8 @@ mod folders;
 mod init;
 #[cfg(test)]
 mod json;
+#[cfg(test)]
+mod many;
 #[cfg(test)]
 mod operators;
 #[cfg(test)]

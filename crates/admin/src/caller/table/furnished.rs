@@ -1,6 +1,21 @@
 //! The store that the table is tried on.
 
+use std::sync::Arc;
+
 use super::*;
+use crate::credential::{ActOnTarget, Target};
+
+/// An act on many, done to the pump.
+pub(super) fn on_pump(act: ManyAct) -> ActOnTarget {
+    ActOnTarget {
+        act: Arc::new(act),
+        selection: Arc::default(),
+        target: Target {
+            name: login_name("pump@acme"),
+            id: None,
+        },
+    }
+}
 
 /// A store that has something of everything.
 pub(super) fn furnished() -> Fixture {

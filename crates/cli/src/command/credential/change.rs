@@ -1,13 +1,15 @@
 //! `countersign credential set`.
 
+use std::process::ExitCode;
+
 use clap::Args;
-use countersign_admin::credential::{CredentialChanges, SetCredential};
+use countersign_admin::credential::{CredentialChanges, ManyAct, SetCredential};
 use countersign_admin::text::FreeText;
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::name::GroupPath;
 use countersign_core::role::RoleName;
 
-use super::{Name, act};
+use super::{Targets, act_on};
 use crate::error::CliError;
 use crate::input::{Attribute, Expiry, check_to_come};
 use crate::invocation::{Invocation, now};
@@ -15,7 +17,7 @@ use crate::invocation::{Invocation, now};
 #[derive(Args, Debug)]
 pub(crate) struct CredentialSet {
     #[command(flatten)]
-    name: Name,
+    targets: Targets,
     /// Free text for people; '' takes it away.
     #[arg(long, value_name = "TEXT", value_parser = FreeText::parse)]
     description: Option<FreeText>,
@@ -44,7 +46,7 @@ pub(crate) struct CredentialSet {
 }
 
 impl CredentialSet {
-    pub(super) fn run(self, invocation: &Invocation) -> Result<(), CliError> {
+    pub(super) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         let attributes = Attribute::collect(self.attributes)?;
         let nothing = self.description.is_none()
             && attributes.is_empty()
@@ -60,7 +62,6 @@ impl CredentialSet {
                  --remove-role, --attr, --expires or --client-id",
             ));
         }
-        let Name { name } = self.name;
         let now = now();
         let expires_at = self.expires.map(|end| end.seen_from(now));
         check_to_come(expires_at.flatten(), now)?;
@@ -74,6 +75,8 @@ impl CredentialSet {
             add_roles: self.add_roles,
             remove_roles: self.remove_roles,
         };
-        act(invocation, &SetCredential { name, changes })
+        let many = ManyAct::Set(Box::new(changes.clone()));
+        let one = |name| SetCredential { name, changes };
+        act_on(invocation, self.targets, many, one)
     }
 }
