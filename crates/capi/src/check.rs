@@ -334,6 +334,7 @@ unsafe fn origin_of<'a>(origin: *const countersign_origin) -> Result<ClientOrigi
         listener: Some(origin.listener).filter(|port| *port != 0),
         protocol: origin.protocol,
         clean_start: origin.flags & COUNTERSIGN_CLEAN_START != 0,
+        ..ClientOrigin::default()
     })
 }
 

@@ -1,6 +1,7 @@
 //! Client identifiers and the rule that binds one to a credential
 //! (MQTT 5.0 §3.1.3.1).
 
+use core::borrow::Borrow;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -73,6 +74,13 @@ pub fn is_made_up(client_id: &str) -> bool {
         .into_iter()
         .all(|length| parts.next() == Some(Some(length)))
         && parts.next().is_none()
+}
+
+/// They are sorted as their texts are.
+impl Borrow<str> for ClientId {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
 }
 
 impl fmt::Display for ClientId {

@@ -2,7 +2,6 @@
 //! asked about without one.
 
 pub(crate) mod external;
-pub(crate) mod group_index;
 pub(crate) mod handle_index;
 pub(crate) mod kick_reason;
 pub(crate) mod session;

@@ -1,11 +1,12 @@
 //! Keeping live sessions true to the store: every change is worked off within
-//! a poll or two, a little at a time.
+//! a few polls, a little at a time. A poll takes no longer however many sessions a
+//! change concerns.
 
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use countersign_core::change::Change;
 use countersign_core::credential::{Credential, CredentialId};
-use countersign_core::name::TenantId;
 use countersign_core::presence::SessionNumber;
 use countersign_core::reason::Reason;
 use countersign_core::rights::Rights;
@@ -13,24 +14,35 @@ use countersign_core::store::{GateStore, StoreError};
 use countersign_core::time::Timestamp;
 
 use crate::connection::kick_reason::KickReason;
-use crate::connection::session::Session;
-use crate::connection::session_grant::{judge_dependencies, rights_of_session};
+use crate::connection::session::{Phase, Session};
+use crate::connection::session_grant::{judge_client_id, judge_dependencies, rights_of_session};
 use crate::enforcer::backlog::Backlog;
-use crate::enforcer::kicks::{follow_request, kick_orphans};
+use crate::enforcer::kicks::follow_request;
 use crate::enforcer::named_tenants::NamedTenants;
+use crate::enforcer::sweep::{Sought, Sweep};
 use crate::host::{Directive, Handle, LogLevel};
+use crate::journal::entry::JournalEntry;
 use crate::state::State;
 
 mod backlog;
 mod kicks;
 mod named_tenants;
+mod sweep;
 
 /// What is to be worked off.
 pub(crate) struct Enforcer {
     /// Changes not yet worked off, so that no poll takes long.
     backlog: Backlog,
+    /// The look for the sessions of tenants, groups and client ids that changed.
+    sweep: Sweep,
+    /// The credentials that are being worked off, and which of their sessions are to
+    /// be judged again still.
+    begun: VecDeque<(CredentialId, Vec<Handle>)>,
+    /// Sessions that depend on a credential that changed. Their own are to be worked
+    /// off.
+    dependent: Vec<Handle>,
     /// Sessions whose time has come, until it is known whether they go on.
-    overdue: Vec<(Handle, SessionNumber)>,
+    overdue: HashMap<Handle, SessionNumber>,
     /// Tenants that the options name.
     named_tenants: NamedTenants,
 }
@@ -39,7 +51,10 @@ impl Enforcer {
     pub(crate) fn new() -> Self {
         Self {
             backlog: Backlog::default(),
-            overdue: Vec::new(),
+            sweep: Sweep::default(),
+            begun: VecDeque::new(),
+            dependent: Vec::new(),
+            overdue: HashMap::new(),
             named_tenants: NamedTenants::new(),
         }
     }
@@ -72,15 +87,18 @@ impl Enforcer {
     /// Says whether there are changes to be worked off.
     pub(crate) fn has_changes(&self) -> bool {
         !self.backlog.is_empty()
+            || !self.begun.is_empty()
+            || !self.dependent.is_empty()
+            || !self.sweep.is_over()
     }
 
     /// Has the sessions judged again whose time has come.
     pub(crate) fn expire<S>(&mut self, state: &mut State<S>, now: Timestamp) {
-        for handle in state.sessions.due(now) {
+        for handle in state.sessions.due(now, MOST_SESSIONS) {
             let Some(session) = state.sessions.get(handle) else {
                 continue;
             };
-            self.overdue.push((handle, session.number));
+            self.overdue.insert(handle, session.number);
             let credential = session.credential();
             self.backlog.extend(credential.map(Change::Credential));
         }
@@ -93,46 +111,109 @@ impl Enforcer {
         now: Timestamp,
         directives: &mut Vec<Directive>,
     ) {
-        let mut lookups = 0_usize;
-        for _ in 0..MOST_CHANGES {
-            if lookups >= MOST_LOOKUPS {
-                break;
-            }
-            let Some(change) = self.backlog.pop() else {
+        let mut budget = Budget::of_a_poll();
+        // By turns, so that neither holds up the other.
+        loop {
+            let Some(has_changed) = self.work_off_one(state, now, &mut budget, directives) else {
                 break;
             };
-            let error = |line| Directive::Log {
-                level: LogLevel::Error,
-                line,
-            };
-            match self.follow(state, &change, now, directives) {
-                Ok(looked_up) => {
-                    lookups = lookups.saturating_add(looked_up);
-                    if let Change::Tenant(_) | Change::Everything = change {
-                        self.named_tenants.look_again();
-                    }
-                }
-                Err(why) if why.is_of_one_record() => {
-                    let line = format!("left out a change that can't be read: {why}");
-                    directives.push(error(line));
-                }
-                Err(why) => {
-                    self.backlog.put_back(change);
-                    self.end_overdue(state, directives);
-                    if state.journal.host_log.complain(now) {
-                        let line = format!("can't follow a change, trying again: {why}");
-                        directives.push(error(line));
-                    }
-                    break;
-                }
+            if !self.look_at_sessions(state, &mut budget, directives) && !has_changed {
+                break;
             }
         }
-        if self.backlog.is_empty() {
+        if !self.has_changes() {
             self.overdue.clear();
         }
         let options = &state.config.options;
         self.named_tenants
             .check(options, &state.view.snapshot, directives);
+    }
+
+    /// Works off one change, or goes on with one; says whether there was any. None
+    /// where the store can't be read.
+    fn work_off_one<S: GateStore>(
+        &mut self,
+        state: &mut State<S>,
+        now: Timestamp,
+        budget: &mut Budget,
+        directives: &mut Vec<Directive>,
+    ) -> Option<bool> {
+        if budget.lookups == 0 || budget.changes == 0 {
+            return Some(false);
+        }
+        budget.changes = budget.changes.saturating_sub(1);
+        let begun = |begun: &mut VecDeque<_>| {
+            let (id, handles) = begun.pop_front()?;
+            Some((Change::Credential(id), Some(handles)))
+        };
+        let new = |backlog: &mut Backlog| Some((backlog.pop()?, None));
+        // By turns, so that a credential with many sessions holds up no other.
+        let next = if budget.changes.is_multiple_of(2) {
+            begun(&mut self.begun).or_else(|| new(&mut self.backlog))
+        } else {
+            new(&mut self.backlog).or_else(|| begun(&mut self.begun))
+        };
+        let Some((change, handles)) = next else {
+            return Some(false);
+        };
+        let error = |line| Directive::Log {
+            level: LogLevel::Error,
+            line,
+        };
+        match self.follow(state, &change, handles, now, budget, directives) {
+            Ok(()) => {
+                if let Change::Tenant(_) | Change::Everything = change {
+                    self.named_tenants.look_again();
+                }
+            }
+            Err(why) if why.is_of_one_record() => {
+                let line = format!("left out a change that can't be read: {why}");
+                directives.push(error(line));
+            }
+            Err(why) => {
+                self.backlog.put_back(change);
+                self.end_overdue(state, directives);
+                if state.journal.host_log.complain(now) {
+                    let line = format!("can't follow a change, trying again: {why}");
+                    directives.push(error(line));
+                }
+                return None;
+            }
+        }
+        Some(true)
+    }
+
+    /// Looks at a few sessions for what changes concern; says whether there was
+    /// anything to look for.
+    fn look_at_sessions<S: GateStore>(
+        &mut self,
+        state: &mut State<S>,
+        budget: &mut Budget,
+        directives: &mut Vec<Directive>,
+    ) -> bool {
+        let most = budget.sessions.min(SESSIONS_AT_ONCE);
+        if most == 0 {
+            return false;
+        }
+        let Self {
+            backlog,
+            sweep,
+            dependent,
+            ..
+        } = self;
+        let rest = dependent.len().saturating_sub(most);
+        let credentials = dependent
+            .drain(rest..)
+            .filter_map(|handle| state.sessions.get(handle)?.credential());
+        backlog.extend(credentials.map(Change::Credential));
+        budget.sessions = budget.sessions.saturating_sub(most);
+        let Some((handles, sought)) = sweep.step(&state.sessions, most) else {
+            return !dependent.is_empty();
+        };
+        for handle in handles {
+            look_at(state, handle, sought, backlog, directives);
+        }
+        true
     }
 
     /// Ends the sessions whose time has come and of which the store can't say
@@ -144,7 +225,7 @@ impl Enforcer {
         }
     }
 
-    /// Works off one change; says how often it asked the store.
+    /// Works off one change, or of one that was begun these sessions.
     ///
     /// A record that can't be read ends its own sessions, and is no error: what
     /// comes after it is worked off all the same.
@@ -152,156 +233,166 @@ impl Enforcer {
         &mut self,
         state: &mut State<S>,
         change: &Change,
+        handles: Option<Vec<Handle>>,
         now: Timestamp,
+        budget: &mut Budget,
         directives: &mut Vec<Directive>,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<(), StoreError> {
         // A store that is not there says nothing about a record.
         state.look()?;
         match change {
-            Change::Credential(id) => self.follow_credential(state, *id, now, directives),
-            Change::Tenant(id) => self.follow_tenant(state, id, directives),
-            Change::Group(tenant, group) => {
-                // As changes of their own, so that no poll takes long.
-                let members = state.sessions.in_group(tenant, group);
-                self.backlog
-                    .extend(members.into_iter().map(Change::Credential));
-                Ok(1)
+            Change::Credential(id) => {
+                let handles = handles.unwrap_or_else(|| self.begin(state, *id));
+                return self.follow_credential(state, *id, handles, now, budget, directives);
             }
-            Change::KickRequested(id) => follow_request(state, *id, directives),
-            Change::Everything => self.follow_everything(state, directives),
+            Change::Tenant(id) => {
+                state.view.refresh()?;
+                self.sweep.next().tenants.insert(id.clone());
+            }
+            Change::Group(tenant, group) => self.sweep.next().add_group(tenant.clone(), group),
+            Change::KickRequested(id) => {
+                follow_request(state, *id, self.sweep.next(), directives)?;
+            }
+            Change::Everything => {
+                state.view.refresh()?;
+                let argon2 = state.view.snapshot.settings.argon2;
+                state.verifier.set_argon2(argon2);
+                self.sweep.next().is_everything = true;
+            }
         }
+        budget.spend(2);
+        Ok(())
     }
 
+    /// Begins to work off a change of a credential; returns its sessions.
+    fn begin<S>(&mut self, state: &mut State<S>, id: CredentialId) -> Vec<Handle> {
+        state.verifier.forget(id);
+        self.dependent.extend(state.sessions.bound_to(id));
+        state.sessions.of_credential(id)
+    }
+
+    /// Judges these sessions of a credential again, as many as a poll may.
     fn follow_credential<S: GateStore>(
         &mut self,
         state: &mut State<S>,
         id: CredentialId,
+        mut handles: Vec<Handle>,
         now: Timestamp,
+        budget: &mut Budget,
         directives: &mut Vec<Directive>,
-    ) -> Result<usize, StoreError> {
-        state.verifier.forget(id);
-        // As changes of their own, so that no poll takes long.
-        let bound = state.sessions.bound_to(id);
-        self.backlog.extend(
-            bound
-                .into_iter()
-                .filter(|it| *it != id)
-                .map(Change::Credential),
-        );
-        let handles = state.sessions.of_credential(id);
+    ) -> Result<(), StoreError> {
         if handles.is_empty() {
-            return Ok(0);
+            return Ok(());
         }
-        let record = state.view.store.credential_by_id(id);
-        for handle in handles.iter().copied() {
-            let judged = match &record {
-                Ok(record) => judge_again(state, handle, record.as_deref(), now, directives),
-                Err(error) if error.is_of_one_record() => {
-                    directives.extend(state.kick(handle, KickReason::Unreadable));
-                    continue;
-                }
-                Err(_) => break,
-            };
-            match judged {
-                Err(error) if error.is_of_one_record() => {
-                    directives.extend(state.kick(handle, KickReason::Unreadable));
-                }
-                judged => judged?,
-            }
-        }
-        if let Err(error) = record
-            && !error.is_of_one_record()
-        {
-            return Err(error);
-        }
-        self.overdue.retain(|(handle, _)| !handles.contains(handle));
-        Ok(1)
-    }
-
-    /// Works off a change of a tenant: every session of it is judged again, and
-    /// every other one whose client id begins as its ids do; as changes of their
-    /// own where the store must be asked.
-    fn follow_tenant<S: GateStore>(
-        &mut self,
-        state: &mut State<S>,
-        id: &TenantId,
-        directives: &mut Vec<Directive>,
-    ) -> Result<usize, StoreError> {
-        state.view.refresh()?;
-        let mode = state.view.snapshot.authentication(id);
-        let exists = state.view.snapshot.has_tenant(id);
-        let is_damaged = state.view.snapshot.is_damaged(id);
-        let mut credentials = Vec::new();
-        let is_of_it = |session: &Session| session.tenant.as_ref() == Some(id);
-        let prefix = state.view.snapshot.prefix_of(id).cloned();
-        let begins_so = |session: &Session| {
-            let mut prefix = prefix.iter();
-            prefix.any(|prefix| session.client_id.starts_with(prefix.as_str()))
+        let record = match state.view.store.credential_by_id(id) {
+            Err(error) if !error.is_of_one_record() => return Err(error),
+            record => record,
         };
-        let is_concerned = |session: &Session| is_of_it(session) || begins_so(session);
-        for handle in state.sessions.matching(is_concerned) {
-            let Some(session) = state.sessions.get_mut(handle) else {
+        let mut judged = 0_usize;
+        while let Some(handle) = handles.pop() {
+            let session = state.sessions.get(handle);
+            // The handle may be another's by now.
+            if session.and_then(Session::credential) != Some(id) {
                 continue;
+            }
+            let outcome = match &record {
+                Ok(record) => judge_again(state, handle, record.as_deref(), now, directives),
+                Err(error) => Err(error.of_the_same()),
             };
-            let tenant = session.tenant.as_ref();
-            let snapshot = &state.view.snapshot;
-            let judged = match session.credential() {
-                _ if is_of_it(session) && is_damaged => Err(KickReason::Unreadable),
-                _ if is_of_it(session) && !exists => Err(KickReason::Deleted),
-                Some(credential) => {
-                    credentials.push(credential);
-                    Ok(())
+            match outcome {
+                Err(error) if error.is_of_one_record() => {
+                    directives.extend(state.kick(handle, KickReason::Unreadable));
                 }
-                None if !snapshot.keeps_prefixes(&session.client_id, tenant) => {
-                    Err(KickReason::Refused(Reason::ClientIdMismatch))
-                }
-                None => session.judge_login_mode(mode),
-            };
-            match judged {
-                Err(reason) => directives.extend(state.kick(handle, reason)),
-                Ok(()) if session.credential().is_none() => {
-                    let client_id = Some(&*session.client_id);
-                    let rights = state.view.snapshot.rights_in(id, client_id);
-                    session.rights = rights.unwrap_or_else(|| Arc::new(Rights::none()));
-                }
-                Ok(()) => {}
+                outcome => outcome?,
+            }
+            self.overdue.remove(&handle);
+            judged = judged.saturating_add(1);
+            if judged >= JUDGED_AT_ONCE && !handles.is_empty() {
+                self.begun.push_back((id, handles));
+                break;
             }
         }
-        credentials.sort_unstable();
-        credentials.dedup();
-        self.backlog
-            .extend(credentials.into_iter().map(Change::Credential));
-        kick_orphans(state, directives);
-        Ok(2)
+        budget.spend(1);
+        Ok(())
+    }
+}
+
+/// What a poll may still do.
+struct Budget {
+    changes: usize,
+    lookups: usize,
+    sessions: usize,
+}
+
+impl Budget {
+    const fn of_a_poll() -> Self {
+        Self {
+            changes: MOST_CHANGES,
+            lookups: MOST_LOOKUPS,
+            sessions: MOST_SESSIONS,
+        }
     }
 
-    /// Judges every session again, as separate changes.
-    fn follow_everything<S: GateStore>(
-        &mut self,
-        state: &mut State<S>,
-        directives: &mut Vec<Directive>,
-    ) -> Result<usize, StoreError> {
-        state.view.refresh()?;
-        state
-            .verifier
-            .set_argon2(state.view.snapshot.settings.argon2);
-        let mut tenants: Vec<TenantId> = state
-            .sessions
-            .matching(|session| session.tenant.is_some())
-            .into_iter()
-            .filter_map(|handle| state.sessions.get(handle)?.tenant.clone())
-            .collect();
-        tenants.sort_unstable();
-        tenants.dedup();
-        self.backlog.extend(tenants.into_iter().map(Change::Tenant));
-        let outside = state.sessions.matching(|session| session.tenant.is_none());
-        let operators = outside
-            .into_iter()
-            .filter_map(|handle| state.sessions.get(handle)?.credential())
-            .map(Change::Credential);
-        self.backlog.extend(operators);
-        kick_orphans(state, directives);
-        Ok(2)
+    /// Takes note of look-ups in the store.
+    fn spend(&mut self, lookups: usize) {
+        self.lookups = self.lookups.saturating_sub(lookups);
+    }
+}
+
+/// Looks at one session for what changes concern. What the store must be asked for is
+/// worked off as a change of its own.
+fn look_at<S: GateStore>(
+    state: &mut State<S>,
+    handle: Handle,
+    sought: &mut Sought,
+    backlog: &mut Backlog,
+    directives: &mut Vec<Directive>,
+) {
+    let Some(session) = state.sessions.get_mut(handle) else {
+        return;
+    };
+    if session.phase == Phase::Live
+        && let Some(requests) = sought.take_kicks(session)
+    {
+        for id in requests {
+            state.journal.writer.append(JournalEntry::Kicked(id));
+        }
+        directives.extend(state.kick(handle, KickReason::Requested));
+        return;
+    }
+    let is_of_tenant = sought.is_of_tenant(session);
+    let snapshot = &state.view.snapshot;
+    let may_have_id = if sought.is_about_tenants() {
+        judge_client_id(snapshot, session)
+    } else {
+        Ok(())
+    };
+    let tenant = session.tenant.as_ref();
+    let judged = match (session.credential(), tenant) {
+        (_, Some(id)) if is_of_tenant && snapshot.is_damaged(id) => Err(KickReason::Unreadable),
+        (_, Some(id)) if is_of_tenant && !snapshot.has_tenant(id) => Err(KickReason::Deleted),
+        (Some(credential), _) => {
+            if is_of_tenant || may_have_id.is_err() || sought.has_group_of(session) {
+                backlog.push(Change::Credential(credential));
+            }
+            return;
+        }
+        (None, Some(id)) if is_of_tenant && may_have_id.is_ok() => {
+            session.judge_login_mode(snapshot.authentication(id))
+        }
+        (None, None) if sought.is_about_tenants() && snapshot.has_no_open_tenant() => {
+            Err(KickReason::LoginRequired)
+        }
+        (None, _) => may_have_id.map_err(KickReason::Refused),
+    };
+    match judged {
+        Err(reason) => directives.extend(state.kick(handle, reason)),
+        Ok(()) if is_of_tenant && session.tenant.is_some() => {
+            let tenant = session.tenant.as_ref();
+            let rights = tenant.and_then(|id| snapshot.rights_in(id, Some(&session.client_id)));
+            session.rights = rights.unwrap_or_else(|| Arc::new(Rights::none()));
+        }
+        Ok(()) => {}
     }
 }
 
@@ -318,18 +409,10 @@ fn judge_again<S: GateStore>(
         return Ok(());
     };
     let judged = match (session.judge_again(record, now), record) {
-        (Ok(()), Some(record)) => {
-            let tenant = session.tenant.as_ref();
-            if state
-                .view
-                .snapshot
-                .keeps_prefixes(&session.client_id, tenant)
-            {
-                judge_dependencies(&mut state.view, session, record, now)?.map(|()| record)
-            } else {
-                Err(KickReason::Refused(Reason::ClientIdMismatch))
-            }
-        }
+        (Ok(()), Some(record)) => match judge_client_id(&state.view.snapshot, session) {
+            Ok(()) => judge_dependencies(&mut state.view, session, record, now)?.map(|()| record),
+            Err(reason) => Err(KickReason::Refused(reason)),
+        },
         (Ok(()), None) => Err(KickReason::Deleted),
         (Err(reason), _) => Err(reason),
     };
@@ -358,6 +441,13 @@ fn judge_again<S: GateStore>(
 const MOST_LOOKUPS: usize = 64;
 /// So many changes one poll works off, also of what no session uses.
 const MOST_CHANGES: usize = 1_024;
+/// At so many sessions one poll looks for what changes concern, and so many come to
+/// their end in it.
+const MOST_SESSIONS: usize = 4_096;
+/// At so many by turns with changes.
+const SESSIONS_AT_ONCE: usize = 64;
+/// So many sessions of a credential are judged again by one look-up.
+const JUDGED_AT_ONCE: usize = 4;
 /// While so many wait, the follower keeps what is new; see `MOST_NEWS` there.
 const MOST_WAITING: usize = 65_536;
 

@@ -119,7 +119,17 @@ impl<S: GateStore> Gate<S> {
     /// A host that asks again for a live connection (Mosquitto does on
     /// SIGHUP) is answered at once if it presents the same as before.
     pub fn connect(&mut self, info: &ConnectInfo<'_>) -> ConnectOutcome {
-        self.logins.connect(&mut self.state, info)
+        let outcome = self.logins.connect(&mut self.state, info);
+        self.forget_away(info.handle);
+        outcome
+    }
+
+    /// Forgets what was found out about the client id of a session, which begins or
+    /// ends: of a client that is away another is to be said by now.
+    fn forget_away(&mut self, handle: Handle) {
+        if let Some(session) = self.state.sessions.get(handle) {
+            self.unseen.forget(&session.client_id);
+        }
     }
 
     /// Decides about a CONNECT that asks for enhanced authentication. Its
@@ -132,8 +142,11 @@ impl<S: GateStore> Gate<S> {
         info: &ConnectInfo<'_>,
         enhanced: &Enhanced<'_>,
     ) -> ConnectOutcome {
-        self.logins
-            .connect_enhanced(&mut self.state, info, enhanced)
+        let outcome = self
+            .logins
+            .connect_enhanced(&mut self.state, info, enhanced);
+        self.forget_away(info.handle);
+        outcome
     }
 
     /// Goes on with a CONNECT that was answered [`ConnectOutcome::Challenge`],
@@ -147,7 +160,9 @@ impl<S: GateStore> Gate<S> {
         client_id: &[u8],
         data: Option<&[u8]>,
     ) -> ConnectOutcome {
-        self.logins.resume(&mut self.state, handle, client_id, data)
+        let outcome = self.logins.resume(&mut self.state, handle, client_id, data);
+        self.forget_away(handle);
+        outcome
     }
 
     /// Takes note of how a [`Directive::Complete`] was carried out: whether the
@@ -170,6 +185,7 @@ impl<S: GateStore> Gate<S> {
         if let Ok(Ok(external)) = ExternalLogin::of(&mut self.state, client, now) {
             // What fails is tried again when it does something.
             let _begun = external.begin(&mut self.state, client, now);
+            self.forget_away(client.handle);
         }
     }
 
@@ -291,6 +307,7 @@ impl<S: GateStore> Gate<S> {
 
     fn gone(&mut self, handle: Handle, is_kept: Option<bool>) {
         let now = self.state.now();
+        self.forget_away(handle);
         self.logins.release(handle, now);
         self.state.gone(handle, is_kept, now);
     }

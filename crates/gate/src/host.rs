@@ -57,6 +57,10 @@ pub struct ConnectInfo<'a> {
     /// Whether the host keeps the client id for a client of its own, which this
     /// gate is not asked about.
     pub reservation: Reservation,
+    /// The user name of the client whose session the host would hand over to this
+    /// one, where it tells. A broker that was killed may have an older one than it
+    /// had when it was.
+    pub left_by: Option<&'a [u8]>,
 }
 
 impl<'a> ConnectInfo<'a> {
@@ -75,6 +79,7 @@ impl<'a> ConnectInfo<'a> {
             clean_start: true,
             may_wait: false,
             reservation: Reservation::Free,
+            left_by: None,
         }
     }
 
@@ -84,6 +89,7 @@ impl<'a> ConnectInfo<'a> {
             listener: self.listener,
             protocol: self.protocol,
             reservation: self.reservation,
+            left_by: self.left_by,
             may_be_gone: false,
         }
     }
@@ -200,6 +206,8 @@ pub struct ClientOrigin<'a> {
     pub protocol: u8,
     /// Whether it started without a stored session.
     pub clean_start: bool,
+    /// Whether the host keeps its client id for a client of its own.
+    pub reservation: Reservation,
 }
 
 /// What the host is to do, from [`Gate::poll`](crate::Gate::poll).
@@ -331,6 +339,8 @@ pub(crate) struct ConnectSource<'a> {
     pub(crate) listener: Option<u16>,
     pub(crate) protocol: u8,
     pub(crate) reservation: Reservation,
+    /// See [`ConnectInfo::left_by`].
+    pub(crate) left_by: Option<&'a [u8]>,
     /// Whether the client may have gone while its host held it.
     pub(crate) may_be_gone: bool,
 }
@@ -342,6 +352,7 @@ pub(crate) struct OwnedConnectSource {
     listener: Option<u16>,
     protocol: u8,
     reservation: Reservation,
+    left_by: Option<Box<[u8]>>,
 }
 
 impl OwnedConnectSource {
@@ -351,6 +362,7 @@ impl OwnedConnectSource {
             listener: source.listener,
             protocol: source.protocol,
             reservation: source.reservation,
+            left_by: source.left_by.map(Into::into),
         }
     }
 
@@ -360,6 +372,7 @@ impl OwnedConnectSource {
             listener: self.listener,
             protocol: self.protocol,
             reservation: self.reservation,
+            left_by: self.left_by.as_deref(),
             may_be_gone: false,
         }
     }

@@ -188,6 +188,7 @@ impl Logins {
             protocol: source.protocol,
             clean_start: request.session.starts_clean,
             reservation: source.reservation,
+            left_by: source.left_by,
             ..ConnectInfo::new(handle, client_id)
         };
         let code = Secret::presented(data.unwrap_or_default());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use countersign_core::audit::RefusedAct;
 use countersign_core::client_id::ClientIdTie;
-use countersign_core::connect::{Identity, Request};
+use countersign_core::connect::{Identity, Request, Reservation};
 use countersign_core::credential::CredentialId;
 use countersign_core::name::LoginName;
 use countersign_core::presence::{Presence, PresenceEvent, SessionNumber};
@@ -102,15 +102,10 @@ impl<S: GateStore> State<S> {
         now: Timestamp,
     ) -> Result<CachedDirectory<'_, S>, StoreError> {
         let log_position = self.sync()?;
-        Ok(CachedDirectory {
-            store: &mut self.view.store,
-            credential_cache: &mut self.view.credential_cache,
-            snapshot: &self.view.snapshot,
-            log_position,
-            recent_uses: &self.journal.recent_uses,
-            unproved,
-            now,
-        })
+        let recent_uses = &self.journal.recent_uses;
+        Ok(self
+            .view
+            .directory(log_position, recent_uses, unproved, now))
     }
 
     /// The session of a client that is let in, which ends by itself when its grant
@@ -153,6 +148,7 @@ impl<S: GateStore> State<S> {
             depends_on: grant.depends_on,
             phase: Phase::Live,
             is_arriving: false,
+            may_be_hosts: source.reservation == Reservation::Possible,
             extension: SessionExtension::of(&request.method, grant.groups),
         }
     }

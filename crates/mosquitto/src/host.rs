@@ -135,6 +135,22 @@ pub(crate) trait Host {
         reservation
     }
 
+    /// The user name of the client whose session the broker would hand over to this one,
+    /// where it tells and there is a name.
+    fn left_by(&self, client: &BrokerClient<'_>, client_id: &[u8]) -> Option<Vec<u8>> {
+        let client_id = core::str::from_utf8(client_id).ok()?;
+        if !self.finds_clients() || self.clean_start(client) {
+            return None;
+        }
+        let mut left_by = None;
+        self.with_client(client_id, &mut |found| {
+            if found.handle() != client.handle() {
+                left_by = self.username(found).map(<[u8]>::to_vec);
+            }
+        });
+        left_by
+    }
+
     /// Whether the broker knows a client from its persistence alone. It has a
     /// version of the protocol and an address of everything that connected.
     fn is_restored(&self, client: &BrokerClient<'_>) -> bool {

@@ -42,11 +42,7 @@ pub(super) fn own_client_id(
         client_id_hold: at.client_id_hold,
         now: at.now,
     };
-    let found = own_unreserved(claimant, request, &hold, directory)?;
-    if found.is_ok() && is_reserved(at.reservation, &request.client_id, directory)? {
-        return Ok(Err(Reason::ClientIdOwned));
-    }
-    Ok(found)
+    own(claimant, request, &hold, at.reservation, directory)
 }
 
 /// Says whether a credential that its host vouches for may have the client id that
@@ -60,25 +56,30 @@ pub fn claim_client_id(
     credential: &Credential,
     request: &Request,
     hold: &ClientIdHold<'_>,
+    reservation: Reservation,
     directory: &mut dyn Directory,
 ) -> Result<Result<SessionChange, Reason>, StoreError> {
     let claimant = Claimant {
         credential: Some(credential.id),
         tenant: credential.tenant.as_ref(),
     };
-    Ok(own_unreserved(&claimant, request, hold, directory)?.map(|owned| owned.change))
+    Ok(own(&claimant, request, hold, reservation, directory)?.map(|owned| owned.change))
 }
 
-/// The same, whatever the host keeps for clients of its own.
-fn own_unreserved(
+/// The same with what holds the id, and what the host may keep for itself.
+fn own(
     claimant: &Claimant<'_>,
     request: &Request,
     hold: &ClientIdHold<'_>,
+    reservation: Reservation,
     directory: &mut dyn Directory,
 ) -> Result<Result<OwnedClientId, Reason>, StoreError> {
     let starts_clean = request.session.starts_clean;
     let Request { client_id, tie, .. } = request;
     let found = look_up_owner(claimant, client_id, tie, starts_clean, hold, directory)?;
+    if found.is_ok() && is_reserved(reservation, client_id, directory)? {
+        return Ok(Err(Reason::ClientIdOwned));
+    }
     Ok(found.map(|stored| {
         let left = stored
             .as_ref()

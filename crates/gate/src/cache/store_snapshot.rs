@@ -1,6 +1,7 @@
 //! The settings, schemes and tenants of a store, kept in memory and read again
 //! when any of them changes.
 
+use core::ops::Bound;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -98,17 +99,19 @@ impl StoreSnapshot {
     /// Says whether a client id keeps the prefixes of all tenants, for a client
     /// of `tenant`.
     pub(crate) fn keeps_prefixes(&self, client_id: &str, tenant: Option<&TenantId>) -> bool {
-        let Ok(client_id) = ClientId::parse(client_id) else {
-            return false;
-        };
-        match self.owner_of_prefix(&client_id) {
+        match self.owner_of_prefix(client_id) {
             Some(owner) => tenant.is_some() && owner == tenant,
             None => tenant.is_none_or(|id| self.prefix_of(id).is_none()),
         }
     }
 
+    /// Says whether no tenant's client ids begin so.
+    pub(crate) fn is_of_no_prefix(&self, client_id: &str) -> bool {
+        self.owner_of_prefix(client_id).is_none()
+    }
+
     /// How all client ids of a tenant begin.
-    pub(crate) fn prefix_of(&self, id: &TenantId) -> Option<&ClientId> {
+    fn prefix_of(&self, id: &TenantId) -> Option<&ClientId> {
         match self.tenants.get(id) {
             Some(tenant) => tenant.client_id_prefix.as_ref(),
             None => self.damaged.get(id)?.client_id_prefix.as_ref(),
@@ -118,9 +121,10 @@ impl StoreSnapshot {
     /// The tenant whose prefix this client id begins with, which has none itself
     /// if its id can't be read. No prefix is one of another, so there is one at
     /// most, and it is the last that does not sort after the id.
-    fn owner_of_prefix(&self, client_id: &ClientId) -> Option<Option<&TenantId>> {
-        let (prefix, owner) = self.prefixes.range(..=client_id).next_back()?;
-        let begins_so = client_id.as_str().starts_with(prefix.as_str());
+    fn owner_of_prefix(&self, client_id: &str) -> Option<Option<&TenantId>> {
+        let up_to_it = (Bound::Unbounded, Bound::Included(client_id));
+        let (prefix, owner) = self.prefixes.range::<str, _>(up_to_it).next_back()?;
+        let begins_so = client_id.starts_with(prefix.as_str());
         begins_so.then_some(owner.as_ref())
     }
 
@@ -164,7 +168,7 @@ impl StoreSnapshot {
         &self,
         client_id: &ClientId,
     ) -> Result<Option<&TenantId>, StoreError> {
-        match self.owner_of_prefix(client_id) {
+        match self.owner_of_prefix(client_id.as_str()) {
             Some(None) => Err(unreadable("look up a prefix", "the tenant of a prefix")),
             Some(owner) => Ok(owner),
             None => Ok(None),

@@ -8,9 +8,12 @@ use countersign_core::client_id::ClientId;
 use countersign_core::credential::Credential;
 use countersign_core::rights::Rights;
 use countersign_core::store::{GateStore, LogPosition, StoreError, StoreMark};
+use countersign_core::time::Timestamp;
 
+use crate::cache::cached_directory::CachedDirectory;
 use crate::cache::credential_cache::CredentialCache;
 use crate::cache::store_snapshot::StoreSnapshot;
+use crate::journal::recent_uses::{EndedUse, RecentUses};
 
 /// A store, and what is kept of it in memory.
 pub(crate) struct StoreView<S> {
@@ -85,6 +88,26 @@ impl<S: GateStore> StoreView<S> {
         // after this is looked at again.
         self.sync_point = Some(SyncPoint { mark, log_position });
         Ok((log_position, outdated))
+    }
+
+    /// What is known by now: in the store, and of what the store has not been told
+    /// yet. `log_position` is from the last [`sync`](Self::sync).
+    pub(crate) fn directory<'a>(
+        &'a mut self,
+        log_position: LogPosition,
+        recent_uses: &'a RecentUses,
+        unproved: Option<EndedUse>,
+        now: Timestamp,
+    ) -> CachedDirectory<'a, S> {
+        CachedDirectory {
+            store: &mut self.store,
+            credential_cache: &mut self.credential_cache,
+            snapshot: &self.snapshot,
+            log_position,
+            recent_uses,
+            unproved,
+            now,
+        }
     }
 
     /// Reads the snapshot again if it is outdated.

@@ -5,8 +5,9 @@
 use std::sync::Arc;
 
 use countersign_core::access::AccessSubject;
+use countersign_core::client_id::ClientId;
 use countersign_core::connect::{
-    ClientIdHold, LoginRecord, Method, Proof, Request, SessionUse, claim_client_id,
+    ClientIdHold, LoginRecord, Method, Proof, Request, Reservation, SessionUse, claim_client_id,
 };
 use countersign_core::credential::Credential;
 use countersign_core::options::ChainMode;
@@ -26,6 +27,7 @@ use crate::state::State;
 /// A client that its host vouches for, before its session begins.
 pub(crate) struct ExternalLogin {
     session: Session,
+    client_id: ClientId,
     credential: Arc<Credential>,
     /// What must be committed first.
     record: LoginRecord,
@@ -41,14 +43,18 @@ impl ExternalLogin {
         client: &ClientRef<'_>,
         now: Timestamp,
     ) -> Result<Result<Self, Reason>, StoreError> {
-        // Where the host does not tell, it may be stored.
-        let asked = SessionUse::of(client.origin.protocol, client.origin.clean_start);
-        let request = client
-            .client_id
-            .and_then(|id| Request::parse(id, client.username, None, asked).ok());
-        let Some(request) = request else {
-            return Ok(Err(Reason::Unauthenticated));
-        };
+        match parse(client) {
+            Some(Ok(request)) => Self::of_request(state, client, &request, now),
+            Some(Err(_)) | None => Ok(Err(Reason::Unauthenticated)),
+        }
+    }
+
+    fn of_request<S: GateStore>(
+        state: &mut State<S>,
+        client: &ClientRef<'_>,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Result<Self, Reason>, StoreError> {
         let Some(name) = &request.name else {
             return Ok(Err(Reason::Unauthenticated));
         };
@@ -71,7 +77,9 @@ impl ExternalLogin {
             client_id_hold: directory.snapshot.settings.client_id_hold,
             now,
         };
-        let session = match claim_client_id(&credential, &request, &hold, &mut directory)? {
+        let reservation = client.origin.reservation;
+        let claimed = claim_client_id(&credential, request, &hold, reservation, &mut directory)?;
+        let session = match claimed {
             Ok(session) => session,
             Err(reason) => return Ok(Err(reason)),
         };
@@ -103,13 +111,15 @@ impl ExternalLogin {
             depends_on: Box::default(),
             phase: Phase::Live,
             is_arriving: false,
+            may_be_hosts: reservation == Reservation::Possible,
             extension: SessionExtension::of(&Method::Plain, credential.groups.clone().into()),
         };
         Ok(Ok(Self {
             session,
+            client_id: request.client_id.clone(),
             credential,
             record,
-            is_stored: asked.is_stored,
+            is_stored: request.session.is_stored,
         }))
     }
 
@@ -129,7 +139,7 @@ impl ExternalLogin {
         client: &ClientRef<'_>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        if !self.record(state, client, now)? {
+        if !self.record(state, now)? {
             return Ok(false);
         }
         let Self {
@@ -159,15 +169,12 @@ impl ExternalLogin {
     fn record<S: GateStore>(
         &self,
         state: &mut State<S>,
-        client: &ClientRef<'_>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let credential = &self.credential;
         // The store asks for the secret that proved it; here the host did, and
         // the newest one stands for all.
-        let (Some(client_id), Some(secret)) =
-            (client.parsed_client_id(), credential.secrets.first())
-        else {
+        let Some(secret) = credential.secrets.first() else {
             return Ok(false);
         };
         if self.record.is_empty() {
@@ -175,7 +182,7 @@ impl ExternalLogin {
         }
         let login = LoginEffects {
             broker: state.config.broker(),
-            client_id: &client_id,
+            client_id: &self.client_id,
             username: Some(credential.name.as_str()),
             tenant: credential.tenant.as_ref(),
             proved: Some((credential, Proof::Secret(secret.id))),
@@ -190,6 +197,14 @@ impl ExternalLogin {
     }
 }
 
+/// What a client presented that its host vouches for. None without a client id.
+fn parse(client: &ClientRef<'_>) -> Option<Result<Request, Reason>> {
+    // Where the host does not tell, it may be stored.
+    let asked = SessionUse::of(client.origin.protocol, client.origin.clean_start);
+    let client_id = client.client_id?;
+    Some(Request::parse(client_id, client.username, None, asked))
+}
+
 /// Takes note that a client which its host let in, and vouches for, has no
 /// session, because it may have none. None where it may be somebody else's.
 pub(crate) fn turn_away<S: GateStore>(
@@ -201,12 +216,12 @@ pub(crate) fn turn_away<S: GateStore>(
     let mut info = ConnectInfo::new(client.handle, client.client_id?);
     info.username = Some(client.username?);
     info.address = client.origin.address;
-    let asked = SessionUse::of(client.origin.protocol, client.origin.clean_start);
-    let refusal = match Request::parse(info.client_id, info.username, None, asked) {
+    let refusal = match parse(client)? {
         Err(_) if may_be_others => return None,
         Err(reason) => Refusal::malformed(state, &info, reason, now),
         Ok(request) => {
-            let mut reason = ExternalLogin::of(state, client, now).ok()?.err()?;
+            let judged = ExternalLogin::of_request(state, client, &request, now);
+            let mut reason = judged.ok()?.err()?;
             if reason == Reason::Unauthenticated {
                 if may_be_others {
                     return None;

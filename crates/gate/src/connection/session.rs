@@ -53,6 +53,9 @@ pub(crate) struct Session {
     pub(crate) phase: Phase,
     /// Whether its host has not said yet that it let the client in.
     pub(crate) is_arriving: bool,
+    /// Whether its host may keep its client id for a client of its own, unless a tenant
+    /// has a prefix that it begins with.
+    pub(crate) may_be_hosts: bool,
     /// What few sessions have, so that the others stay small.
     pub(crate) extension: Option<Box<SessionExtension>>,
 }

@@ -15,12 +15,26 @@ use countersign_core::store::{GateStore, StoreError};
 use countersign_core::time::Timestamp;
 use countersign_core::token::TokenRecord;
 
+use crate::cache::store_snapshot::StoreSnapshot;
 use crate::cache::store_view::StoreView;
 use crate::connection::kick_reason::KickReason;
 use crate::connection::session::{Principal, Session};
 use crate::connection::session_extension::Child;
 use crate::connection::sessions::Sessions;
 use crate::host::Handle;
+
+/// Says whether a session may keep its client id, as far as tenants, and the host, have
+/// client ids of their own.
+pub(crate) fn judge_client_id(snapshot: &StoreSnapshot, session: &Session) -> Result<(), Reason> {
+    let client_id = &session.client_id;
+    if !snapshot.keeps_prefixes(client_id, session.tenant.as_ref()) {
+        return Err(Reason::ClientIdMismatch);
+    }
+    if session.may_be_hosts && snapshot.is_of_no_prefix(client_id) {
+        return Err(Reason::ClientIdOwned);
+    }
+    Ok(())
+}
 
 /// What a session begins with, looked up before its login is committed.
 pub(crate) struct SessionGrant {

@@ -1,7 +1,8 @@
 //! All sessions of a gate, told apart by the host's handles and never by client
 //! ids.
 
-use std::collections::{BTreeSet, VecDeque};
+use core::ops::Bound;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::BuildHasherDefault;
 
 use countersign_core::client_id::ClientIdTie;
@@ -11,7 +12,6 @@ use countersign_core::number_map::{NumberHasher, NumberMap};
 use countersign_core::presence::SessionNumber;
 use countersign_core::time::Timestamp;
 
-use crate::connection::group_index::GroupIndex;
 use crate::connection::handle_index::HandleIndex;
 use crate::connection::session::{Phase, Session};
 use crate::connection::session_extension::Child;
@@ -25,8 +25,8 @@ pub(crate) struct Sessions {
     by_credential: HandleIndex<CredentialId, BuildHasherDefault<NumberHasher>>,
     /// Sessions that depend on a credential that is not their own.
     by_dependency: HandleIndex<CredentialId, BuildHasherDefault<NumberHasher>>,
-    /// Sessions whose rights follow from the roles of groups.
-    by_group: GroupIndex,
+    /// In the order in which they began.
+    by_number: BTreeMap<SessionNumber, Handle>,
     /// The sessions of each client id whose connection is open.
     live: HandleIndex<ClientIdTie, DigestState>,
     /// When sessions end by themselves; perhaps also of some that are gone.
@@ -59,7 +59,7 @@ impl Sessions {
         for id in session.dependencies() {
             self.by_dependency.add(id, handle);
         }
-        self.by_group.enter(&session, handle);
+        self.by_number.insert(session.number, handle);
         if !matches!(session.phase, Phase::Gone { .. }) {
             self.live.add(session.tie, handle);
         }
@@ -99,14 +99,14 @@ impl Sessions {
         self.deadlines.insert((at, handle, number));
     }
 
-    /// The sessions whose deadline has come.
-    pub(crate) fn due(&mut self, now: Timestamp) -> Vec<Handle> {
+    /// The sessions whose deadline has come, at most so many.
+    pub(crate) fn due(&mut self, now: Timestamp, most: usize) -> Vec<Handle> {
         let mut due = Vec::new();
         while let Some((_, handle, number)) = self
             .deadlines
             .first()
             .copied()
-            .filter(|(at, ..)| *at <= now)
+            .filter(|(at, ..)| *at <= now && due.len() < most)
         {
             self.deadlines.pop_first();
             if self
@@ -123,7 +123,7 @@ impl Sessions {
     pub(crate) fn remove(&mut self, handle: Handle) -> Option<Session> {
         let session = self.by_handle.remove(&handle.0)?;
         self.remove_dependencies(handle, session.dependencies());
-        self.by_group.leave(&session, handle);
+        self.by_number.remove(&session.number);
         // Of one that is gone it was removed when it went.
         if !matches!(session.phase, Phase::Gone { .. }) {
             self.live.remove(&session.tie, handle);
@@ -169,23 +169,10 @@ impl Sessions {
         if session.tenant == tenant && session.groups() == groups {
             return;
         }
-        self.by_group.leave(session, handle);
         session.tenant = tenant;
         if session.groups() != groups {
             session.extension_mut().groups = groups.into();
         }
-        self.by_group.enter(session, handle);
-    }
-
-    /// The credentials with sessions in a group of a tenant, or in one below it.
-    pub(crate) fn in_group(&self, tenant: &TenantId, group: &GroupPath) -> Vec<CredentialId> {
-        let handles = self.by_group.in_or_below(tenant, group);
-        let mut credentials: Vec<_> = handles
-            .filter_map(|handle| self.get(handle)?.credential())
-            .collect();
-        credentials.sort_unstable();
-        credentials.dedup();
-        credentials
     }
 
     fn remove_dependencies(
@@ -198,16 +185,13 @@ impl Sessions {
         }
     }
 
-    /// The credentials whose sessions depend on this one.
-    pub(crate) fn bound_to(&self, id: CredentialId) -> Vec<CredentialId> {
-        let mut bound: Vec<_> = self
-            .by_dependency
-            .get(&id)
-            .filter_map(|handle| self.get(handle)?.credential())
-            .collect();
-        bound.sort_unstable();
-        bound.dedup();
-        bound
+    /// The sessions of others that depend on this credential.
+    pub(crate) fn bound_to(&self, id: CredentialId) -> Vec<Handle> {
+        let is_others = |handle: &Handle| {
+            let session = self.get(*handle);
+            session.is_some_and(|session| session.credential() != Some(id))
+        };
+        self.by_dependency.get(&id).filter(is_others).collect()
     }
 
     /// Marks a session as gone. It still answers for its Will and, if it is
@@ -284,18 +268,27 @@ impl Sessions {
         self.by_credential.get(&id).collect()
     }
 
-    /// The sessions that fulfil a condition.
-    pub(crate) fn matching(&self, holds: impl Fn(&Session) -> bool) -> Vec<Handle> {
-        self.by_handle
-            .iter()
-            .filter(|(_, session)| holds(session))
-            .map(|(handle, _)| Handle(*handle))
-            .collect()
+    /// The session with this number.
+    pub(crate) fn numbered(&self, number: SessionNumber) -> Option<Handle> {
+        self.by_number.get(&number).copied()
+    }
+
+    /// All sessions that began after that one, in the order in which they did.
+    pub(crate) fn after(
+        &self,
+        last: Option<SessionNumber>,
+    ) -> impl Iterator<Item = (SessionNumber, Handle)> + '_ {
+        let from = last.map_or(Bound::Unbounded, Bound::Excluded);
+        let sessions = self.by_number.range((from, Bound::Unbounded));
+        sessions.map(|(number, handle)| (*number, *handle))
     }
 }
 
 const MOST_STORED_OFFLINE: usize = 100_000;
 const FEW_DEADLINES: usize = 64;
+
+#[cfg(test)]
+pub(crate) use tests::session as sample;
 
 #[cfg(test)]
 mod tests;

@@ -57,6 +57,11 @@ impl UnseenClients {
         self.retained_authors.clear();
     }
 
+    /// Forgets what was found out about a client id: a session of it began or ended.
+    pub(crate) fn forget(&mut self, client_id: &str) {
+        self.offline_owners.remove(client_id.as_bytes());
+    }
+
     /// Judges one use of a topic on behalf of a client without a session.
     pub(crate) fn check<S: GateStore>(
         &mut self,
@@ -66,7 +71,13 @@ impl UnseenClients {
     ) -> Verdict {
         let verdict = match (usage, client.connected) {
             (TopicUse::Unsubscribe, _) => return Verdict::Allow,
-            (_, true) => check_external(state, client, usage),
+            (_, true) => {
+                let verdict = check_external(state, client, usage);
+                if let Some(session) = state.sessions.get(client.handle) {
+                    self.forget(&session.client_id);
+                }
+                verdict
+            }
             // A client that is away publishes nothing; this is about who
             // published what is retained.
             (TopicUse::Publish { topic, .. }, false) => {

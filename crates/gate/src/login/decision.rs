@@ -18,7 +18,6 @@ use countersign_core::store::{
 use countersign_core::thing::of_application;
 use countersign_core::time::Timestamp;
 
-use crate::cache::cached_directory::CachedDirectory;
 use crate::connection::session_grant::SessionGrant;
 use crate::host::ConnectSource;
 use crate::journal::entry::JournalEntry;
@@ -148,28 +147,29 @@ impl Decider {
             Ok(log_position) => log_position,
             Err(error) => return (Err(error), None),
         };
-        let view = &mut state.view;
+        let recent_uses = &state.journal.recent_uses;
+        let mut directory = state
+            .view
+            .directory(log_position, recent_uses, unproved, now);
+        let snapshot = directory.snapshot;
         let at = ConnectContext {
             listener: &listener,
-            schemes: &view.snapshot.schemes,
-            client_id_hold: view.snapshot.settings.client_id_hold,
+            schemes: &snapshot.schemes,
+            client_id_hold: snapshot.settings.client_id_hold,
             live_holders: &live_holders,
             reservation: source.reservation,
             seal_key: self.seal_key.as_ref(),
-            lockout: view.snapshot.settings.lockout,
+            lockout: snapshot.settings.lockout,
             now,
         };
         let mut comparison = Comparison::new(&state.verifier, hash_result, leaves_unknown);
-        let mut directory = CachedDirectory {
-            store: &mut view.store,
-            credential_cache: &mut view.credential_cache,
-            snapshot: &view.snapshot,
-            log_position,
-            recent_uses: &state.journal.recent_uses,
-            unproved,
-            now,
-        };
         let decision = decide(request, &at, &mut directory, &mut comparison);
+        let decision = decision.map(|decision| match decision {
+            Decision::Admit(admission) if inherits(&admission, request, source) => {
+                Decision::Refuse(Reason::ClientIdOwned)
+            }
+            decision => decision,
+        });
         (decision, comparison.hash_request())
     }
 
@@ -310,6 +310,14 @@ impl Decider {
         }
         Ok(recorded)
     }
+}
+
+/// Says whether a client would be handed the session of another principal, whatever
+/// the store says of it: its host may have restored an older one.
+fn inherits(admission: &Admission, request: &Request, source: &ConnectSource<'_>) -> bool {
+    let credential = admission.identity.credential();
+    let username = credential.map(|it| it.name.as_str().as_bytes());
+    !request.session.starts_clean && source.left_by.is_some() && source.left_by != username
 }
 
 /// Makes the thing that presents an application's token, or finds that

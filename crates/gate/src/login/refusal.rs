@@ -73,7 +73,7 @@ impl Refusal {
             refusal.code = RefusalCode::Busy;
         }
         if reason == Reason::ClientIdOwned
-            && let Some(owner) = owner_of(state, request)
+            && let Some(owner) = owner_of(state, request, now)
         {
             let schemes = &state.view.snapshot.schemes;
             refusal.login.about = Some(owner_as_json(&owner, schemes));
@@ -233,7 +233,11 @@ fn shown_presented<S: GateStore>(view: &mut StoreView<S>, name: &LoginName) -> S
 }
 
 /// Whose the client id is that a login asked for.
-fn owner_of<S: GateStore>(state: &mut State<S>, request: &Request) -> Option<ClientIdOwner> {
+fn owner_of<S: GateStore>(
+    state: &mut State<S>,
+    request: &Request,
+    now: Timestamp,
+) -> Option<ClientIdOwner> {
     let live: Vec<CredentialId> = state
         .sessions
         .live(&request.tie)
@@ -241,7 +245,6 @@ fn owner_of<S: GateStore>(state: &mut State<S>, request: &Request) -> Option<Cli
         .collect();
     let name = request.name.as_ref();
     // Whose it is is for people to read; without it the refusal stands.
-    let now = state.now();
     let mut directory = state.directory(None, now).ok()?;
     let owner = owner_of_client_id(&request.client_id, name, &live, &mut directory).ok()?;
     Some(owner.unwrap_or(ClientIdOwner::Host))

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use countersign::core::connect::Reservation;
 use countersign::core::name::{LoginName, TenantId};
 use countersign::core::options::{OptionError, Options};
 use countersign::core::reason::Reason;
@@ -87,6 +88,7 @@ fn fields_and_variants_keep_their_names() {
             listener: Some(8_883),
             protocol: 5,
             clean_start: true,
+            reservation: Reservation::Free,
         },
     };
     let enhanced = Enhanced {

@@ -2,6 +2,7 @@
 
 use core::ffi::c_int;
 
+use countersign::core::connect::Reservation;
 use countersign::core::options::ChainMode;
 use countersign::core::reason::Reason;
 use countersign::{ClientOrigin, ClientRef, TopicUse, Verdict};
@@ -89,6 +90,7 @@ impl Plugin {
 
     /// A client as the broker knows it.
     pub(super) fn described<'c>(&self, client: &'c BrokerClient<'_>) -> ClientRef<'c> {
+        let client_id = self.host.client_id(client);
         ClientRef {
             connected: self.host.address_text(client).is_some(),
             origin: ClientOrigin {
@@ -96,6 +98,12 @@ impl Plugin {
                 listener: self.host.listener(client),
                 protocol: self.host.protocol(client),
                 clean_start: self.host.clean_start(client),
+                // 2.1 has let it in under the id, so it keeps it for nobody else.
+                reservation: if self.host.finds_clients() {
+                    Reservation::Free
+                } else {
+                    Reservation::untold(client_id.unwrap_or_default())
+                },
             },
             ..self.known_peer(client)
         }

@@ -86,6 +86,8 @@ impl Plugin {
         info.clean_start = self.host.clean_start(client);
         // After a reload the broker ends every client that is not let in
         // at once.
+        let left_by = self.host.left_by(client, client_id);
+        info.left_by = left_by.as_deref();
         info.reservation = self.reservation(client, client_id);
         info.may_wait = !self.reloading.get() && self.host.delays_logins_of(protocol);
         let outcome = match self.gate.try_borrow_mut() {

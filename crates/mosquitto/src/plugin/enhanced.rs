@@ -33,6 +33,8 @@ impl Plugin {
         info.listener = self.host.listener(client);
         info.protocol = self.host.protocol(client);
         info.clean_start = self.host.clean_start(client);
+        let left_by = self.host.left_by(client, client_id);
+        info.left_by = left_by.as_deref();
         info.reservation = self.reservation(client, client_id);
         let outcome = match self.gate.try_borrow_mut() {
             Ok(mut gate) => gate.connect_enhanced(&info, &Enhanced { method, data }),

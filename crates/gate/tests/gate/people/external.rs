@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use countersign::core::connect::Reservation;
 use countersign::core::reason::Reason;
 use countersign::core::store::{BrokerPresence, Directory as _};
 use countersign::{ClientOrigin, ClientRef, Handle, TopicUse, Verdict};
@@ -51,6 +52,7 @@ fn client(handle: usize, client_id: &str, protocol: u8, clean_start: bool) -> Cl
             listener: Some(8883),
             protocol,
             clean_start,
+            ..ClientOrigin::default()
         },
     }
 }
@@ -97,6 +99,24 @@ fn a_session_is_listed_and_stored_as_it_came() {
         assert_eq!(presence.listener, Some(8883));
         assert!([4, 5].contains(&presence.protocol));
         assert_eq!(presence.stored, *presence.client_id != *"clean");
+    }
+}
+
+#[test]
+fn a_client_id_that_its_host_may_keep_for_a_bridge_is_nobody_elses() {
+    let mut fixture = fixture();
+    for (reservation, is_let_in) in [
+        (Reservation::Free, true),
+        (Reservation::Possible, false),
+        (Reservation::Taken, false),
+    ] {
+        let mut client = client(1, "local.bridge", 4, true);
+        client.origin.reservation = reservation;
+        let verdict = fixture.gate.check(&client, PUBLISH);
+        assert_eq!(verdict.is_allowed(), is_let_in, "{reservation:?}");
+        assert_eq!(fixture.gate.turn_away(&client).is_none(), is_let_in);
+        fixture.gate.disconnected(Handle(1));
+        fixture.gate.disconnected(Handle(1));
     }
 }
 

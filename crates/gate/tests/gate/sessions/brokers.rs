@@ -1,5 +1,8 @@
 //! A broker beside others, its options and its host.
 
+use countersign::core::client_id::ClientId;
+use countersign_admin::clients::ReleaseClientId;
+
 use super::*;
 
 #[test]
@@ -237,4 +240,62 @@ fn what_was_committed_counts_for_the_next_login_while_others_write_without_pause
     }
     stop.store(true, Ordering::SeqCst);
     assert!(churn.join().unwrap() > 0);
+}
+
+#[test]
+fn of_a_client_that_is_away_nothing_is_believed_that_held_of_an_earlier_one() {
+    let mut fixture = Fixture::new();
+    let secrets = ["dev1", "dev2"].map(|name| fixture.credential(name));
+    let names = [DEV1, "dev2@acme"];
+    let stored = |fixture: &mut Fixture, handle, which: usize, left_by| {
+        let mut info = ConnectInfo::new(Handle(handle), b"a");
+        info.username = names.get(which).map(|it| it.as_bytes());
+        info.password = secrets.get(which).map(|it| it.as_bytes());
+        info.protocol = 5;
+        (info.clean_start, info.left_by) = left_by;
+        fixture.gate.connect(&info)
+    };
+    let receives = |fixture: &mut Fixture, which: usize| {
+        let client = ClientRef {
+            handle: Handle(99),
+            client_id: Some(b"a"),
+            username: names.get(which).map(|it| it.as_bytes()),
+            ..ClientRef::default()
+        };
+        let usage = TopicUse::Deliver { topic: b"acme/x" };
+        fixture.gate.check(&client, usage).is_allowed()
+    };
+    for (which, secret) in secrets.iter().enumerate() {
+        let login = names.get(which).map(|it| (*it, secret.as_str()));
+        admitted(&fixture.connect(which, &format!("first{which}"), login));
+    }
+    fixture.settle();
+    for which in [0, 1] {
+        admitted(&stored(&mut fixture, 10 + which, which, (true, None)));
+        fixture.gate.ended(Handle(10 + which), true);
+        fixture.gate.ended(Handle(10 + which), true);
+        assert!(receives(&mut fixture, which), "{which}");
+        assert!(!receives(&mut fixture, 1 - which), "{which}");
+        let id = ClientId::parse("a").unwrap();
+        if which == 0 {
+            fixture.run(&ReleaseClientId(id)).unwrap();
+        }
+    }
+    // What the host says of the session counts besides the record.
+    for (left_by, is_let_in) in [
+        ((false, None), true),
+        ((false, Some(DEV1.as_bytes())), false),
+        ((true, Some(DEV1.as_bytes())), true),
+        ((false, Some(b"dev2@acme".as_slice())), true),
+    ] {
+        let outcome = stored(&mut fixture, 20, 1, left_by);
+        match outcome {
+            ConnectOutcome::Admitted { .. } => assert!(is_let_in, "{left_by:?}"),
+            outcome => {
+                assert_eq!(refused(&outcome), Reason::ClientIdOwned);
+                assert!(!is_let_in, "{left_by:?}");
+            }
+        }
+        fixture.gate.ended(Handle(20), true);
+    }
 }

@@ -1,6 +1,7 @@
 //! Topics and modes of tenants.
 
 use countersign::core::client_id::ClientId;
+use countersign::core::connect::Reservation;
 use countersign_admin::operator::{CreateOperator, NewOperator};
 use countersign_admin::secret::NewSecret;
 
@@ -219,4 +220,65 @@ fn shapes_that_nothing_valid_has_are_refused_in_every_mode() {
     }
     let unknown = fixture.connect(1, "a", Some(("x@nosuch", "x")));
     assert_eq!(refused(&unknown), Reason::UnknownTenant);
+}
+
+#[test]
+fn however_many_sessions_a_change_concerns_no_poll_ends_all_of_them() {
+    for (is_tenant, sessions, most) in [(true, 4_500, 4_096), (false, 600, 260)] {
+        let mut fixture = Fixture::with_options(&[("default_tenant", "globex")]);
+        fixture.tenant("globex", Authentication::Off);
+        let secret = fixture.credential("dev1");
+        fixture.settle();
+        for handle in 0..sessions {
+            let login = (!is_tenant).then_some((DEV1, secret.as_str()));
+            let outcome = fixture.connect(handle, &format!("c{handle}"), login);
+            admitted(&outcome);
+        }
+        fixture.settle();
+        if is_tenant {
+            let required = TenantChanges {
+                authentication: Some(Authentication::Required),
+                ..TenantChanges::default()
+            };
+            fixture.set("globex", required);
+        } else {
+            let name = LoginName::parse(DEV1).unwrap();
+            fixture.run(&SuspendCredential(name)).unwrap();
+        }
+        while fixture.background.step_of("log") && !fixture.gate.wants_poll() {}
+        let mut ended = 0;
+        while fixture.gate.wants_poll() {
+            let directives = fixture.gate.poll();
+            let is_kick = |it: &&Directive| matches!(it, Directive::Kick { .. });
+            let of_poll = directives.iter().filter(is_kick).count();
+            assert!(of_poll <= most, "{of_poll}");
+            ended += of_poll;
+        }
+        assert_eq!(ended, sessions);
+    }
+}
+
+#[test]
+fn a_client_id_that_the_host_may_keep_for_a_bridge_ends_with_the_prefix_that_it_was_had_by() {
+    let mut fixture = Fixture::new();
+    let with_prefix = |prefix: Option<&str>| TenantChanges {
+        client_id_prefix: Some(prefix.map(|prefix| ClientId::parse(prefix).unwrap())),
+        ..TenantChanges::default()
+    };
+    fixture.set("acme", with_prefix(Some("local.")));
+    let secret = fixture.credential("dev1");
+    fixture.settle();
+    for (handle, id, reservation) in [
+        (1, "local.a", Reservation::Possible),
+        (2, "local.b", Reservation::Free),
+    ] {
+        let mut info = ConnectInfo::new(Handle(handle), id.as_bytes());
+        info.username = Some(DEV1.as_bytes());
+        info.password = Some(secret.as_bytes());
+        info.reservation = reservation;
+        assert_eq!(admitted(&fixture.gate.connect(&info)), Some(DEV1));
+    }
+    assert_eq!(fixture.kicked(), [""; 0]);
+    fixture.set("acme", with_prefix(None));
+    assert_eq!(fixture.kicked(), ["local.a"]);
 }
