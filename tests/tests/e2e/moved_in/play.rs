@@ -42,6 +42,7 @@ impl Play<'_> {
         self.publish(&mut pairs);
         self.retained(&mut pairs);
         self.wills(&mut pairs);
+        self.unsubscribe(&mut pairs);
         self.queued(&mut pairs);
     }
 
@@ -164,14 +165,16 @@ impl Play<'_> {
         }
     }
 
-    /// A Will is sent when its client is taken over.
+    /// A Will is sent when its client is taken over. Stored, it reaches who subscribes
+    /// later.
     fn wills(&mut self, pairs: &mut [Pair]) {
         for number in 0..pairs.len() {
             let topic = draw::topic(self.random);
             let will = Will {
                 topic: topic.clone(),
                 payload: b"a will".to_vec(),
-                qos: 1,
+                qos: self.random.u8(..=2),
+                retain: self.random.bool(),
                 ..Will::default()
             };
             let who = pairs[number].who;
@@ -185,6 +188,27 @@ impl Play<'_> {
             }
             self.compare_received(pairs, who, &topic);
         }
+        self.retained(pairs);
+    }
+
+    /// Nothing comes by a filter that is given up.
+    fn unsubscribe(&mut self, pairs: &mut [Pair]) {
+        for number in 0..pairs.len() {
+            let filter = draw::filter(self.random);
+            self.subscribe(&mut pairs[number], &filter, 2);
+            for client in &mut pairs[number].clients {
+                received(client);
+                client.unsubscribe(&[&filter]).unwrap();
+            }
+            for from in 0..pairs.len() {
+                let topic = draw::topic(self.random);
+                for client in &mut pairs[from].clients {
+                    client.publish(&topic, "given up", 1, false).unwrap();
+                }
+                let sender = pairs[from].who;
+                self.compare_received(pairs, sender, &topic);
+            }
+        }
     }
 
     /// What came while a client was away.
@@ -196,19 +220,20 @@ impl Play<'_> {
             }
             let client_id = format!("away{number}");
             let stored = connect(who, &client_id).stored();
-            let filter = draw::filter(self.random);
+            let (filter, qos) = (draw::filter(self.random), self.random.u8(1..=2));
             for port in self.ports {
                 let mut client = stored.accepted(port);
-                client.subscribe(&[(&filter, 1)]).unwrap();
+                client.subscribe(&[(&filter, qos)]).unwrap();
                 // What is stored comes at once, and is taken here.
                 received(&mut client);
                 client.disconnect().unwrap();
             }
-            let topics: Vec<_> = (0..4).map(|_| draw::topic(self.random)).collect();
+            let sent = (0..4).map(|_| (draw::topic(self.random), self.random.u8(..=2)));
+            let sent: Vec<_> = sent.collect();
             for pair in &mut *pairs {
                 for client in &mut pair.clients {
-                    for topic in &topics {
-                        client.publish(topic, "while away", 1, false).unwrap();
+                    for (topic, qos) in &sent {
+                        client.publish(topic, "while away", *qos, false).unwrap();
                     }
                 }
             }
