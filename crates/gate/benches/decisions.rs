@@ -77,6 +77,18 @@ fn checks(criterion: &mut Criterion) {
             fixture.publish(1, next);
         });
     });
+    criterion.bench_function("check of a publish that is denied", |bencher| {
+        bencher.iter(|| {
+            next += 1;
+            fixture.publish_elsewhere(1, next);
+        });
+    });
+    criterion.bench_function("the same, each on another topic", |bencher| {
+        bencher.iter(|| {
+            next += 1;
+            fixture.publish_anywhere(1, next);
+        });
+    });
     criterion.bench_function("check of a delivery", |bencher| {
         bencher.iter(|| {
             next += 1;
