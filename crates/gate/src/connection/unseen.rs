@@ -59,7 +59,9 @@ impl UnseenClients {
 
     /// Forgets what was found out about a client id: a session of it began or ended.
     pub(crate) fn forget(&mut self, client_id: &str) {
-        self.offline_owners.remove(client_id.as_bytes());
+        if !self.offline_owners.is_empty() {
+            self.offline_owners.remove(client_id.as_bytes());
+        }
     }
 
     /// Judges one use of a topic on behalf of a client without a session.
