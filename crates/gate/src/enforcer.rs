@@ -113,10 +113,7 @@ impl Enforcer {
     ) {
         let mut budget = Budget::of_a_poll();
         // By turns, so that neither holds up the other.
-        loop {
-            let Some(has_changed) = self.work_off_one(state, now, &mut budget, directives) else {
-                break;
-            };
+        while let Some(has_changed) = self.work_off_one(state, now, &mut budget, directives) {
             if !self.look_at_sessions(state, &mut budget, directives) && !has_changed {
                 break;
             }

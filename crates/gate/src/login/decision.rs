@@ -164,11 +164,20 @@ impl Decider {
         };
         let mut comparison = Comparison::new(&state.verifier, hash_result, leaves_unknown);
         let decision = decide(request, &at, &mut directory, &mut comparison);
-        let decision = decision.map(|decision| match decision {
-            Decision::Admit(admission) if inherits(&admission, request, source) => {
+        let is_anothers = |decision: &Decision| match decision {
+            Decision::Admit(admission) => inherits(admission, request, source),
+            Decision::Challenge
+            | Decision::Fail(_)
+            | Decision::Refuse(_)
+            | Decision::Register(_)
+            | Decision::Wait => false,
+        };
+        let decision = decision.map(|decision| {
+            if is_anothers(&decision) {
                 Decision::Refuse(Reason::ClientIdOwned)
+            } else {
+                decision
             }
-            decision => decision,
         });
         (decision, comparison.hash_request())
     }
