@@ -17,6 +17,9 @@ use std::collections::BTreeMap;
 
 use crate::options::{Millis, Percent};
 use crate::time::{Interval, Timestamp};
+use time_share::TimeShare;
+
+mod time_share;
 
 /// Where a login comes from: an IPv4 address, or the network of 64 bits that an
 /// IPv6 address is in.
@@ -125,8 +128,8 @@ impl Backoff {
     #[must_use]
     pub fn new(share: Percent, round: Millis) -> Self {
         Self {
-            all_origins: TimeShare::new(share, ANYONE),
-            known_origins: TimeShare::new(share, AT_HOME),
+            all_origins: TimeShare::new(share, ANYONE, PER_NAME.burst),
+            known_origins: TimeShare::new(share, AT_HOME, PER_NAME.burst),
             this_round: Duration::ZERO,
             longest_round: round.get(),
             failures: AttemptCounts::default(),
@@ -346,61 +349,6 @@ impl FailureLimit {
     }
 }
 
-/// A share of the host's time, kept as the instant at which what was spent is
-/// earned again.
-#[derive(Clone, Copy, Debug)]
-struct TimeShare {
-    earned_at: Timestamp,
-    /// How long it takes to earn one unit of time, in tenths of a percent.
-    per_mille: u32,
-    /// How long a check takes at worst, as far as the last ones show.
-    longest: Duration,
-}
-
-impl TimeShare {
-    fn new(share: Percent, part: u32) -> Self {
-        let per_mille = u32::from(share.get()).saturating_mul(part) / 10;
-        Self {
-            earned_at: Timestamp::from_millis(i64::MIN),
-            per_mille: per_mille.max(1),
-            longest: Duration::ZERO,
-        }
-    }
-
-    fn has_time(&self, now: Timestamp) -> bool {
-        self.debt(now) < self.most()
-    }
-
-    fn spend(&mut self, time: Duration, now: Timestamp) {
-        let time = time.min(LONGEST_CHECK);
-        // Fades slowly: where other work slows some checks down, the burst must
-        // still be as many as it promises.
-        let faded = self.longest.mul_f64(FADING);
-        self.longest = time.max(faded);
-        let debt = self.debt(now).min(self.most());
-        self.earned_at = now.plus(debt.saturating_add(self.price(time)));
-    }
-
-    fn debt(&self, now: Timestamp) -> Duration {
-        let most = self.most().saturating_add(self.price(self.longest));
-        self.earned_at.since(now).min(most)
-    }
-
-    /// How far ahead time may be spent: a second's share, and on top of it
-    /// what the burst of one name takes.
-    fn most(&self) -> Duration {
-        let burst = self.longest.saturating_mul(PER_NAME.burst);
-        WINDOW.saturating_add(self.price(burst))
-    }
-
-    /// How long it takes to earn `time`.
-    fn price(&self, time: Duration) -> Duration {
-        time.saturating_mul(1_000)
-            .checked_div(self.per_mille)
-            .unwrap_or(Duration::MAX)
-    }
-}
-
 /// Failures on one name at one origin: 1,800 an hour once the burst is over.
 const PER_NAME: FailureLimit = FailureLimit {
     burst: 16,
@@ -415,10 +363,6 @@ const PER_ORIGIN: FailureLimit = FailureLimit {
 const ANYONE: u32 = 75;
 /// And those for names at their homes.
 const AT_HOME: u32 = 25;
-const WINDOW: Duration = Duration::from_secs(1);
-/// What takes longer was no check but a clock that was set.
-const FADING: f64 = 15.0 / 16.0;
-const LONGEST_CHECK: Duration = Duration::from_secs(10);
 const RECENTLY: Duration = Duration::from_secs(60);
 const MOST_ORIGINS: usize = 4_096;
 const MOST_NAMES: usize = 16_384;

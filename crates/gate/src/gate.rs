@@ -13,9 +13,8 @@ use crate::cache::store_view::StoreView;
 use crate::command::CommandQueue;
 use crate::command::admin_worker::AdminWorker;
 use crate::config::{GateConfig, GateError, OptionChangeError};
-use crate::connection::external::{ExternalLogin, turn_away};
+use crate::connection::external::{arrive, judge_departed, turn_away};
 use crate::connection::kick_reason::KickReason;
-use crate::connection::session::{Phase, Session};
 use crate::connection::sessions::Sessions;
 use crate::connection::unseen::UnseenClients;
 use crate::enforcer::Enforcer;
@@ -177,32 +176,22 @@ impl<S: GateStore> Gate<S> {
     /// whoever a certificate or a pre-shared key vouches for has a session at
     /// once.
     pub fn arrived(&mut self, client: &ClientRef<'_>) {
-        if self.has_session(client) || self.logins.is_unauthenticated(client) {
+        if self.state.sessions.has_open(client) || self.logins.is_unauthenticated(client) {
             return;
         }
         self.state.forget(client.handle);
-        let now = self.state.now();
-        if let Ok(Ok(external)) = ExternalLogin::of(&mut self.state, client, now) {
-            // What fails is tried again when it does something.
-            let _begun = external.begin(&mut self.state, client, now);
-            self.forget_away(client.handle);
-        }
+        arrive(&mut self.state, client);
+        self.forget_away(client.handle);
     }
 
     /// Takes note that a client which its host let in, and vouches for, has no
     /// session, because it may have none. The host ends it. None for a client that
     /// has a session, or may be somebody else's.
     pub fn turn_away(&mut self, client: &ClientRef<'_>) -> Option<TurnedAway> {
-        if self.has_session(client) || self.logins.is_unauthenticated(client) {
+        if self.state.sessions.has_open(client) || self.logins.is_unauthenticated(client) {
             return None;
         }
         turn_away(&mut self.state, client)
-    }
-
-    fn has_session(&self, client: &ClientRef<'_>) -> bool {
-        let is_its =
-            |session: &Session| session.is(client) && !matches!(session.phase, Phase::Gone { .. });
-        self.state.sessions.get(client.handle).is_some_and(is_its)
     }
 
     /// Says whether there is a live session under this handle, so that
@@ -215,11 +204,8 @@ impl<S: GateStore> Gate<S> {
     /// Says whether a connection that is open has this client id.
     #[must_use]
     pub fn is_live(&self, client_id: &str) -> bool {
-        self.state
-            .sessions
-            .live(&ClientIdTie::of(client_id))
-            .next()
-            .is_some()
+        let client_id = ClientIdTie::of(client_id);
+        self.state.sessions.has_live(&client_id)
     }
 
     /// What the host has as the user name of a session, if it has one: for a
@@ -234,11 +220,7 @@ impl<S: GateStore> Gate<S> {
     /// one at once when another takes its id.
     #[must_use]
     pub fn is_taken_over(&self, handle: Handle) -> bool {
-        let sessions = &self.state.sessions;
-        sessions.get(handle).is_some_and(|session| {
-            let mut live = sessions.live(&session.tie);
-            live.any(|other| other.number > session.number)
-        })
+        self.state.sessions.is_taken_over(handle)
     }
 
     /// Judges one use of a topic.
@@ -269,12 +251,7 @@ impl<S: GateStore> Gate<S> {
         if self.logins.is_unauthenticated(client) {
             return Verdict::Deny(Reason::Unauthenticated);
         }
-        let now = self.state.now();
-        match ExternalLogin::of(&mut self.state, client, now) {
-            Ok(Ok(external)) => external.judge(&mut self.state, usage),
-            Ok(Err(reason)) => Verdict::Deny(reason),
-            Err(_) => Verdict::Deny(Reason::StoreUnavailable),
-        }
+        judge_departed(&mut self.state, client, usage)
     }
 
     /// Takes a message that a connection published on

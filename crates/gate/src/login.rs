@@ -26,7 +26,7 @@ use crate::login::decision::Decider;
 use crate::login::hash_queue::HashQueue;
 use crate::login::password_logins::{Attempted, PasswordLogins};
 use crate::login::refusal::Refusal;
-use crate::login::secret_verifier::HashResult;
+use crate::login::slow_check::HashResult;
 use crate::login::unadmitted::{OpenChallenge, Stage, Unadmitted};
 use crate::state::State;
 use crate::wakeup::WakeSignal;
@@ -43,6 +43,7 @@ pub(crate) mod quick_checks;
 pub(crate) mod refusal;
 pub(crate) mod retry_results;
 pub(crate) mod secret_verifier;
+pub(crate) mod slow_check;
 pub(crate) mod unadmitted;
 
 /// What a gate keeps for logins.
@@ -96,7 +97,9 @@ impl Logins {
                 return refusal.into_outcome(&mut state.journal);
             }
         };
-        if let Some(username) = state.recognise(info.handle, &request, self.is_reloading) {
+        let (sessions, key) = (&state.sessions, state.verifier.key());
+        let known = sessions.recognise(info.handle, &request, key, self.is_reloading);
+        if let Some(username) = known {
             return ConnectOutcome::Admitted { username };
         }
         // Asked again about a live connection, the host may hold another with

@@ -234,32 +234,6 @@ impl<S: GateStore> State<S> {
         }
     }
 
-    /// The user name of a live session that presents what it presented
-    /// before. With `trusts_enhanced`, one that began by enhanced authentication
-    /// need not present it.
-    #[expect(
-        clippy::option_option,
-        reason = "recognised or not; with a user name or not"
-    )]
-    pub(crate) fn recognise(
-        &self,
-        handle: Handle,
-        request: &Request,
-        trusts_enhanced: bool,
-    ) -> Option<Option<Arc<str>>> {
-        let session = self.sessions.get(handle)?;
-        let name = request.name.as_ref();
-        let is_same_name = name.map(LoginName::as_str) == session.username.as_deref()
-            || (name.is_some() && name == session.presented.as_ref());
-        // What enhanced authentication brought is not there to be shown again.
-        let needs_no_tag = trusts_enhanced && session.is_enhanced();
-        let is_same = session.phase == Phase::Live
-            && *session.client_id == *request.client_id.as_str()
-            && is_same_name
-            && (needs_no_tag || session.tag.recognises(self.verifier.key(), request));
-        is_same.then(|| session.username.clone())
-    }
-
     /// Judges one use of a topic by a session. None where it is no use of this
     /// session, or comes too late to be one. What it is denied is counted.
     pub(crate) fn check(&mut self, client: &ClientRef<'_>, usage: TopicUse<'_>) -> Option<Verdict> {

@@ -42,6 +42,7 @@ mod ownership;
 mod pages;
 mod people;
 mod principals;
+mod refusals;
 mod roles;
 mod schemes;
 mod selections;

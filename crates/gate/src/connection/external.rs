@@ -205,6 +205,30 @@ fn parse(client: &ClientRef<'_>) -> Option<Result<Request, Reason>> {
     Some(Request::parse(client_id, client.username, None, asked))
 }
 
+/// Begins the session of a client that its host let in and vouches for, if it may
+/// have one. What fails is tried again when the client does something.
+pub(crate) fn arrive<S: GateStore>(state: &mut State<S>, client: &ClientRef<'_>) {
+    let now = state.now();
+    if let Ok(Ok(external)) = ExternalLogin::of(state, client, now) {
+        let _begun = external.begin(state, client, now);
+    }
+}
+
+/// Judges one use of a topic by a client whose connection is over and that has no
+/// session, if its host vouches for it.
+pub(crate) fn judge_departed<S: GateStore>(
+    state: &mut State<S>,
+    client: &ClientRef<'_>,
+    usage: TopicUse<'_>,
+) -> Verdict {
+    let now = state.now();
+    match ExternalLogin::of(state, client, now) {
+        Ok(Ok(external)) => external.judge(state, usage),
+        Ok(Err(reason)) => Verdict::Deny(reason),
+        Err(_) => Verdict::Deny(Reason::StoreUnavailable),
+    }
+}
+
 /// Takes note that a client which its host let in, and vouches for, has no
 /// session, because it may have none. None where it may be somebody else's.
 pub(crate) fn turn_away<S: GateStore>(

@@ -4,19 +4,22 @@
 use core::ops::Bound;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::BuildHasherDefault;
+use std::sync::Arc;
 
 use countersign_core::client_id::ClientIdTie;
+use countersign_core::connect::Request;
 use countersign_core::credential::CredentialId;
-use countersign_core::name::{GroupPath, TenantId};
+use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::number_map::{NumberHasher, NumberMap};
 use countersign_core::presence::SessionNumber;
+use countersign_core::secret::TagKey;
 use countersign_core::time::Timestamp;
 
 use crate::connection::handle_index::HandleIndex;
 use crate::connection::session::{Phase, Session};
 use crate::connection::session_extension::Child;
 use crate::digest_map::DigestState;
-use crate::host::Handle;
+use crate::host::{ClientRef, Handle};
 
 /// All sessions of a gate.
 #[derive(Debug, Default)]
@@ -77,6 +80,53 @@ impl Sessions {
         self.live
             .get(client_id)
             .filter_map(|handle| self.get(handle))
+    }
+
+    /// Says whether there is a session of this client whose connection is open.
+    pub(crate) fn has_open(&self, client: &ClientRef<'_>) -> bool {
+        let session = self.get(client.handle);
+        session.is_some_and(|it| it.is(client) && !matches!(it.phase, Phase::Gone { .. }))
+    }
+
+    /// Says whether a connection that is open has this client id.
+    pub(crate) fn has_live(&self, client_id: &ClientIdTie) -> bool {
+        self.live(client_id).next().is_some()
+    }
+
+    /// Says whether a client that came later was let in under the client id of a
+    /// session.
+    pub(crate) fn is_taken_over(&self, handle: Handle) -> bool {
+        self.get(handle).is_some_and(|session| {
+            let mut live = self.live(&session.tie);
+            live.any(|other| other.number > session.number)
+        })
+    }
+
+    /// The user name of a live session that presents what it presented
+    /// before. With `trusts_enhanced`, one that began by enhanced authentication
+    /// need not present it.
+    #[expect(
+        clippy::option_option,
+        reason = "recognised or not; with a user name or not"
+    )]
+    pub(crate) fn recognise(
+        &self,
+        handle: Handle,
+        request: &Request,
+        key: &TagKey,
+        trusts_enhanced: bool,
+    ) -> Option<Option<Arc<str>>> {
+        let session = self.get(handle)?;
+        let name = request.name.as_ref();
+        let is_same_name = name.map(LoginName::as_str) == session.username.as_deref()
+            || (name.is_some() && name == session.presented.as_ref());
+        // What enhanced authentication brought is not there to be shown again.
+        let needs_no_tag = trusts_enhanced && session.is_enhanced();
+        let is_same = session.phase == Phase::Live
+            && *session.client_id == *request.client_id.as_str()
+            && is_same_name
+            && (needs_no_tag || session.tag.recognises(key, request));
+        is_same.then(|| session.username.clone())
     }
 
     /// All sessions whose connections are open.

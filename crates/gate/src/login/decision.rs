@@ -22,7 +22,8 @@ use crate::connection::session_grant::SessionGrant;
 use crate::host::ConnectSource;
 use crate::journal::entry::JournalEntry;
 use crate::login::hash_pool::RehashJob;
-use crate::login::secret_verifier::{Comparison, HashRequest, HashResult};
+use crate::login::secret_verifier::Comparison;
+use crate::login::slow_check::{HashRequest, HashResult};
 use crate::state::State;
 
 /// Decides about logins.

@@ -17,7 +17,7 @@ use crate::journal::queue::JournalQueue;
 use crate::login::fair_queue::Priority;
 use crate::login::hash_pool::{HashAnswer, HashJob, HashOutcome, HashPool};
 use crate::login::pending_logins::{PendingLogin, PendingLogins, Purpose};
-use crate::login::secret_verifier::HashRequest;
+use crate::login::slow_check::HashRequest;
 use crate::wakeup::WakeSignal;
 
 /// The workers, the logins that wait for them, and their answers.

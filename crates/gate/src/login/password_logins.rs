@@ -21,7 +21,8 @@ use crate::login::pending_logins::{PendingLogin, Purpose};
 use crate::login::quick_checks::QuickChecks;
 use crate::login::refusal::Refusal;
 use crate::login::retry_results::RetryResults;
-use crate::login::secret_verifier::{HashRequest, HashResult, SecretVerifier};
+use crate::login::secret_verifier::SecretVerifier;
+use crate::login::slow_check::{HashRequest, HashResult};
 use crate::state::State;
 
 mod slow;

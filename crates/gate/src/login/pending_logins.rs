@@ -21,7 +21,7 @@ use countersign_core::time::{Interval, Timestamp};
 
 use crate::host::{Handle, OwnedConnectSource, Ticket};
 use crate::login::fair_queue::Priority;
-use crate::login::secret_verifier::CredentialVersion;
+use crate::login::slow_check::CredentialVersion;
 use crate::login::unadmitted::{Stage, Unadmitted};
 
 /// All logins that wait.
@@ -45,7 +45,7 @@ pub(crate) struct PendingLogin {
     pub(crate) about: Option<CredentialVersion>,
     /// What is compared.
     pub(crate) presented: Arc<Secret>,
-    /// See [`HashRequest::failed`](crate::login::secret_verifier::HashRequest::failed).
+    /// See [`HashRequest::failed`](crate::login::slow_check::HashRequest::failed).
     pub(crate) failed: Option<Reason>,
     pub(crate) source: OwnedConnectSource,
     pub(crate) origin: Origin,

@@ -8,7 +8,7 @@
 use countersign_core::secret::{HashMemory, PasswordHash};
 
 use crate::login::hash_pool::{HashOutcome, found_among};
-use crate::login::secret_verifier::HashRequest;
+use crate::login::slow_check::HashRequest;
 
 /// Checks quick hashes.
 #[derive(Default)]

@@ -15,7 +15,7 @@ use countersign_core::secret::{Secret, Tag, TagKey};
 use countersign_core::time::Timestamp;
 
 use crate::login::hash_pool::HashOutcome;
-use crate::login::secret_verifier::{CredentialVersion, HashRequest, HashResult};
+use crate::login::slow_check::{CredentialVersion, HashRequest, HashResult};
 
 /// Results that no login has used yet.
 #[derive(Default)]

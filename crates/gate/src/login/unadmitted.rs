@@ -14,7 +14,7 @@ use countersign_core::number_map::NumberMap;
 use countersign_core::time::{Interval, Timestamp};
 
 use crate::host::{ClientRef, ConnectOutcome, Handle, OwnedConnectSource, Ticket};
-use crate::login::secret_verifier::HashResult;
+use crate::login::slow_check::HashResult;
 
 /// Connections that are not let in.
 #[derive(Default)]

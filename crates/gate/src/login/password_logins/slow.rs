@@ -15,7 +15,7 @@ use crate::login::fair_queue::Priority;
 use crate::login::hash_queue::PendingCheck;
 use crate::login::pending_logins::Purpose;
 use crate::login::refusal::Refusal;
-use crate::login::secret_verifier::{HashRequest, HashResult};
+use crate::login::slow_check::{HashRequest, HashResult};
 use crate::state::State;
 
 impl PasswordLogins {
