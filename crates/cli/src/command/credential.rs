@@ -78,7 +78,7 @@ pub(crate) enum CredentialCommand {
     },
     /// Replace all secrets at once. Its sessions end.
     #[command(
-        after_help = "Examples:\n  countersign credential reset-password dev1@acme\n  countersign credential reset-password --tenant acme --group DM --output secrets.csv --yes\n  printf %s \"$PASSWORD\" | countersign credential reset-password dev1@acme --password-stdin"
+        after_help = "Examples:\n  countersign credential reset-password dev1@acme\n  countersign credential reset-password --tenant acme --group DM --output passwords.csv --yes\n  printf %s \"$PASSWORD\" | countersign credential reset-password dev1@acme --password-stdin"
     )]
     ResetPassword(secret::CredentialReset),
     /// Make a new secret, beside which the old one may work for a while.

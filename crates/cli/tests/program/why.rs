@@ -13,7 +13,7 @@ use crate::support::Fixture;
 fn refusal(subject: &str, act: RefusedAct, topic: Option<&str>, cause: Reason) -> Refusal {
     let now = jiff::Timestamp::now().as_millisecond();
     Refusal {
-        minute: Timestamp::from_millis(now - now % 60_000),
+        minute: Timestamp::from_millis(now.div_euclid(60_000).saturating_mul(60_000)),
         act,
         subject: subject.into(),
         address: (act == RefusedAct::Login).then(|| "192.0.2.7".into()),
