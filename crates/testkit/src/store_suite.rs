@@ -62,6 +62,7 @@ pub use logins::*;
 pub use ownership::*;
 pub use pages::*;
 pub use people::*;
+pub use refusals::*;
 pub use roles::*;
 pub use schemes::*;
 pub use selections::*;

@@ -1,15 +1,11 @@
 //! What a gate writes down.
 
-use countersign_core::audit::{AuditOutcome, RefusedAct};
 use countersign_core::credential::CredentialId;
 use countersign_core::presence::{Presence, PresenceEvent, SessionEnd, SessionNumber};
-use countersign_core::reason::Reason;
-use countersign_core::store::{
-    AdminStore, AdminTransaction as _, AuditQuery, Batch, GateStore, Intent, Page, Refusal,
-    StoreErrorKind, all_rows,
-};
+use countersign_core::store::{AdminStore, Batch, GateStore, Intent, StoreErrorKind, all_rows};
 
-use super::{acts, add, at, audit, client_id, credential, entry, found, look, tenant_id};
+use super::refusals::refusal;
+use super::{acts, add, at, client_id, credential, entry, found, look, tenant_id};
 
 /// Who is connected reads back, and ends with the broker's next start.
 pub fn presence_is_who_is_connected_and_cleared_broker_by_broker(

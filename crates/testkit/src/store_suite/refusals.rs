@@ -1,5 +1,13 @@
 //! Refused logins and denied uses, and what the audit tells of them.
 
+use countersign_core::audit::{AuditOutcome, RefusedAct};
+use countersign_core::reason::Reason;
+use countersign_core::store::{
+    AdminStore, AdminTransaction as _, AuditQuery, Batch, GateStore, Intent, Page, Refusal,
+};
+
+use super::{at, audit, entry, look};
+
 /// Refusals of one minute, name, address and reason are one row.
 pub fn refusals_add_up_and_end_in_the_audit(mut store: impl GateStore + AdminStore) {
     let wrong = refusal("dev1@acme", Some("::1"), 2);
@@ -225,7 +233,7 @@ pub fn denied_uses_and_refused_logins_have_a_thousand_rows_each(
     assert_eq!(others.unwrap().subject, "*");
 }
 
-fn refusal(subject: &str, address: Option<&str>, count: i64) -> Refusal {
+pub(super) fn refusal(subject: &str, address: Option<&str>, count: i64) -> Refusal {
     Refusal {
         minute: at(0),
         subject: subject.into(),
