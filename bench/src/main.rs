@@ -8,6 +8,7 @@ mod figure;
 mod fleet;
 mod guess;
 mod idle;
+mod imports;
 mod kick;
 mod login;
 mod messages;
@@ -72,6 +73,8 @@ enum Name {
     Act,
     /// From an act to the end of the session
     Kick,
+    /// Imports of other systems' users
+    Imports,
 }
 
 /// What every measurement needs.
@@ -140,6 +143,7 @@ impl Bench {
             (Name::Size, _, Some(sizes)) => size::measure(scale, self.folder(), sizes),
             (Name::Act, _, Some(sizes)) => act::measure(scale, self.folder(), sizes),
             (Name::Kick, ..) => kick::measure(scale, self.folder()),
+            (Name::Imports, ..) => imports::measure(scale, self.folder()),
             (_, None, _) | (_, _, None) => unreachable!("both are there where they are needed"),
         }
     }

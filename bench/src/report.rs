@@ -53,9 +53,7 @@ pub fn print(figures: &[Figure]) {
         let met = if is_met { "met" } else { "MISSED" };
         let (Quantity { name, unit, .. }, value) = (figure.quantity, number(figure.value));
         let (broker, subject) = (figure.broker, &figure.subject);
-        println!(
-            "goal {met}: Mosquitto {broker}, {subject}, {name}: {value} {unit} of at most {goal}"
-        );
+        println!("goal {met}: {broker}, {subject}, {name}: {value} {unit} of at most {goal}");
     }
 }
 

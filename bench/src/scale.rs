@@ -31,6 +31,10 @@ pub struct Scale {
     pub acts: usize,
     /// Sessions ended on each broker.
     pub kicks: usize,
+    /// The users of an import.
+    pub imported: usize,
+    /// How often each source is imported.
+    pub imports: usize,
 }
 
 impl Scale {
@@ -49,6 +53,8 @@ impl Scale {
             others: vec![(Files, 1_000), (Files, 100_000), (Files, 1_000_000)],
             acts: 30,
             kicks: 100,
+            imported: 100_000,
+            imports: 5,
         };
         scale.others.push((DynamicSecurity, 1_000));
         scale.others.push((DynamicSecurity, 10_000));
@@ -66,6 +72,8 @@ impl Scale {
                 others,
                 acts: 10,
                 kicks: 25,
+                imported: 100_000,
+                imports: 1,
             };
         }
         scale.rounds = rounds.map_or(scale.rounds, usize::from);

@@ -12,6 +12,7 @@ use core::ops::{Deref, DerefMut};
 
 use countersign_core::audit::AuditEntry;
 use countersign_core::change::Change;
+use countersign_core::ledger::Durability;
 use countersign_core::scheme::RandomSource;
 use countersign_core::secret::{Argon2Params, PasswordHash};
 use countersign_core::store::rows::SettingRows as _;
@@ -81,6 +82,30 @@ pub fn run_after<S: AdminStore, C: Command, E: From<AdminError>>(
     command: &C,
     first: impl FnOnce(&mut S::Transaction<'_>) -> Result<(), E>,
 ) -> Result<C::Output, E> {
+    act(store, context, command, Durability::PowerFailure, first)
+}
+
+/// Runs one of many commands, which the disk need not have when it returns:
+/// [`AdminStore::sync_commits`] sees to it for all of them.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_unsynced<S: AdminStore, C: Command>(
+    store: &mut S,
+    context: &mut Context<'_>,
+    command: &C,
+) -> Result<C::Output, AdminError> {
+    act(store, context, command, Durability::Kill, |_| Ok(()))
+}
+
+fn act<S: AdminStore, C: Command, E: From<AdminError>>(
+    store: &mut S,
+    context: &mut Context<'_>,
+    command: &C,
+    durability: Durability,
+    first: impl FnOnce(&mut S::Transaction<'_>) -> Result<(), E>,
+) -> Result<C::Output, E> {
     hash_passwords(store, context, command)?;
     let mut transaction = store.begin(command.intent()).map_err(AdminError::from)?;
     authorise(&mut transaction, context, command)?;
@@ -90,7 +115,7 @@ pub fn run_after<S: AdminStore, C: Command, E: From<AdminError>>(
     let (audit, changes) = (tx.audit, tx.changes);
     if !(audit.is_empty() && changes.is_empty()) {
         transaction
-            .commit(&audit, &changes)
+            .commit_act(&audit, &changes, durability)
             .map_err(AdminError::from)?;
     }
     Ok(output)
@@ -109,31 +134,6 @@ pub fn dry_run<S: AdminStore, C: Command>(
 ) -> Result<C::Output, AdminError> {
     let mut transaction = store.begin(command.intent())?;
     Tx::new(&mut transaction, context, Mode::DryRun).run(command)
-}
-
-/// Runs commands in one transaction, up to the first that is refused, and rolls them
-/// back. Says what those before it would answer, and why it is refused.
-///
-/// Each finds what those before it wrote: one that is refused behind others may be
-/// accepted alone. The store's lock is held for all of them, so they are few.
-pub fn dry_run_each<'c, S: AdminStore, C: Command + 'c>(
-    store: &mut S,
-    context: &mut Context<'_>,
-    commands: impl IntoIterator<Item = &'c C>,
-) -> (Vec<C::Output>, Option<AdminError>) {
-    let mut answers = Vec::new();
-    let mut transaction = match store.begin(Intent::Write) {
-        Ok(transaction) => transaction,
-        Err(error) => return (answers, Some(error.into())),
-    };
-    let mut tx = Tx::new(&mut transaction, context, Mode::DryRun);
-    for command in commands {
-        match tx.run(command) {
-            Ok(answer) => answers.push(answer),
-            Err(error) => return (answers, Some(error)),
-        }
-    }
-    (answers, None)
 }
 
 /// Runs commands in one transaction: all of them, or none. Each finds what those
@@ -361,27 +361,5 @@ impl fmt::Debug for Tx<'_> {
             .field("caller", &self.caller)
             .field("mode", &self.mode)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use countersign_core::name::TenantId;
-
-    use super::*;
-    use crate::fixture::Fixture;
-    use crate::tenant::{CreateTenant, NewTenant};
-
-    #[test]
-    fn commands_that_are_tried_together_find_each_other_and_leave_nothing() {
-        let mut fixture = Fixture::new();
-        let commands = ["a", "b", "a", "c"]
-            .map(|id| CreateTenant(NewTenant::new(TenantId::parse(id).unwrap())));
-        for _ in 0..2 {
-            let (made, refusal) =
-                fixture.act(|store, context| dry_run_each(store, context, &commands));
-            assert_eq!(made.len(), 2);
-            assert!(refusal.unwrap().is(ErrorKind::Exists, Noun::Tenant));
-        }
     }
 }

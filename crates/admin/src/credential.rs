@@ -25,11 +25,13 @@ mod many;
 mod preview;
 mod renew;
 mod rules;
+mod surroundings;
 #[cfg(test)]
 mod taking_over;
 
 pub use self::change::{CredentialChanges, SetCredential};
 pub(crate) use self::client_ids::check_all as check_client_ids;
+pub(crate) use self::create::PreparedCredential;
 pub use self::create::{CreateCredential, NewCredential};
 pub(crate) use self::lifecycle::delete_found;
 pub use self::lifecycle::{
@@ -39,6 +41,7 @@ pub use self::many::{ActOnTarget, ManyAct, Step, Target, TargetOutcome, act_on};
 pub use self::preview::PreviewChanges;
 pub use self::renew::{ResetPassword, RotateCredential};
 pub use self::rules::{ChangeCredentialRules, CredentialRuleWarnings};
+pub(crate) use self::surroundings::Surroundings;
 pub use crate::lookup::ShownCredential;
 pub use crate::secret::{IssuedCredential, Overlap};
 

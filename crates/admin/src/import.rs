@@ -42,7 +42,7 @@ mod update;
 pub use self::look::{
     ImportedRole, ImportedTenant, KnownCredential, LookUpCredentials, LookUpTenant,
 };
-pub use self::row::ImportRow;
+pub use self::row::{ImportRow, ImportTable, TriedRow, TryTable};
 pub use self::update::{UpdateImportedCredential, UpdateImportedRole};
 
 /// A credential that another system had: of scheme `plain`, under the name that it

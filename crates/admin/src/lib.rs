@@ -52,7 +52,7 @@ pub mod view;
 pub mod why;
 
 pub use self::caller::{Authority, Caller, Permission};
-pub use self::command::{Command, Mode, Tx, dry_run, dry_run_each, run, run_after, run_all};
+pub use self::command::{Command, Mode, Tx, dry_run, run, run_after, run_all, run_unsynced};
 pub use self::context::{Context, OsRandom, RandomError, RandomSource};
 pub use self::error::{AdminError, ErrorKind};
 pub use self::lookup::Rows;

@@ -27,12 +27,46 @@ pub(crate) fn begin_use(
     scheme: &Scheme,
     tenant: &TenantId,
 ) -> Result<(), AdminError> {
+    check_use(tx, scheme, tenant)?.begin(tx, scheme, tenant)
+}
+
+/// Checks that a tenant may use a scheme, and take what that reaches.
+pub(crate) fn check_use(
+    tx: &mut Tx<'_>,
+    scheme: &Scheme,
+    tenant: &TenantId,
+) -> Result<SchemeUse, AdminError> {
     if tx.schemes_used_by(tenant)?.contains(scheme.name()) {
-        return Ok(());
+        return Ok(SchemeUse::Known);
     }
-    match plan_use(tx, scheme, tenant)? {
-        Some(taken) => taken.take(tx),
-        None => tell_of_rest(tx, scheme, tenant),
+    let taken = plan_use(tx, scheme, tenant)?;
+    if let Some(taken) = &taken {
+        taken.check(tx)?;
+    }
+    Ok(SchemeUse::First(taken.map(Box::new)))
+}
+
+/// Whether a tenant uses a scheme.
+pub(crate) enum SchemeUse {
+    /// It does not yet, and takes this once it does.
+    First(Option<Box<Taken>>),
+    /// It does.
+    Known,
+}
+
+impl SchemeUse {
+    /// Has the tenant use the scheme.
+    pub(crate) fn begin(
+        self,
+        tx: &mut Tx<'_>,
+        scheme: &Scheme,
+        tenant: &TenantId,
+    ) -> Result<(), AdminError> {
+        match self {
+            Self::First(Some(taken)) => taken.take(tx),
+            Self::First(None) => tell_of_rest(tx, scheme, tenant),
+            Self::Known => Ok(()),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use core::time::Duration;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::name::LoginName;
 use countersign_core::scheme::{DraftSecret, GivenSecret, Scheme, Schemes};
-use countersign_core::secret::{Secret, SecretDigest, StoredSecret, Verifier};
+use countersign_core::secret::{PasswordHash, Secret, SecretDigest, StoredSecret, Verifier};
 use countersign_core::store::{StoreError, StoreErrorKind};
 use countersign_core::time::Timestamp;
 
@@ -146,6 +146,15 @@ pub(crate) struct PreparedSecret<'a> {
 }
 
 impl PreparedSecret<'_> {
+    /// Keeps the hash of a password that was chosen elsewhere.
+    pub(crate) fn hashed(hash: PasswordHash) -> Self {
+        Self {
+            verifier: Verifier::Password(hash),
+            shown_once: None,
+            taken_over: None,
+        }
+    }
+
     /// Takes over a secret that was made from randomness.
     pub(crate) fn of(made: Secret) -> Self {
         Self {
@@ -186,8 +195,8 @@ impl Overlap {
     }
 }
 
-/// Gives a credential one more secret. Of one that serves as a name, what it
-/// begins with is kept too, for people to tell it from others.
+/// Gives a credential one more secret, and says what is stored. Of one that serves
+/// as a name, what it begins with is kept too, for people to tell it from others.
 ///
 /// # Errors
 ///
@@ -198,23 +207,50 @@ pub(crate) fn add(
     credential: CredentialId,
     secret: &PreparedSecret<'_>,
     scheme: &Scheme,
-) -> Result<(), AdminError> {
+) -> Result<StoredSecret, AdminError> {
     let added = rows.add_secret(credential, &secret.verifier);
     let id = added.map_err(|error| {
-        if error.kind() != StoreErrorKind::Conflict {
-            return error.into();
+        if error.kind() == StoreErrorKind::Conflict {
+            in_use()
+        } else {
+            error.into()
         }
-        let subject = Subject::nameless(Noun::Password);
-        let message = "the secret is in use already; each credential has its own";
-        AdminError::new(ErrorKind::Exists, subject, message)
     })?;
-    if let Some(known) = secret.shown_once.as_ref().or(secret.taken_over)
-        && scheme.shows_secrets()
-        && let Some(hint) = hint_of(known, scheme)
-    {
+    let known = secret.shown_once.as_ref().or(secret.taken_over);
+    let known = known.filter(|_| scheme.shows_secrets());
+    let hint = known.and_then(|known| hint_of(known, scheme));
+    if let Some(hint) = hint {
         rows.put_hint(id, hint)?;
     }
-    Ok(())
+    Ok(StoredSecret {
+        id,
+        verifier: secret.verifier.clone(),
+        ends_at: None,
+        until_used: false,
+        hint: hint.map(Into::into),
+    })
+}
+
+/// Checks that no credential has a secret, as [`add`] does.
+///
+/// # Errors
+///
+/// As [`add`].
+pub(crate) fn check_free(
+    rows: &mut Rows<'_>,
+    secret: &PreparedSecret<'_>,
+) -> Result<(), AdminError> {
+    match &secret.verifier {
+        Verifier::Digest(digest) if rows.is_secret_taken(digest)? => Err(in_use()),
+        // One that is hashed has a salt of its own.
+        Verifier::Digest(_) | Verifier::Password(_) => Ok(()),
+    }
+}
+
+fn in_use() -> AdminError {
+    let subject = Subject::nameless(Noun::Password);
+    let message = "the secret is in use already; each credential has its own";
+    AdminError::new(ErrorKind::Exists, subject, message)
 }
 
 /// Takes from a credential the secrets that `goes` tells.

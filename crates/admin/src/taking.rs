@@ -102,20 +102,15 @@ impl Taken {
         })
     }
 
-    /// Takes it, if it may be taken.
+    /// Checks that it may be taken.
     ///
     /// # Errors
     ///
     /// Returns [`AdminError`] when the caller is not a platform administrator or
     /// did not say that it may be taken.
-    pub(crate) fn take(self, tx: &mut Tx<'_>) -> Result<(), AdminError> {
-        let Self {
-            mut owner,
-            taker,
-            topics,
-        } = self;
-        let topics: Vec<_> = topics.iter().map(TopicFilter::as_str).collect();
-        let named = topics.join("`, `");
+    pub(crate) fn check(&self, tx: &mut Tx<'_>) -> Result<(), AdminError> {
+        let Self { owner, taker, .. } = self;
+        let named = self.topics().join("`, `");
         if !tx.may(&Permission::Platform) {
             // Whose they are is not the caller's business.
             return Err(AdminError::new(
@@ -127,32 +122,46 @@ impl Taken {
                 ),
             ));
         }
+        match tx.taking {
+            Taking::Refused => Err(AdminError::new(
+                ErrorKind::Conflict,
+                Subject::in_tenant(Noun::Rest, &named, taker),
+                format!(
+                    "tenant `{taker}` would take `{named}` from tenant `{}`, which owns `#`",
+                    owner.id
+                ),
+            )),
+            Taking::Filtering | Taking::KeepingStrict => Ok(()),
+        }
+    }
+
+    /// Takes it, if it may be taken.
+    ///
+    /// # Errors
+    ///
+    /// As [`Taken::check`].
+    pub(crate) fn take(self, tx: &mut Tx<'_>) -> Result<(), AdminError> {
+        self.check(tx)?;
+        let mut owner = self.owner.clone();
+        if tx.taking == Taking::Filtering {
+            owner.subscribe = SubscribeMode::Filtered;
+        }
         let before = Loss {
-            subscribe: owner.subscribe.as_str(),
+            subscribe: self.owner.subscribe.as_str(),
             taken: None,
         };
-        match tx.taking {
-            Taking::Refused => {
-                return Err(AdminError::new(
-                    ErrorKind::Conflict,
-                    Subject::in_tenant(Noun::Rest, &named, &taker),
-                    format!(
-                        "tenant `{taker}` would take `{named}` from tenant `{}`, which owns `#`",
-                        owner.id
-                    ),
-                ));
-            }
-            Taking::Filtering => owner.subscribe = SubscribeMode::Filtered,
-            Taking::KeepingStrict => {}
-        }
         tx.put_tenant(&owner)?;
         let after = Loss {
             subscribe: owner.subscribe.as_str(),
-            taken: Some(topics),
+            taken: Some(self.topics()),
         };
         tx.record("tenant.set", owner.id.as_str(), Some(&before), Some(&after));
         tx.changed(Change::Tenant(owner.id));
         Ok(())
+    }
+
+    fn topics(&self) -> Vec<&str> {
+        self.topics.iter().map(TopicFilter::as_str).collect()
     }
 }
 

@@ -23,6 +23,7 @@ pub mod control;
 pub mod credential;
 pub mod duration;
 pub mod given;
+pub mod hex;
 pub mod imported;
 pub mod jwt;
 pub mod kind;

@@ -1,7 +1,7 @@
 //! From a table of credentials to what is made of each row.
 //!
-//! A row is tried in a transaction that is rolled back, by the command that makes it
-//! afterwards: what would be refused then is lost with the same words.
+//! A row is tried first, by the checks of the command that makes it afterwards: what
+//! would be refused then is lost with the same words.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -7,7 +7,7 @@
 
 use countersign_admin::import::{ImportedTenant, LookUpCredentials};
 use countersign_admin::taking::{TakeFromRest, Taking};
-use countersign_admin::{AdminError, Context, dry_run, run};
+use countersign_admin::{AdminError, Context, dry_run, run, run_unsynced};
 use countersign_core::name::LoginName;
 use countersign_core::store::AdminStore;
 
@@ -31,7 +31,7 @@ pub(crate) use self::made::check_own;
 pub use self::options::{ImportOptions, TenantOptions};
 pub(crate) use self::rows::RowPlanner;
 pub use self::step::IssuedSecret;
-pub(crate) use self::step::Step;
+pub(crate) use self::step::{MOST_IN_A_STEP, Step};
 
 /// What an import would write, and what becomes of each line of its source.
 #[expect(missing_debug_implementations, reason = "it holds secrets")]
@@ -67,7 +67,8 @@ impl Plan {
     }
 
     /// Writes it, and hands over after each step the secrets that were made, and how
-    /// many of how many steps are done.
+    /// many of how many steps are done. All steps are synced to disk at the end: one
+    /// that a power failure undoes is made by the import that is run again.
     ///
     /// # Errors
     ///
@@ -80,31 +81,32 @@ impl Plan {
         context: &mut Context<'_>,
         mut progress: impl FnMut(Vec<IssuedSecret>, u64, u64),
     ) -> Result<Report, Box<ApplyError>> {
-        let total = u64::try_from(self.steps.len()).unwrap_or(u64::MAX);
-        let mut done = Report {
-            created: Created::default(),
-            updated: 0,
-            ..self.report.clone()
-        };
-        for (step, number) in self.steps.into_iter().zip(1..) {
-            let (created, updated) = (step.created(), step.updated());
-            let taking = self.taking;
-            let command = TakeFromRest {
-                command: step,
-                taking,
-            };
-            let issued = match run(store, context, &command) {
-                Ok(issued) => issued,
-                Err(error) => {
-                    let report = done;
-                    return Err(Box::new(ApplyError { report, error }));
-                }
-            };
-            done.count(&created, updated);
-            progress(issued, number, total);
+        let Self {
+            mut report,
+            steps,
+            taking,
+        } = self;
+        (report.created, report.updated) = (Created::default(), 0);
+        let total = u64::try_from(steps.len()).unwrap_or(u64::MAX);
+        let written = steps
+            .into_iter()
+            .zip(1..)
+            .try_for_each(|(command, number)| {
+                let (created, updated) = (command.created(), command.updated());
+                let command = TakeFromRest { command, taking };
+                let issued = run_unsynced(store, context, &command)?;
+                report.count(&created, updated);
+                progress(issued, number, total);
+                Ok(())
+            });
+        let synced = store.sync_commits().map_err(AdminError::from);
+        match written.and(synced) {
+            Ok(()) => {
+                report.applied = true;
+                Ok(report)
+            }
+            Err(error) => Err(Box::new(ApplyError { report, error })),
         }
-        done.applied = true;
-        Ok(done)
     }
 }
 
@@ -181,5 +183,5 @@ pub(crate) fn tried<S: AdminStore>(
     Ok(command.command)
 }
 
-/// So many names are looked up in one transaction.
-const LOOKED_UP_AT_ONCE: usize = 500;
+/// So many names are looked up, or rows tried, in one look at the store.
+pub(crate) const LOOKED_UP_AT_ONCE: usize = 500;

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::error::SourceError;
 use crate::place::Place;
 
 pub mod acl_file;
@@ -68,9 +69,29 @@ impl fmt::Display for PassedOverReason {
     }
 }
 
+/// Takes note of what the source's program does not use; of so much, and no more.
+///
+/// # Errors
+///
+/// Returns [`SourceError`] where it is more.
+pub(crate) fn pass_over(
+    passed_over: &mut Vec<PassedOver>,
+    place: Place,
+    what: impl Into<Box<str>>,
+    why: PassedOverReason,
+) -> Result<(), SourceError> {
+    if passed_over.len() >= MOST_RULES {
+        return Err(SourceError::new(place, TOO_MANY_PASSED_OVER));
+    }
+    let what = what.into();
+    passed_over.push(PassedOver { place, what, why });
+    Ok(())
+}
+
 /// So many users are read from one source.
 pub(crate) const MOST_USERS: usize = 1_000_000;
 /// So many rules, and as many of whatever else there is.
 pub(crate) const MOST_RULES: usize = 4_000_000;
 pub(crate) const TOO_MANY_USERS: &str = "there are more than 1000000 users";
 pub(crate) const TOO_MANY_RULES: &str = "there are more than 4000000 rules";
+const TOO_MANY_PASSED_OVER: &str = "there are more than 4000000 lines that are not used";

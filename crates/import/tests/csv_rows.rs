@@ -412,3 +412,23 @@ fn beside_other_tenants_the_one_that_is_made_names_its_topics_and_takes_them_if_
     let rest = fixture.run(&ShowTenant(TenantId::parse("rest").unwrap()));
     assert_eq!(rest.subscribe.as_str(), "filtered");
 }
+
+#[test]
+fn what_must_be_unique_goes_to_the_first_row_that_asks_for_it() {
+    let mut fixture = fixture();
+    for (table, why) in [
+        (
+            "name,client_id\na,exact:c1\nb,exact:c2\nc,exact:c1\n",
+            "a row before is bound to the same client id",
+        ),
+        (
+            "name,scheme,attr.token\nD1,impact,tok1\nD2,impact,tok2\nD3,impact,tok1\n",
+            "a row before has the same attribute `token`, which must be unique",
+        ),
+    ] {
+        let (report, _) = import(&mut fixture, table, false);
+        assert_eq!(report.created.credentials, 2, "{report:?}");
+        let lost: Vec<_> = report.lost.iter().map(|lost| &*lost.why).collect();
+        assert_eq!(lost, [why]);
+    }
+}

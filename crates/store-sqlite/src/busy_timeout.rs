@@ -49,14 +49,43 @@ pub(crate) fn busy_handler(_tries: i32) -> bool {
     true
 }
 
-/// Leaves others who nap in [`busy_handler`] a chance at the lock, if this
-/// connection gave it back only just now.
+/// Which part of the time a connection has the write lock, off the host's thread.
 ///
-/// Without it, a writer in a tight loop takes the lock again before anybody
-/// wakes, and a login waits its 20 ms in vain.
-pub(crate) fn yield_write_lock(last_write: Option<Instant>) {
-    if last_write.is_some_and(|at| at.elapsed() < TURN) {
-        thread::sleep(TURN);
+/// A writer in a tight loop takes the lock again before others wake who nap in
+/// [`busy_handler`], and a login waits its 20 ms in vain. So each time that it had the
+/// lock for [`LONGEST_HELD`] in all, it leaves it to others for a turn.
+#[derive(Debug, Default)]
+pub(crate) struct WriteTurns {
+    /// How long it had the lock since others last had a turn.
+    held: Duration,
+    /// When it last gave the lock back.
+    given_back: Option<Instant>,
+}
+
+impl WriteTurns {
+    /// Waits until others had a turn, if it is theirs; before the lock is taken.
+    pub(crate) fn wait(&mut self) {
+        let idle = self.given_back.map(|at| at.elapsed());
+        if self.is_over(idle) {
+            thread::sleep(TURN);
+        }
+    }
+
+    /// Says whether the next turn is for others to take, after this connection left
+    /// the lock alone for so long.
+    fn is_over(&mut self, idle: Option<Duration>) -> bool {
+        let had_no_turn = idle.is_some_and(|idle| idle < TURN);
+        if had_no_turn && self.held < LONGEST_HELD {
+            return false;
+        }
+        self.held = Duration::ZERO;
+        had_no_turn
+    }
+
+    /// Takes note that the lock was given back, which was taken at `taken`.
+    pub(crate) fn give_back(&mut self, taken: Instant) {
+        self.held = self.held.saturating_add(taken.elapsed());
+        self.given_back = Some(Instant::now());
     }
 }
 
@@ -87,6 +116,9 @@ const NAP: Duration = Duration::from_micros(250);
 /// Longer than a nap takes, the sleeper's late waking included.
 const TURN: Duration = Duration::from_micros(600);
 
+/// A quarter of what a login waits: it gets a turn even if it sleeps through one.
+const LONGEST_HELD: Duration = Duration::from_millis(5);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,5 +138,32 @@ mod tests {
         }
         assert!(tries > 0);
         assert!(start.elapsed() >= Duration::from_millis(5));
+    }
+    #[test]
+    fn a_connection_that_had_the_lock_for_long_leaves_it_to_others_for_a_turn() {
+        let at_once = Some(Duration::ZERO);
+        let half = Duration::from_micros(2_500);
+        let mut turns = WriteTurns::default();
+        assert!(!turns.is_over(None));
+        turns.held = half;
+        assert!(!turns.is_over(at_once));
+        turns.held = LONGEST_HELD;
+        assert!(turns.is_over(at_once));
+        assert!(!turns.is_over(at_once));
+        // Who leaves it alone for a turn has given others theirs.
+        turns.held = LONGEST_HELD;
+        assert!(!turns.is_over(Some(TURN)));
+        assert!(!turns.is_over(at_once));
+    }
+
+    #[test]
+    fn the_time_that_the_lock_was_had_for_adds_up() {
+        let mut turns = WriteTurns::default();
+        let earlier = Instant::now()
+            .checked_sub(Duration::from_micros(2_500))
+            .unwrap();
+        turns.give_back(earlier);
+        turns.give_back(earlier);
+        assert!(turns.held >= LONGEST_HELD);
     }
 }

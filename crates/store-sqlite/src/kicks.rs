@@ -3,6 +3,7 @@
 use countersign_core::audit::AuditEntry;
 use countersign_core::change::KickRequestId;
 use countersign_core::client_id::ClientIdTie;
+use countersign_core::hex;
 use countersign_core::presence::SessionNumber;
 use countersign_core::store::rows::{AnsweredKick, KickRows};
 use countersign_core::store::{KickTarget, StoreError};
@@ -103,17 +104,11 @@ pub(crate) fn target(
 
 /// The hash of a client id, in a column that is text.
 fn as_text(ClientIdTie(hash): &ClientIdTie) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(hash)
 }
 
 fn parse(text: &str) -> Option<ClientIdTie> {
-    let mut hash = [0; 32];
-    if text.len() != hash.len().saturating_mul(2) {
-        return None;
-    }
-    for (byte, digits) in hash.iter_mut().zip(text.as_bytes().chunks(2)) {
-        *byte = u8::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()?;
-    }
+    let hash = hex::decode(text)?.try_into().ok()?;
     Some(ClientIdTie(hash))
 }
 

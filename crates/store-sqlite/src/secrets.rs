@@ -20,6 +20,14 @@ impl SecretRows for SqliteTransaction<'_> {
         })
     }
 
+    fn is_secret_taken(&mut self, digest: &SecretDigest) -> Result<bool, StoreError> {
+        self.run("look up a secret", |connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT 1 FROM secret WHERE digest = ?1")?;
+            Ok(statement.exists([digest.as_bytes()])?)
+        })
+    }
+
     fn add_secret(
         &mut self,
         credential: CredentialId,

@@ -11,7 +11,7 @@ use countersign_core::store::{Intent, StoreError};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use crate::busy_timeout::{BATCH_WAIT, BusyTimeout, GATE_WAIT, yield_write_lock};
+use crate::busy_timeout::{BATCH_WAIT, BusyTimeout, GATE_WAIT, WriteTurns};
 use crate::connect::connect_to_newest;
 use crate::error::{Fault, lost, moved, of_io};
 use crate::file::{beside, open_file};
@@ -33,9 +33,8 @@ pub struct SqliteStore {
     /// Whether the files are others than before, and the follower was not told
     /// yet.
     pub(crate) is_anew: bool,
-    /// When this connection last gave the write lock back off the host's
-    /// thread.
-    pub(crate) wrote_at: Option<Instant>,
+    /// How long this connection has the write lock off the host's thread.
+    pub(crate) turns: WriteTurns,
     /// Whether commits of this connection write the log back now and then.
     checkpoints: bool,
     /// The key file beside the store.
@@ -126,18 +125,22 @@ impl SqliteStore {
         wait: Duration,
         act: impl FnOnce(&Connection) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        yield_write_lock(self.wrote_at);
+        self.turns.wait();
         self.check_is_no_copy()?;
         self.check(action)?;
         let _patience = BusyTimeout::of(wait);
+        let mut taken = None;
         let acting = || {
             let scope = TransactionGuard::begin(&self.connection, Intent::Write)?;
+            taken = Some(Instant::now());
             let done = act(&self.connection)?;
             scope.commit()?;
             Ok(done)
         };
         let done = acting().map_err(|fault: Fault| fault.while_trying(action, &self.path));
-        self.wrote_at = Some(Instant::now());
+        if let Some(taken) = taken {
+            self.turns.give_back(taken);
+        }
         done
     }
 
@@ -259,7 +262,7 @@ impl SqliteStore {
             watch,
             looked_at: None,
             is_anew: false,
-            wrote_at: None,
+            turns: WriteTurns::default(),
             checkpoints: false,
             key_file: KeyFile::default(),
             log_begun: None,

@@ -7,7 +7,7 @@ use countersign_core::seal::SealKey;
 use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
 use rusqlite::Connection;
 
-use crate::busy_timeout::{ADMIN_WAIT, BATCH_WAIT, BusyTimeout, GATE_WAIT, yield_write_lock};
+use crate::busy_timeout::{ADMIN_WAIT, BATCH_WAIT, BusyTimeout, GATE_WAIT};
 use crate::error::Fault;
 use crate::store::SqliteStore;
 use crate::transaction_guard as guard;
@@ -18,12 +18,13 @@ use crate::transaction_guard as guard;
 pub struct SqliteTransaction<'a> {
     store: &'a mut SqliteStore,
     intent: Intent,
+    /// When it took the write lock, until it has given it back; none where the host
+    /// waits for it, so that it lets no other writer go first.
+    locked_at: Option<Instant>,
     /// What an error says could not be done; none where each step says it.
     action: Option<&'static str>,
     /// How long each step waits for SQLite's lock.
     wait: Duration,
-    /// Whether the host waits for it, so that it lets no other writer go first.
-    is_on_hosts_thread: bool,
 }
 
 impl AdminStore for SqliteStore {
@@ -37,7 +38,7 @@ impl AdminStore for SqliteStore {
             Intent::Read => guard::begin(&self.connection, intent),
             Intent::Write => {
                 self.check_is_no_copy()?;
-                yield_write_lock(self.wrote_at);
+                self.turns.wait();
                 self.checkpoint_on_commit(true)
                     .and_then(|()| guard::begin(&self.connection, intent))
             }
@@ -46,10 +47,17 @@ impl AdminStore for SqliteStore {
         Ok(SqliteTransaction {
             store: self,
             intent,
+            locked_at: match intent {
+                Intent::Read => None,
+                Intent::Write => Some(Instant::now()),
+            },
             action: None,
             wait: ADMIN_WAIT,
-            is_on_hosts_thread: false,
         })
+    }
+
+    fn sync_commits(&mut self) -> Result<(), StoreError> {
+        self.sync(COMMIT)
     }
 }
 
@@ -66,7 +74,7 @@ impl Ledger for SqliteStore {
             Pace::Journal => (BATCH_WAIT, false),
         };
         if !is_on_hosts_thread {
-            yield_write_lock(self.wrote_at);
+            self.turns.wait();
         }
         self.check_is_no_copy()?;
         self.check(action)?;
@@ -82,9 +90,9 @@ impl Ledger for SqliteStore {
         Ok(SqliteTransaction {
             store: self,
             intent: Intent::Write,
+            locked_at: (!is_on_hosts_thread).then(Instant::now),
             action: Some(action),
             wait,
-            is_on_hosts_thread,
         })
     }
 }
@@ -105,6 +113,13 @@ impl SqliteTransaction<'_> {
         })
     }
 
+    /// Takes note that the write lock is given back.
+    fn give_back(&mut self) {
+        if let Some(locked_at) = self.locked_at.take() {
+            self.store.turns.give_back(locked_at);
+        }
+    }
+
     /// The store.
     pub(crate) fn store(&self) -> &SqliteStore {
         self.store
@@ -114,15 +129,14 @@ impl SqliteTransaction<'_> {
 impl Drop for SqliteTransaction<'_> {
     fn drop(&mut self) {
         guard::roll_back(&self.store.connection);
-        if self.intent == Intent::Write && !self.is_on_hosts_thread {
-            self.store.wrote_at = Some(Instant::now());
-        }
+        self.give_back();
     }
 }
 
 impl LedgerTransaction for SqliteTransaction<'_> {
-    fn commit_surviving(self, durability: Durability) -> Result<(), StoreError> {
+    fn commit_surviving(mut self, durability: Durability) -> Result<(), StoreError> {
         self.run(COMMIT, |connection| Ok(guard::commit(connection)?))?;
+        self.give_back();
         match (self.intent, durability) {
             (Intent::Read, _) | (Intent::Write, Durability::Kill) => Ok(()),
             (Intent::Write, Durability::PowerFailure) => {

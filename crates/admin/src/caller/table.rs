@@ -50,8 +50,8 @@ use crate::fixture::{
     scheme_name, tenant_id,
 };
 use crate::import::{
-    ImportCredentials, ImportRole, ImportRow, LookUpCredentials, LookUpTenant,
-    UpdateImportedCredential, UpdateImportedRole,
+    ImportCredentials, ImportRole, ImportRow, ImportTable, LookUpCredentials, LookUpTenant,
+    TryTable, UpdateImportedCredential, UpdateImportedRole,
 };
 use crate::jwt::{
     CreateToken, Issuer, ListTokens, NewToken, RevokeToken, RevokeTokensOfIssuer,
@@ -208,9 +208,9 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
             tenant: acme(), name: role_name("more"), description: None, no_wildcards: false, rules: Vec::new(),
             is_default: false, is_anonymous: false, groups: Vec::new(), mark: mark(),
         };
-        Platform ImportRow ImportRow {
+        Platform ImportTable ImportTable(vec![ImportRow {
             create: CreateCredential(new_credential("more")), hash: None, state: State::Inactive, mark: mark(),
-        };
+        }]);
         Admin ListApplications ListApplications { tenant: Some(acme()), ..ListApplications::default() };
         Platform ListApplications ListApplications::default();
         Platform FollowAudit FollowAudit::default();
@@ -289,6 +289,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Platform UpdateImportedCredential UpdateImportedCredential {
             name: pump(), password: None, rules: None, changes: None, suspended: None, mark: mark(),
         };
+        Platform TryTable TryTable(Vec::new());
         Platform UpdateImportedRole UpdateImportedRole {
             tenant: acme(), name: ops(), rules: Vec::new(), no_wildcards: false, assign: Vec::new(),
             unassign: Vec::new(), mark: mark(),

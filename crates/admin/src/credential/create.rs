@@ -4,21 +4,24 @@ use std::collections::BTreeMap;
 
 use countersign_core::change::Change;
 use countersign_core::client_id::ClientIdRule;
+use countersign_core::credential::Credential;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::RoleName;
-use countersign_core::scheme::SchemeName;
+use countersign_core::scheme::{Scheme, SchemeName};
+use countersign_core::secret::PasswordHash;
 use countersign_core::time::Timestamp;
 
 use self::request::CreateRequest;
 use super::client_ids;
+use super::surroundings::Surroundings;
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
 use crate::error::AdminError;
 use crate::kept_name;
-use crate::lookup;
+use crate::lookup::{self, ShownCredential};
 use crate::password::ChosenPassword;
-use crate::scheme_overlap;
-use crate::secret::{self, IssuedCredential, NewSecret};
+use crate::scheme_overlap::{self, SchemeUse};
+use crate::secret::{self, IssuedCredential, NewSecret, PreparedSecret};
 use crate::taking::{Plan, Taken};
 use crate::text::FreeText;
 use crate::view::AuditedCredential;
@@ -109,33 +112,89 @@ impl Command for CreateCredential {
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<IssuedCredential, AdminError> {
-        let request = CreateRequest::of(&self.0)?;
-        let known = tx.schemes()?;
-        let scheme = lookup::scheme(&known, &self.0.scheme)?;
-        request.check(tx, scheme)?;
+        let mut surroundings = Surroundings::of(tx)?;
+        self.prepare(tx, &mut surroundings, None)?.make(tx)
+    }
+}
+
+impl CreateCredential {
+    /// Checks all that stands against it, and writes nothing. With a `hash`, that is
+    /// kept of its password, in the place of a generated secret.
+    pub(crate) fn prepare(
+        &self,
+        tx: &mut Tx<'_>,
+        surroundings: &mut Surroundings,
+        hash: Option<&PasswordHash>,
+    ) -> Result<PreparedCredential<'_>, AdminError> {
+        let new = &self.0;
+        let request = CreateRequest::of(new)?;
+        let known = surroundings.schemes.clone();
+        let scheme = lookup::scheme(&known, &new.scheme)?;
+        request.check(tx, scheme, surroundings)?;
         let takes_over = scheme.fills().any(|it| request.attributes.contains_key(it));
         if takes_over {
             tx.require(&Permission::Platform)?;
         }
-        scheme_overlap::begin_use(tx, scheme, &self.0.tenant)?;
+        let scheme_use = surroundings.check_use(tx, scheme, &new.tenant)?;
         let draft = request.draft(tx, scheme, &known)?;
         if takes_over {
-            scheme_overlap::check_attributes(tx, scheme, &self.0.tenant, &draft.attributes)?;
+            scheme_overlap::check_attributes(tx, scheme, &new.tenant, &draft.attributes)?;
         }
-        if self.0.keeps_at {
-            kept_name::check(tx, &draft.name, &self.0.tenant)?;
+        if new.keeps_at {
+            kept_name::check(tx, &draft.name, &new.tenant)?;
         }
         let blank = request.blank(&draft, tx.now)?;
         client_ids::check_bound(tx, &blank)?;
-        let secret = self.0.secret.stored(tx, draft.secret)?;
+        let secret = match hash {
+            Some(hash) => {
+                scheme.check_hashed(&blank.name, &known)?;
+                PreparedSecret::hashed(hash.clone())
+            }
+            None => new.secret.stored(tx, draft.secret)?,
+        };
+        Ok(PreparedCredential {
+            credential: blank,
+            secret,
+            scheme: scheme.clone(),
+            scheme_use,
+        })
+    }
+}
+
+/// A credential that nothing stands against but another one with its secret.
+pub(crate) struct PreparedCredential<'a> {
+    pub(crate) credential: Credential,
+    pub(crate) secret: PreparedSecret<'a>,
+    pub(crate) scheme: Scheme,
+    scheme_use: SchemeUse,
+}
+
+impl PreparedCredential<'_> {
+    /// Writes it.
+    pub(crate) fn make(self, tx: &mut Tx<'_>) -> Result<IssuedCredential, AdminError> {
+        let Self {
+            mut credential,
+            secret,
+            scheme,
+            scheme_use,
+        } = self;
+        if let Some(tenant) = &credential.tenant {
+            scheme_use.begin(tx, &scheme, tenant)?;
+        }
         let id = tx
-            .add_credential(&blank)
-            .map_err(|error| lookup::exists_if_conflict(error, &blank.name))?;
-        secret::add(tx, id, &secret, scheme)?;
-        let described = lookup::credential(tx, &blank.name)?;
+            .add_credential(&credential)
+            .map_err(|error| lookup::exists_if_conflict(error, &credential.name))?;
+        credential.id = id;
+        credential
+            .secrets
+            .push(secret::add(tx, id, &secret, &scheme)?);
+        let described = ShownCredential {
+            credential,
+            scheme: Some(scheme),
+        };
         let after = AuditedCredential::of(&described);
-        let act = "credential.create";
-        tx.record(act, blank.name.as_str(), None, Some(&after));
+        let name = described.credential.name.as_str();
+        tx.record("credential.create", name, None, Some(&after));
         tx.changed(Change::Credential(id));
         Ok(IssuedCredential {
             described,
@@ -147,9 +206,10 @@ impl Command for CreateCredential {
 
 impl Plan for CreateCredential {
     fn plan(&self, tx: &mut Tx<'_>) -> Result<Option<Taken>, AdminError> {
-        let known = tx.schemes()?;
+        let mut surroundings = Surroundings::of(tx)?;
+        let known = surroundings.schemes.clone();
         let scheme = lookup::scheme(&known, &self.0.scheme)?;
-        CreateRequest::of(&self.0)?.check(tx, scheme)?;
+        CreateRequest::of(&self.0)?.check(tx, scheme, &mut surroundings)?;
         scheme_overlap::plan_use(tx, scheme, &self.0.tenant)
     }
 }

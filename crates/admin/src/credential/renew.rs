@@ -113,7 +113,7 @@ fn renew(
     let secret = secret.drafted(tx, name, scheme, &known)?;
     let now = tx.now;
     let until = secret::retire(tx, credential, overlap, now)?;
-    secret::add(tx, credential.id, &secret, scheme)?;
+    drop(secret::add(tx, credential.id, &secret, scheme)?);
     Ok((secret.shown_once, until))
 }
 

@@ -162,7 +162,7 @@ mod tests {
     use crate::credential::{CreateCredential, NewCredential};
     use crate::error::{ErrorKind, Noun};
     use crate::fixture::{Fixture, login_name, new_credential, scheme_name, tenant_id};
-    use crate::import::{ImportCredentials, ImportRow, ImportedCredential};
+    use crate::import::{ImportCredentials, ImportRow, ImportTable, ImportedCredential};
 
     fn mark() -> ImportMark {
         ImportMark {
@@ -228,7 +228,8 @@ mod tests {
             state: State::Inactive,
             mark: mark(),
         };
-        let made = fixture.run(&made).unwrap().described.credential.name;
+        let made = fixture.run(&ImportTable(vec![made])).unwrap().remove(0);
+        let made = made.described.credential.name;
         for name in [login_name("VW-ABC123"), made] {
             let before = fixture.acts();
             let password = ChosenPassword::parse(b"hunter2".to_vec()).unwrap();

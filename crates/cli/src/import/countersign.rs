@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use countersign_admin::run_after;
 use countersign_admin::transfer::{COUNTERSIGN, RecordImport};
+use countersign_core::hex;
 use countersign_core::store::{
     AdminStore as _, AdminTransaction as _, Cell, ExportHeader, Intent, TableRow,
 };
@@ -102,10 +103,7 @@ fn has(row: &TableRow, column: &str, value: &str) -> bool {
     match cell {
         Some((_, Cell::Integer(number))) => number.to_string() == value,
         Some((_, Cell::Text(text))) => text == value,
-        Some((_, Cell::Bytes(bytes))) => {
-            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            digits == value
-        }
+        Some((_, Cell::Bytes(bytes))) => hex::encode(bytes) == value,
         Some((_, Cell::Null)) | None => false,
     }
 }

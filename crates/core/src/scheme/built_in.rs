@@ -1,5 +1,7 @@
 //! The eight schemes that every store knows.
 
+use std::sync::Arc;
+
 use self::Constant::{Flag, List, Number, Text};
 use super::{FieldValue, Scheme, Schemes};
 use crate::kind::THING_TOPICS;
@@ -11,7 +13,8 @@ impl Schemes {
     pub fn built_in() -> Self {
         // INVARIANT: all eight can be read, which a test counts.
         let read = FIRST.iter().chain(&LATER).filter_map(|fields| read(fields));
-        Self(read.map(|scheme| (scheme.name().clone(), scheme)).collect())
+        let named = read.map(|scheme| (scheme.name().clone(), scheme));
+        Self(Arc::new(named.collect()))
     }
 }
 

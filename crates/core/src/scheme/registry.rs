@@ -1,12 +1,14 @@
 //! All schemes that a store knows.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Scheme, SchemeName, Shape, TokenLogin, built_in};
 
-/// All schemes that a store knows, by name.
+/// All schemes that a store knows, by name. A copy shares them until one of both is
+/// changed.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Schemes(pub(super) BTreeMap<SchemeName, Scheme>);
+pub struct Schemes(pub(super) Arc<BTreeMap<SchemeName, Scheme>>);
 
 impl Schemes {
     /// Adds a scheme.
@@ -19,7 +21,7 @@ impl Schemes {
         if self.0.contains_key(scheme.name()) {
             return Err(SchemeTakenError(scheme.name().clone()));
         }
-        self.0.insert(scheme.name().clone(), scheme);
+        Arc::make_mut(&mut self.0).insert(scheme.name().clone(), scheme);
         Ok(())
     }
 
@@ -32,7 +34,7 @@ impl Schemes {
     /// replaced.
     pub fn add_stored(&mut self, scheme: Scheme) -> Result<(), SchemeTakenError> {
         if built_in::is_later(&scheme) {
-            self.0.remove(scheme.name());
+            Arc::make_mut(&mut self.0).remove(scheme.name());
         }
         self.add(scheme)
     }
@@ -54,7 +56,7 @@ impl Schemes {
 
     /// Keeps the schemes of these names.
     pub fn retain(&mut self, is_kept: impl Fn(&SchemeName) -> bool) {
-        self.0.retain(|name, _| is_kept(name));
+        Arc::make_mut(&mut self.0).retain(|name, _| is_kept(name));
     }
 
     /// Lists the schemes in the order of their names.

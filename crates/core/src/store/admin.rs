@@ -26,6 +26,13 @@ pub trait AdminStore {
     /// Returns [`StoreError`] of kind `Busy` when the lock was not to be had,
     /// and of another kind when the store can't be used.
     fn begin(&mut self, intent: Intent) -> Result<Self::Transaction<'_>, StoreError>;
+
+    /// Makes all that was committed so far survive a power failure.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the disk did not take it; it stands all the same.
+    fn sync_commits(&mut self) -> Result<(), StoreError>;
 }
 
 /// What a transaction is for.
@@ -104,7 +111,25 @@ pub trait AdminTransaction:
     /// # Errors
     ///
     /// See [`AdminTransaction`]; nothing was written then.
-    fn commit(mut self, audit: &[AuditEntry], changes: &[Change]) -> Result<(), StoreError>
+    fn commit(self, audit: &[AuditEntry], changes: &[Change]) -> Result<(), StoreError>
+    where
+        Self: Sized,
+    {
+        self.commit_act(audit, changes, Durability::PowerFailure)
+    }
+
+    /// Commits the act together with its audit row and its changes. Of many acts in
+    /// a row, [`AdminStore::sync_commits`] syncs all at once.
+    ///
+    /// # Errors
+    ///
+    /// See [`AdminTransaction`]; nothing was written then.
+    fn commit_act(
+        mut self,
+        audit: &[AuditEntry],
+        changes: &[Change],
+        durability: Durability,
+    ) -> Result<(), StoreError>
     where
         Self: Sized,
     {
@@ -120,6 +145,6 @@ pub trait AdminTransaction:
                 self.append_change(at, change)?;
             }
         }
-        self.commit_surviving(Durability::PowerFailure)
+        self.commit_surviving(durability)
     }
 }

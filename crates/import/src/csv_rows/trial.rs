@@ -1,26 +1,25 @@
-//! Rows are tried before any is made, many in one transaction that is rolled back.
+//! Rows are tried before any is made, many in one look at the store.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 
 use countersign_admin::credential::NewCredential;
 use countersign_admin::error::Noun;
-use countersign_admin::import::{ImportRow, LookUpCredentials};
-use countersign_admin::password::ChosenPassword;
-use countersign_admin::secret::{IssuedCredential, NewSecret};
-use countersign_admin::taking::TakeFromRest;
-use countersign_admin::{
-    AdminError, Command, Context, ErrorKind, Permission, Tx, dry_run, dry_run_each, run,
+use countersign_admin::import::{
+    ImportRow, KnownCredential, LookUpCredentials, TriedRow, TryTable,
 };
+use countersign_admin::secret::NewSecret;
+use countersign_admin::taking::TakeFromRest;
+use countersign_admin::{AdminError, Command, Context, ErrorKind, Permission, Tx, dry_run, run};
+use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::Credential;
 use countersign_core::lifecycle::State;
 use countersign_core::name::LoginName;
-use countersign_core::secret::Verifier;
-use countersign_core::store::AdminStore;
+use countersign_core::store::{AdminStore, Intent};
 
 use super::options::CsvOptions;
 use crate::import_error::ImportError;
 use crate::plan::desired::{DesiredCredential, Item};
-use crate::plan::{Plan, RowPlanner, Step, check_own};
+use crate::plan::{LOOKED_UP_AT_ONCE, MOST_IN_A_STEP, Plan, RowPlanner, Step, check_own};
 
 /// A row that can be tried.
 pub(super) struct Candidate {
@@ -36,7 +35,7 @@ pub(super) struct Trial<'a> {
     making: Option<Step>,
     planner: RowPlanner,
     taken: Taken,
-    waiting: VecDeque<Candidate>,
+    waiting: Vec<Candidate>,
 }
 
 impl<'a> Trial<'a> {
@@ -47,7 +46,7 @@ impl<'a> Trial<'a> {
             making,
             planner: RowPlanner::new("csv", options.update, options.dry_run),
             taken: Taken::default(),
-            waiting: VecDeque::with_capacity(TRIED_AT_ONCE),
+            waiting: Vec::new(),
         }
     }
 
@@ -58,8 +57,13 @@ impl<'a> Trial<'a> {
         context: &mut Context<'_>,
         candidate: Candidate,
     ) -> Result<(), ImportError> {
-        self.waiting.push_back(candidate);
-        if self.waiting.len() < TRIED_AT_ONCE {
+        self.waiting.push(candidate);
+        // Where the tenant is made first, brokers may wait for the lock.
+        let most = match self.making {
+            Some(_) => MOST_IN_A_STEP,
+            None => LOOKED_UP_AT_ONCE,
+        };
+        if self.waiting.len() < most {
             return Ok(());
         }
         self.judge(store, context)
@@ -86,105 +90,57 @@ impl<'a> Trial<'a> {
         Ok(self.planner.finish(self.making, self.options.taking))
     }
 
-    /// A row as it is tried: in a store in which the tenant is, or behind a row that
-    /// has it made.
-    fn attempt<'r>(&'r self, row: &'r ImportRow, is_first: bool) -> TakeFromRest<Attempt<'r>> {
-        let making = self.making.as_ref().filter(|_| is_first);
-        TakeFromRest {
-            command: Attempt { making, row },
-            taking: self.options.taking,
-        }
-    }
-
     /// Tries the rows that wait.
     fn judge<S: AdminStore>(
         &mut self,
         store: &mut S,
         context: &mut Context<'_>,
     ) -> Result<(), ImportError> {
-        while !self.waiting.is_empty() {
-            let waiting = self.waiting.iter().zip(0_usize..);
-            let attempts: Vec<_> = waiting
-                .map(|(candidate, place)| self.attempt(&candidate.row, place == 0))
-                .collect();
-            let (accepted, refusal) = dry_run_each(store, context, &attempts);
-            let is_first = accepted.is_empty();
-            for issued in accepted {
-                if let Some(candidate) = self.waiting.pop_front() {
-                    self.accept(&issued, candidate);
+        let mut candidates = core::mem::take(&mut self.waiting);
+        let mut tried = self.try_rows(store, context, &candidates)?;
+        if self.options.accept_weak {
+            for (candidate, tried) in candidates.iter_mut().zip(&mut tried) {
+                if tried.as_ref().is_err_and(is_weak) && take_as_weak(candidate) {
+                    let alone = core::slice::from_ref(&*candidate);
+                    self.try_rows(store, context, alone)?
+                        .into_iter()
+                        .for_each(|it| *tried = it);
                 }
             }
-            let Some(error) = refusal else { continue };
-            let Some(mut candidate) = self.waiting.pop_front() else {
-                continue;
-            };
-            // Behind others, it may have been refused because of them.
-            let alone = if is_first {
-                Err(error)
-            } else {
-                dry_run(store, context, &self.attempt(&candidate.row, true))
-            };
-            match self.or_weak(store, context, alone, &mut candidate) {
-                Ok(issued) => self.accept(&issued, candidate),
-                Err(error) => self.refuse(store, context, error, candidate)?,
+        }
+        let taken_names = tried
+            .iter()
+            .filter_map(|tried| name_taken(tried.as_ref().err()?));
+        let known = run(store, context, &LookUpCredentials(taken_names.collect()))?;
+        let mut known = known.into_iter();
+        for (candidate, tried) in candidates.into_iter().zip(tried) {
+            match tried {
+                Ok(tried) => self.accept(tried, candidate),
+                Err(error) => {
+                    let known = name_taken(&error).and_then(|_| known.next()).flatten();
+                    self.refuse(&error, known, candidate);
+                }
             }
         }
         Ok(())
     }
 
     /// Plans a row that can be made, unless a row before has what it asks for.
-    fn accept(&mut self, issued: &IssuedCredential, candidate: Candidate) {
-        match self.taken.take(&issued.described.credential) {
+    fn accept(&mut self, tried: TriedRow, candidate: Candidate) {
+        match self.taken.take(tried) {
             Ok(()) => self.planner.make(candidate.row, candidate.item),
             Err(why) => self.lose(candidate.item, &why),
         }
     }
 
-    /// Tries a secret that is refused as weak as one, where that is asked for: no
-    /// other is hashed slowly.
-    fn or_weak<S: AdminStore>(
-        &self,
-        store: &mut S,
-        context: &mut Context<'_>,
-        tried: Result<IssuedCredential, AdminError>,
-        candidate: &mut Candidate,
-    ) -> Result<IssuedCredential, AdminError> {
-        if self.options.accept_weak
-            && tried.as_ref().is_err_and(is_weak)
-            && let NewSecret::TakenOver { may_be_weak, .. } = &mut candidate.row.create.0.secret
-        {
-            *may_be_weak = true;
-            candidate.item.change(
-                "its secret has fewer than 64 random bits, and is kept as an Argon2id hash",
-            );
-            return dry_run(store, context, &self.attempt(&candidate.row, true));
-        }
-        tried
-    }
-
     /// What becomes of a row that can't be made: it is there already, or it is lost.
-    fn refuse<S: AdminStore>(
-        &mut self,
-        store: &mut S,
-        context: &mut Context<'_>,
-        error: AdminError,
-        candidate: Candidate,
-    ) -> Result<(), ImportError> {
+    fn refuse(&mut self, error: &AdminError, known: Option<KnownCredential>, candidate: Candidate) {
         let Candidate {
             row,
             mut wanted,
             mut item,
         } = candidate;
-        if matches!(error.kind(), ErrorKind::Unavailable) {
-            return Err(error.into());
-        }
-        let is_there = error.is(ErrorKind::Exists, Noun::Credential);
-        let name = LoginName::parse(&error.subject().name).ok();
-        let known = match name.filter(|_| is_there) {
-            Some(name) => run(store, context, &LookUpCredentials(vec![name]))?.pop(),
-            None => None,
-        };
-        let known = known.flatten().filter(|known| known.mark.is_some());
+        let known = known.filter(|known| known.mark.is_some());
         let own = known.map(|known| {
             check_own(&known, &wanted, &row.create.0.tenant)?;
             check_set_once(&row, &known.credential)?;
@@ -198,39 +154,78 @@ impl<'a> Trial<'a> {
             }
             Some(Err(why)) => self.lose(item, &why),
             None => {
+                let is_there = error.is(ErrorKind::Exists, Noun::Credential);
                 let taken = if is_there { "name-taken: " } else { "" };
-                let fix = if is_weak(&error) { ACCEPT } else { MEND };
+                let fix = if is_weak(error) { ACCEPT } else { MEND };
                 item.lose(&format!("{taken}{error}"), fix);
                 self.planner.settle(item);
             }
         }
-        Ok(())
+    }
+
+    /// Tries rows, each as if it were the only one, in a store in which the tenant is.
+    fn try_rows<S: AdminStore>(
+        &self,
+        store: &mut S,
+        context: &mut Context<'_>,
+        candidates: &[Candidate],
+    ) -> Result<Vec<Result<TriedRow, AdminError>>, ImportError> {
+        let rows = candidates.iter().map(|candidate| &candidate.row).collect();
+        let making = self.making.as_ref();
+        let command = Attempt {
+            making,
+            table: TryTable(rows),
+        };
+        let taking = self.options.taking;
+        Ok(dry_run(store, context, &TakeFromRest { command, taking })?)
     }
 }
 
-/// A row that is made, behind the tenant where that is made.
+/// Rows that are tried, behind the tenant where that is made.
 struct Attempt<'a> {
     making: Option<&'a Step>,
-    row: &'a ImportRow,
+    table: TryTable<'a>,
 }
 
-impl Command for Attempt<'_> {
-    type Output = IssuedCredential;
+impl<'a> Command for Attempt<'a> {
+    type Output = <TryTable<'a> as Command>::Output;
 
     fn needs(&self) -> Permission {
-        Permission::Platform
+        self.table.needs()
     }
 
-    fn passwords(&self) -> Vec<&ChosenPassword> {
-        self.row.passwords()
+    fn intent(&self) -> Intent {
+        match self.making {
+            Some(_) => Intent::Write,
+            None => self.table.intent(),
+        }
     }
 
-    fn apply(&self, tx: &mut Tx<'_>) -> Result<IssuedCredential, AdminError> {
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Self::Output, AdminError> {
         if let Some(making) = self.making {
             tx.run(making)?;
         }
-        tx.run(self.row)
+        tx.run(&self.table)
     }
+}
+
+/// Has a secret that is refused as weak be hashed slowly; no other is. Says whether
+/// it will be.
+fn take_as_weak(candidate: &mut Candidate) -> bool {
+    let NewSecret::TakenOver { may_be_weak, .. } = &mut candidate.row.create.0.secret else {
+        return false;
+    };
+    *may_be_weak = true;
+    let how = "its secret has fewer than 64 random bits, and is kept as an Argon2id hash";
+    candidate.item.change(how);
+    true
+}
+
+/// The name that a row can't have, because a credential has it.
+fn name_taken(error: &AdminError) -> Option<LoginName> {
+    let is_there = error.is(ErrorKind::Exists, Noun::Credential);
+    let name = LoginName::parse(&error.subject().name).ok();
+    name.filter(|_| is_there)
 }
 
 /// What rows before have, and no other may have.
@@ -239,25 +234,39 @@ struct Taken {
     names: HashSet<LoginName>,
     /// By their digests.
     secrets: HashSet<[u8; 32]>,
+    /// By their hashes.
+    client_ids: HashSet<[u8; 32]>,
+    attributes: HashSet<(&'static str, String)>,
 }
 
 impl Taken {
     /// Takes what a row has, or says what of it a row before has.
-    fn take(&mut self, credential: &Credential) -> Result<(), String> {
-        let name = &credential.name;
+    fn take(&mut self, row: TriedRow) -> Result<(), String> {
+        let TriedRow {
+            name,
+            digest,
+            wants,
+            bound_to,
+            attributes,
+        } = row;
         if !self.names.insert(name.clone()) {
             return Err(format!("name-taken: a row before is `{name}`, too"));
         }
-        let mut secrets = credential.secrets.iter();
-        let are_own = secrets.all(|secret| match &secret.verifier {
-            Verifier::Digest(digest) => self.secrets.insert(*digest.as_bytes()),
-            // Hashed with a salt of its own.
-            Verifier::Password(_) => true,
-        });
-        if are_own {
-            return Ok(());
+        if wants.is_some_and(|ClientIdTie(hash)| self.client_ids.contains(&hash)) {
+            return Err("a row before is bound to the same client id".into());
         }
-        Err("a row before has the same secret; each credential has its own".into())
+        let mut unique = attributes.into_iter();
+        if let Some((key, _)) = unique.find(|it| !self.attributes.insert(it.clone())) {
+            return Err(format!(
+                "a row before has the same attribute `{key}`, which must be unique"
+            ));
+        }
+        self.client_ids
+            .extend(bound_to.map(|ClientIdTie(hash)| hash));
+        if digest.is_some_and(|digest| !self.secrets.insert(*digest.as_bytes())) {
+            return Err("a row before has the same secret; each credential has its own".into());
+        }
+        Ok(())
     }
 }
 
@@ -288,10 +297,6 @@ fn check_set_once(row: &ImportRow, stored: &Credential) -> Result<(), String> {
     }
     Ok(())
 }
-
-/// So many rows are tried in one transaction: a broker may wait for the store's
-/// lock meanwhile, and a login waits 20 ms at most.
-const TRIED_AT_ONCE: usize = 16;
 
 const MEND: &str = "mend the row, and import again";
 const ACCEPT: &str = "take it over with --accept-weak, or give the row another secret";

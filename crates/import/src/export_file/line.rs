@@ -1,8 +1,8 @@
 //! The lines as they are written, and the header as it is read.
 
-use core::fmt::Write as _;
 use std::collections::BTreeMap;
 
+use countersign_core::hex;
 use countersign_core::name::TenantId;
 use countersign_core::store::{Cell, ExportHeader, ExportScope, TableRow};
 use serde::ser::{SerializeMap as _, SerializeStruct as _};
@@ -99,7 +99,7 @@ impl Serialize for CellValue<'_> {
         match self.0 {
             Cell::Bytes(bytes) => {
                 let mut value = serializer.serialize_map(Some(1))?;
-                value.serialize_entry(super::row::HEX, &hex(bytes))?;
+                value.serialize_entry(super::row::HEX, &hex::encode(bytes))?;
                 value.end()
             }
             Cell::Integer(number) => serializer.serialize_i64(*number),
@@ -107,13 +107,4 @@ impl Serialize for CellValue<'_> {
             Cell::Text(text) => serializer.serialize_str(text),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut digits = String::with_capacity(bytes.len().saturating_mul(2));
-    for byte in bytes {
-        // A text takes all that is written to it.
-        let _ = write!(digits, "{byte:02x}");
-    }
-    digits
 }

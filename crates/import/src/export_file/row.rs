@@ -3,6 +3,7 @@
 
 use core::fmt;
 
+use countersign_core::hex;
 use countersign_core::store::{Cell, TableRow};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
@@ -102,26 +103,12 @@ impl<'de> Visitor<'de> for CellVisitor {
         let Some((name, digits)) = members.next_entry::<String, String>()? else {
             return Err(not_bytes());
         };
-        let bytes = bytes(&digits).filter(|_| name == HEX);
+        let bytes = hex::decode(&digits).filter(|_| name == HEX);
         if members.next_key::<String>()?.is_some() {
             return Err(not_bytes());
         }
         bytes.map(Cell::Bytes).ok_or_else(not_bytes)
     }
-}
-
-/// The bytes of which these are the digits, in lower case.
-fn bytes(digits: &str) -> Option<Vec<u8>> {
-    let nibble = |digit: u8| match digit {
-        b'0'..=b'9' => Some(digit.wrapping_sub(b'0')),
-        b'a'..=b'f' => Some(digit.wrapping_sub(b'a').wrapping_add(10)),
-        _ => None,
-    };
-    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
-    let bytes = pairs
-        .iter()
-        .map(|[high, low]| Some(nibble(*high)? << 4 | nibble(*low)?));
-    rest.is_empty().then(|| bytes.collect()).flatten()
 }
 
 /// More than any table has.

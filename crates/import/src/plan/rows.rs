@@ -1,6 +1,8 @@
 //! A plan row by row: each is a credential of whatever tenant and scheme.
 
-use countersign_admin::import::{ImportRow, KnownCredential, UpdateImportedCredential};
+use countersign_admin::import::{
+    ImportRow, ImportTable, KnownCredential, UpdateImportedCredential,
+};
 use countersign_admin::taking::Taking;
 
 use super::Plan;
@@ -64,7 +66,7 @@ impl RowPlanner {
     fn flush(&mut self) {
         if !self.rows.is_empty() {
             let rows = core::mem::take(&mut self.rows);
-            self.steps.push(Step::Rows(rows));
+            self.steps.push(Step::Rows(ImportTable(rows)));
         }
         if !self.updates.is_empty() {
             let updates = core::mem::take(&mut self.updates);

@@ -2,7 +2,7 @@
 //! is about more than 50 objects.
 
 use countersign_admin::import::{
-    ImportCredentials, ImportRole, ImportRow, UpdateImportedCredential, UpdateImportedRole,
+    ImportCredentials, ImportRole, ImportTable, UpdateImportedCredential, UpdateImportedRole,
 };
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::tenant::{CreateTenant, SetTenant};
@@ -29,7 +29,7 @@ pub(crate) enum Step {
     /// Makes a role.
     Role(ImportRole),
     /// Makes credentials of any scheme.
-    Rows(Vec<ImportRow>),
+    Rows(ImportTable),
     /// Makes the tenant.
     Tenant(Box<CreateTenant>, Box<SetTenant>),
     /// Changes a role that an earlier import made.
@@ -56,8 +56,8 @@ impl Step {
                     ..Created::default()
                 }
             }
-            Self::Rows(rows) => Created {
-                credentials: count(rows.len()),
+            Self::Rows(table) => Created {
+                credentials: count(table.0.len()),
                 ..Created::default()
             },
             Self::Role(role) => Created {
@@ -95,7 +95,7 @@ impl Command for Step {
         match self {
             Self::Credentials(step) => step.passwords(),
             Self::Role(_) | Self::Tenant(..) | Self::UpdateRole(_) => Vec::new(),
-            Self::Rows(rows) => rows.iter().flat_map(Command::passwords).collect(),
+            Self::Rows(table) => table.passwords(),
             Self::Updates(updates) => updates.iter().flat_map(Command::passwords).collect(),
         }
     }
@@ -105,9 +105,8 @@ impl Command for Step {
         match self {
             Self::Credentials(step) => drop(tx.run(step)?),
             Self::Role(step) => tx.run(step)?,
-            Self::Rows(rows) => {
-                for row in rows {
-                    let made = tx.run(row)?;
+            Self::Rows(table) => {
+                for made in tx.run(table)? {
                     let name = made.described.credential.name;
                     issued.extend(made.secret.map(|secret| IssuedSecret { name, secret }));
                 }

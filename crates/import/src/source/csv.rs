@@ -1,11 +1,12 @@
 //! Tables of credentials: comma-separated values (RFC 4180) with a header line.
 
 use core::fmt;
+use std::sync::Arc;
 
 use countersign_core::secret::{SaltReading, Secret};
 use csv::{ByteRecord, ErrorKind, ReaderBuilder, Trim};
 
-use super::{MOST_USERS, TOO_MANY_USERS};
+use super::{MOST_RULES, MOST_USERS, TOO_MANY_USERS};
 use crate::content::SourceContent;
 use crate::error::SourceError;
 use crate::place::Place;
@@ -46,7 +47,7 @@ pub struct Row {
     /// From when it works, as `--not-before` takes it.
     pub not_before: Option<Box<str>>,
     /// Attributes by name, of the columns `attr.NAME`.
-    pub attributes: Vec<(Box<str>, Box<str>)>,
+    pub attributes: Vec<(Arc<str>, Box<str>)>,
 }
 
 /// What a row says of a secret.
@@ -73,7 +74,7 @@ impl Table {
     /// column or one that stands twice; for a row with another number of fields
     /// than the header, without a name, with more than one of `secret`,
     /// `password` and `password_hash`, or not in UTF-8; and for more than
-    /// 1,000,000 rows.
+    /// 1,000,000 rows, or 4,000,000 groups, roles and attributes in all.
     pub fn parse(content: &SourceContent) -> Result<Self, SourceError> {
         let bytes = content.bytes.strip_prefix(b"\xef\xbb\xbf");
         let bytes = bytes.unwrap_or(&content.bytes);
@@ -83,7 +84,8 @@ impl Table {
             .from_reader(bytes);
         let mut record = ByteRecord::new();
         let mut columns: Option<Vec<Column>> = None;
-        let mut rows = Vec::new();
+        let mut rows: Vec<Row> = Vec::new();
+        let mut left = MOST_RULES;
         let mut lines = LineCounter {
             bytes,
             number: 1,
@@ -104,7 +106,8 @@ impl Table {
             if rows.len() >= MOST_USERS {
                 return Err(malformed(TOO_MANY_USERS));
             }
-            rows.push(Row::of(&record, columns, place.clone()).map_err(malformed)?);
+            let row = Row::of(&record, columns, place.clone(), &mut left);
+            rows.push(row.map_err(malformed)?);
         }
         if columns.is_none() {
             return Err(SourceError::new(
@@ -179,7 +182,7 @@ fn reason(error: &csv::Error) -> &'static str {
 /// A column of a table.
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Column {
-    Attribute(Box<str>),
+    Attribute(Arc<str>),
     ClientId,
     Description,
     Expires,
@@ -244,7 +247,13 @@ fn header(record: &ByteRecord) -> Result<Vec<Column>, &'static str> {
 }
 
 impl Row {
-    fn of(record: &ByteRecord, columns: &[Column], place: Place) -> Result<Self, &'static str> {
+    /// Reads a record; so many parts may still come, of this row and of others.
+    fn of(
+        record: &ByteRecord,
+        columns: &[Column],
+        place: Place,
+        left: &mut usize,
+    ) -> Result<Self, &'static str> {
         let mut row = Self {
             place,
             name: "".into(),
@@ -263,7 +272,7 @@ impl Row {
         for (field, column) in record.iter().zip(columns) {
             let text = core::str::from_utf8(field).map_err(|_| "it is not valid UTF-8")?;
             if !text.is_empty() {
-                row.set(column, text)?;
+                row.set(column, text, left)?;
             }
         }
         if row.name.is_empty() {
@@ -272,14 +281,15 @@ impl Row {
         Ok(row)
     }
 
-    fn set(&mut self, column: &Column, text: &str) -> Result<(), &'static str> {
+    fn set(&mut self, column: &Column, text: &str, left: &mut usize) -> Result<(), &'static str> {
         let field = match column {
             Column::Attribute(name) => {
+                take_part(left)?;
                 self.attributes.push((name.clone(), text.into()));
                 return Ok(());
             }
             Column::Groups => {
-                self.groups = list(text);
+                self.groups = list(text, left)?;
                 return Ok(());
             }
             Column::Name => {
@@ -292,7 +302,7 @@ impl Row {
                 return self.set_login(RowLogin::Hash(hash));
             }
             Column::Roles => {
-                self.roles = list(text);
+                self.roles = list(text, left)?;
                 return Ok(());
             }
             Column::Secret => return self.set_login(RowLogin::Secret(secret(text))),
@@ -331,10 +341,18 @@ fn secret(text: &str) -> Secret {
 }
 
 /// A list divided by `;`, without the spaces around its parts.
-fn list(text: &str) -> Vec<Box<str>> {
+fn list(text: &str, left: &mut usize) -> Result<Vec<Box<str>>, &'static str> {
     let parts = text.split(';').map(str::trim);
     parts
         .filter(|part| !part.is_empty())
-        .map(Into::into)
+        .map(|part| take_part(left).map(|()| part.into()))
         .collect()
 }
+
+/// Counts one part more.
+fn take_part(left: &mut usize) -> Result<(), &'static str> {
+    *left = left.checked_sub(1).ok_or(TOO_MANY_PARTS)?;
+    Ok(())
+}
+
+const TOO_MANY_PARTS: &str = "there are more than 4000000 groups, roles and attributes";

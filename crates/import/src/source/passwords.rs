@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use countersign_core::secret::SaltReading;
 
-use super::{Dialect, MOST_USERS, PassedOver, PassedOverReason, TOO_MANY_USERS};
+use super::{Dialect, MOST_USERS, PassedOver, PassedOverReason, TOO_MANY_USERS, pass_over};
 use crate::content::SourceContent;
 use crate::error::SourceError;
 use crate::lines;
@@ -70,11 +70,8 @@ impl PasswordFile {
                 continue;
             }
             if !line.contains(&b':') {
-                passed_over.push(PassedOver {
-                    place: content.name.line(number),
-                    what: "".into(),
-                    why: PassedOverReason::NoColon,
-                });
+                let place = content.name.line(number);
+                pass_over(&mut passed_over, place, "", PassedOverReason::NoColon)?;
                 continue;
             }
             // As C's `strtok`: empty parts are none.
@@ -127,8 +124,7 @@ impl PasswordFile {
                     0 => PassedOverReason::NoColon,
                     _ => PassedOverReason::TwoColons,
                 };
-                let what = "".into();
-                passed_over.push(PassedOver { place, what, why });
+                pass_over(&mut passed_over, place, "", why)?;
                 continue;
             };
             let name = lines::text(content, number, name)?;
@@ -141,11 +137,8 @@ impl PasswordFile {
                 && let Some(before) = users.get_mut(*index)
             {
                 let before = core::mem::replace(before, user);
-                passed_over.push(PassedOver {
-                    place: before.place,
-                    what: before.name,
-                    why: PassedOverReason::Replaced,
-                });
+                let why = PassedOverReason::Replaced;
+                pass_over(&mut passed_over, before.place, before.name, why)?;
                 continue;
             }
             if users.len() >= MOST_USERS {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use countersign_admin::tenant::TenantRights;
 use countersign_core::access::BoundRule;
 use countersign_core::rule::{Action, Effect, Limits};
-use countersign_core::tenant::{Authentication, SubscribeMode};
+use countersign_core::tenant::SubscribeMode;
 use countersign_core::time::Timestamp;
 use countersign_core::topic::TopicFilter;
 use zeroize::Zeroizing;
@@ -64,19 +64,6 @@ fn note_tenant(rights: &TenantRights, outcomes: &mut Outcomes) {
             "an `acl_file` accepts every SUBSCRIBE and delivers what may be read",
         ),
     }
-    let authentication = rights.tenant.authentication;
-    let mode = Object::new("/authentication", authentication.as_str());
-    match authentication {
-        Authentication::Required => outcomes.keep(mode),
-        Authentication::Optional => {
-            outcomes.change(mode, "the broker needs `allow_anonymous true` for that");
-        }
-        Authentication::Off => outcomes.lose(
-            mode,
-            "Mosquitto refuses a wrong password, whatever else is allowed",
-            "let such clients connect without a name",
-        ),
-    }
     for role in &rights.roles {
         outcomes.change(
             Object::new(format!("/roles/{}", role.name), role.name.as_str()),
@@ -107,14 +94,15 @@ struct Section {
     allowed: BTreeMap<String, Access>,
 }
 
+/// What may be done, of the two things that Mosquitto tells apart.
 #[derive(Clone, Copy, Default)]
-struct Access {
-    read: bool,
-    write: bool,
+pub(super) struct Access {
+    pub(super) read: bool,
+    pub(super) write: bool,
 }
 
 impl Access {
-    fn of(action: Action) -> Self {
+    pub(super) fn of(action: Action) -> Self {
         match action {
             Action::Both => Self {
                 read: true,

@@ -9,15 +9,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_admin::tenant::TenantRights;
 use countersign_core::access::BoundRule;
-use countersign_core::rule::{Action, Effect, Limits, RuleSource};
-use countersign_core::tenant::{Authentication, SubscribeMode};
+use countersign_core::rule::{Effect, Limits, RuleSource};
+use countersign_core::tenant::SubscribeMode;
 use countersign_core::time::Timestamp;
 use countersign_core::topic::TopicFilter;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::DynamicSecurityFile;
-use super::acl_file::taken;
+use super::acl_file::{Access, taken};
 use super::outcome::{Object, Outcomes};
 use super::user::{Target, TargetHash, TargetUser, user};
 
@@ -93,19 +93,6 @@ fn note_tenant(rights: &TenantRights, outcomes: &mut Outcomes) {
         "dynamic-security judges `$share/GROUP/FILTER` as a filter of its own",
         "add rules for `$share/+/FILTER` by hand",
     );
-    let authentication = rights.tenant.authentication;
-    let mode = Object::new("/authentication", authentication.as_str());
-    match authentication {
-        Authentication::Required => outcomes.keep(mode),
-        Authentication::Optional => {
-            outcomes.change(mode, "the broker needs `allow_anonymous true` for that");
-        }
-        Authentication::Off => outcomes.lose(
-            mode,
-            "Mosquitto refuses a wrong password, whatever else is allowed",
-            "let such clients connect without a name",
-        ),
-    }
     for role in &rights.roles {
         outcomes.keep(Object::new(
             format!("/roles/{}", role.name),
@@ -307,15 +294,11 @@ fn acls(
         // A deny takes away more rather than nothing.
         let text = &*without_variables(written);
         let has_wildcards = text.contains(['+', '#']);
-        let (publishes, subscribes) = match rule.rule.action() {
-            Action::Both => (true, true),
-            Action::Publish => (true, false),
-            Action::Subscribe => (false, true),
-        };
-        if publishes {
+        let Access { read, write } = Access::of(rule.rule.action());
+        if write {
             acls.push(acl(SEND, text));
         }
-        if !subscribes {
+        if !read {
             continue;
         }
         if allows && has_wildcards && !rule.rule.grants_wildcards() {
@@ -373,7 +356,7 @@ const ANONYMOUS: &str = "(anonymous)";
 
 #[cfg(test)]
 mod tests {
-    use countersign_core::rule::{Pattern, Rule};
+    use countersign_core::rule::{Action, Pattern, Rule};
 
     use super::*;
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use countersign_admin::tenant::TenantRights;
 use countersign_core::access::BoundRule;
 use countersign_core::rule::RuleSource;
+use countersign_core::tenant::Authentication;
 
 use crate::place::SourceName;
 use crate::report::Report;
@@ -77,6 +78,19 @@ impl Outcomes {
     /// Notes what is about the tenant as a whole and the same for all files.
     pub(super) fn of_tenant(rights: &TenantRights) -> Self {
         let mut outcomes = Self::default();
+        let authentication = rights.tenant.authentication;
+        let mode = Object::new("/authentication", authentication.as_str());
+        match authentication {
+            Authentication::Required => outcomes.keep(mode),
+            Authentication::Optional => {
+                outcomes.change(mode, "the broker needs `allow_anonymous true` for that");
+            }
+            Authentication::Off => outcomes.lose(
+                mode,
+                "Mosquitto refuses a wrong password, whatever else is allowed",
+                "let such clients connect without a name",
+            ),
+        }
         for (sort, name) in &rights.rest {
             outcomes.lose(
                 Object::new(format!("/{sort}/{name}"), name.clone()),

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::CredentialId;
+use countersign_core::hex;
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::RoleName;
@@ -117,17 +118,9 @@ fn number(text: &str) -> Result<i64, Fault> {
 
 /// The hash of a client id, of which these are the digits.
 fn tie(digits: &str) -> Result<ClientIdTie, Fault> {
-    let nonsense = || Fault::Content("a stored `client_id`".into());
-    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
-    let mut hash = [0; 32];
-    if pairs.len() != hash.len() || !rest.is_empty() {
-        return Err(nonsense());
-    }
-    for (byte, pair) in hash.iter_mut().zip(pairs) {
-        let pair = core::str::from_utf8(pair).map_err(|_| nonsense())?;
-        *byte = u8::from_str_radix(pair, 16).map_err(|_| nonsense())?;
-    }
-    Ok(ClientIdTie(hash))
+    let hash = hex::decode(digits).and_then(|bytes| bytes.try_into().ok());
+    hash.map(ClientIdTie)
+        .ok_or_else(|| Fault::Content("a stored `client_id`".into()))
 }
 
 fn of_row(table: &'static str, key: Vec<(&'static str, String)>, fault: Fault) -> StagingError {

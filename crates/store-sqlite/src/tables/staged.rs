@@ -95,14 +95,15 @@ impl StagedTables {
             };
             shapes.insert(name.clone(), table);
         }
-        if header
-            .sequences
-            .keys()
-            .any(|name| !shapes.contains_key(name))
-        {
-            return Err(StagingError::Header(
-                "it has a sequence of a table that it does not have".into(),
-            ));
+        for name in header.sequences.keys() {
+            if !shapes.contains_key(name)
+                || !is_numbered(&connection, name).map_err(StagingError::of_store)?
+            {
+                return Err(StagingError::Header(
+                    "it has a sequence of a table that it does not have, or that numbers no rows"
+                        .into(),
+                ));
+            }
         }
         Ok(Self {
             connection,
@@ -177,6 +178,11 @@ impl StagedTables {
         for (table, last) in &self.header.sequences {
             raise_sequence(connection, table, *last).map_err(StagingError::of_store)?;
         }
+        if let Some(table) = used_up(connection).map_err(StagingError::of_store)? {
+            return Err(StagingError::Header(format!(
+                "the numbers of `{table}` are used up, or below none: no row could be added to it"
+            )));
+        }
         if self.header.schema < schema::newest(MIGRATIONS) {
             schema::migrate(connection, self.header.schema, MIGRATIONS)
                 .map_err(StagingError::of_store)?;
@@ -241,6 +247,27 @@ fn open(version: u32) -> Result<Connection, Fault> {
     Ok(connection)
 }
 
+/// Says whether a table gives numbers to its rows, each once.
+fn is_numbered(connection: &Connection, table: &str) -> Result<bool, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT 1 FROM sqlite_schema
+         WHERE type = 'table' AND name = ?1 AND sql LIKE '%AUTOINCREMENT%'",
+    )?;
+    Ok(statement.exists([table])?)
+}
+
+/// A table whose numbers are as good as used up, which SQLite would call a full disk,
+/// or that goes on from below none.
+fn used_up(connection: &Connection) -> Result<Option<String>, Fault> {
+    let mut statement = connection
+        .prepare_cached("SELECT name FROM sqlite_sequence WHERE seq NOT BETWEEN 0 AND ?1")?;
+    let mut rows = statement.query([MOST_NUMBERS])?;
+    Ok(match rows.next()? {
+        Some(row) => Some(row.get(0)?),
+        None => None,
+    })
+}
+
 /// Says whether a name is made as those of our tables, and none of SQLite's.
 fn is_plain(name: &str) -> bool {
     let is_ours = |character: char| character.is_ascii_lowercase() || character == '_';
@@ -272,3 +299,7 @@ impl ToSql for Bound<'_> {
 
 /// The schema of the first version that exports.
 const OLDEST: u32 = 6;
+
+/// What a store never comes to, and no import may bring it near to: as many numbers
+/// are left behind it.
+const MOST_NUMBERS: i64 = i64::MAX / 2;

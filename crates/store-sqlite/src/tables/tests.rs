@@ -241,6 +241,16 @@ fn an_export_that_was_cut_or_changed_is_refused() {
             "{table}.{column}: {why}"
         );
     }
+    for (table, last, expected) in [
+        ("credential", i64::MAX, "`credential` are used up"),
+        ("tenant", 1, "numbers no rows"),
+        ("sqlite_schema", 1, "numbers no rows"),
+    ] {
+        let mut other = header.clone();
+        other.sequences.insert(table.into(), last);
+        let why = refused(&other, &rows);
+        assert!(why.contains(expected), "{table}: {why}");
+    }
     let mut newer = header.clone();
     newer.schema = 9_999;
     assert!(refused(&newer, &rows).contains("install the version that made it"));

@@ -1,7 +1,7 @@
 //! Secrets of credentials.
 
 use countersign_core::credential::CredentialId;
-use countersign_core::secret::{PasswordHash, SecretId, StoredSecret, Verifier};
+use countersign_core::secret::{PasswordHash, SecretDigest, SecretId, StoredSecret, Verifier};
 use countersign_core::store::StoreError;
 use countersign_core::store::rows::SecretRows;
 use countersign_core::time::Timestamp;
@@ -77,6 +77,10 @@ impl SecretRows for MemoryTransaction<'_> {
     fn has_secret(&mut self, owner: CredentialId, secret: SecretId) -> Result<bool, StoreError> {
         let row = self.tables.secrets.get(&secret);
         Ok(row.is_some_and(|(of, _)| *of == owner))
+    }
+
+    fn is_secret_taken(&mut self, digest: &SecretDigest) -> Result<bool, StoreError> {
+        Ok(self.tables.credential_by_digest(digest).is_some())
     }
 
     fn add_secret(

@@ -18,6 +18,10 @@ impl AdminStore for MemoryStore {
             Intent::Write => self.writing("begin", ADMIN_WAIT),
         }
     }
+
+    fn sync_commits(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 impl Ledger for MemoryStore {

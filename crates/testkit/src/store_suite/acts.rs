@@ -231,6 +231,12 @@ pub fn a_secret_has_one_owner(mut store: impl GateStore + AdminStore) {
     let mut transaction = store.begin(Intent::Write).unwrap();
     let error = transaction.add_secret(id, &digest(1)).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error}");
+    for (number, is_taken) in [(1, true), (2, true), (3, false)] {
+        let Verifier::Digest(digest) = digest(number) else {
+            unreachable!("it is a digest");
+        };
+        assert_eq!(transaction.is_secret_taken(&digest).unwrap(), is_taken);
+    }
 }
 
 /// Two secrets overlap, the newer one first.

@@ -1,6 +1,6 @@
 //! What is asked for of a new credential, and what stands against it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::credential::{Credential, check_attribute};
 use countersign_core::given::Given;
@@ -15,6 +15,7 @@ use super::NewCredential;
 use crate::caller::Permission;
 use crate::command::Tx;
 use crate::credential::client_ids;
+use crate::credential::surroundings::Surroundings;
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::kept_name;
 use crate::kind::check_not_reserved;
@@ -42,12 +43,9 @@ impl<'a> CreateRequest<'a> {
         }
         let mut attributes = new.attributes.clone();
         attributes.retain(|_, value| !value.is_empty());
-        let mut roles = Vec::new();
-        for role in &new.roles {
-            if !roles.contains(role) {
-                roles.push(role.clone());
-            }
-        }
+        // As a store lists them.
+        let roles: BTreeSet<&RoleName> = new.roles.iter().collect();
+        let roles = roles.into_iter().cloned().collect();
         Ok(Self {
             new,
             roles,
@@ -56,9 +54,14 @@ impl<'a> CreateRequest<'a> {
     }
 
     /// Checks what the store has against it, whatever its name will be.
-    pub(super) fn check(&self, tx: &mut Tx<'_>, scheme: &Scheme) -> Result<(), AdminError> {
+    pub(super) fn check(
+        &self,
+        tx: &mut Tx<'_>,
+        scheme: &Scheme,
+        surroundings: &mut Surroundings,
+    ) -> Result<(), AdminError> {
         let id = &self.new.tenant;
-        let tenant = lookup::tenant(tx, id)?;
+        let tenant = surroundings.tenant(tx, id)?;
         let gives_namespaces =
             scheme.grants_namespaces() && tenant.default_rights != DefaultRights::Nothing;
         if gives_namespaces || !tenant.default_roles.is_empty() {
@@ -68,7 +71,7 @@ impl<'a> CreateRequest<'a> {
         let given = self.new.name.as_deref().unwrap_or_default();
         kept_name::check_suffix(tx, given, id)?;
         for name in &self.roles {
-            lookup::role(tx, id, name)?;
+            surroundings.check_role(tx, id, name)?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Secrets of credentials.
 
 use crate::credential::CredentialId;
-use crate::secret::{SecretId, Verifier};
+use crate::secret::{SecretDigest, SecretId, Verifier};
 use crate::store::StoreError;
 use crate::time::Timestamp;
 
@@ -16,6 +16,13 @@ pub trait SecretRows {
     ///
     /// See [`SecretRows`].
     fn has_secret(&mut self, owner: CredentialId, secret: SecretId) -> Result<bool, StoreError>;
+
+    /// Says whether some credential has the secret with this digest.
+    ///
+    /// # Errors
+    ///
+    /// See [`SecretRows`].
+    fn is_secret_taken(&mut self, digest: &SecretDigest) -> Result<bool, StoreError>;
 
     /// Gives a credential one more secret, newer than those it has.
     ///
