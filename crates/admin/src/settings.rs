@@ -122,6 +122,23 @@ impl Command for CreateStore {
     }
 }
 
+/// Writes down that a store was made of a backup.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordRestore;
+
+impl Command for RecordRestore {
+    type Output = ();
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<(), AdminError> {
+        tx.record("store.restore", "store", None::<&()>, None);
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

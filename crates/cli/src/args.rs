@@ -15,6 +15,7 @@ use crate::command::init::Init;
 use crate::command::jwt::JwtCommand;
 use crate::command::manual::{Completions, Man};
 use crate::command::operator::OperatorCommand;
+use crate::command::restore::Restore;
 use crate::command::role::RoleCommand;
 use crate::command::scheme::SchemeCommand;
 use crate::command::settings::SettingsCommand;
@@ -69,6 +70,7 @@ impl Arguments {
             Command::Jwt { command } => command.run(&invocation),
             Command::Man(man) => man.run(&invocation),
             Command::Operator { command } => command.run(&invocation),
+            Command::Restore(restore) => restore.run(&invocation),
             Command::Role { command } => command.run(&invocation),
             Command::Scheme { command } => command.run(&invocation),
             Command::Settings { command } => command.run(&invocation),
@@ -116,6 +118,14 @@ enum Command {
     /// Copy the store while it is used.
     #[command(after_help = "Examples:\n  countersign backup /var/backups/countersign.db")]
     Backup(Backup),
+    /// Make a store of a backup.
+    ///
+    /// There must be no store yet. The backup is checked from end to end. The key
+    /// file is not in it: put a copy of that beside the store.
+    #[command(
+        after_help = "Examples:\n  countersign restore /var/backups/countersign.db --owner mosquitto"
+    )]
+    Restore(Restore),
     /// Write all that a store holds into a file, for another store.
     ///
     /// The form is JSON Lines; `docs/store.md` describes it. The file holds no

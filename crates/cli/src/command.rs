@@ -10,6 +10,7 @@ pub(crate) mod init;
 pub(crate) mod jwt;
 pub(crate) mod manual;
 pub(crate) mod operator;
+pub(crate) mod restore;
 pub(crate) mod role;
 pub(crate) mod scheme;
 pub(crate) mod settings;

@@ -33,6 +33,7 @@ mod invocation;
 mod json;
 mod listing;
 mod new_file;
+mod new_store;
 mod output;
 mod progress;
 mod secret_file;

@@ -71,7 +71,7 @@ use crate::scheme::{
 };
 use crate::sealed::CountSealed;
 use crate::secret::{NewSecret, Overlap};
-use crate::settings::{CreateStore, SetSettings, SettingsChanges, ShowSettings};
+use crate::settings::{CreateStore, RecordRestore, SetSettings, SettingsChanges, ShowSettings};
 use crate::taking::{PreviewTaking, TakeFromRest, Taking};
 use crate::tenant::{
     ClearTenant, CreateTenant, DeleteTenant, ListTenants, ReadTenantRights, SetTenant, ShowTenant,
@@ -174,9 +174,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Admin CreateCredential CreateCredential(NewCredential {
             scheme: scheme_name("plain"), groups: vec![group("DM").unwrap(), group("X").unwrap()], ..new_credential("more")
         });
-        Platform CreateOperator CreateOperator(NewOperator {
-            name: login_name("more"), secret: NewSecret::Generated, rules: Vec::new(),
-        });
+        Platform CreateOperator CreateOperator(NewOperator { name: login_name("more"), secret: NewSecret::Generated, rules: Vec::new() });
         Admin CreateRole CreateRole(NewRole { tenant: acme(), name: role_name("more"), description: None, no_wildcards: false });
         Platform CreateStore CreateStore(Settings::default());
         Platform CreateTenant CreateTenant(new_tenant("more", &[]));
@@ -241,6 +239,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Platform RecordExport RecordExport { scope: ExportScope::default(), form: COUNTERSIGN };
         Platform RecordImport RecordImport { tenant: None, rows: 1 };
         Platform RecordPruning RecordPruning { before: now, last: AuditHead::START };
+        Platform RecordRestore RecordRestore;
         Platform ReleaseClientId ReleaseClientId(ClientId::parse("c").unwrap());
         Platform RemoveScheme RemoveScheme(scheme_name("mine"));
         Platform RequestKick RequestKick { target: "c".into() };

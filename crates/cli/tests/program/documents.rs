@@ -241,6 +241,7 @@ const REFUSED_HERE: &[(&str, &str)] = &[
     ("countersign credential untie", "no client was connected"),
     ("countersign jwt revoke 0011", "the number is made up"),
     ("countersign jwt revoke --key", "the number is made up"),
+    ("countersign restore", "there is a store already"),
     ("countersign thing untie", "no client was connected"),
     (
         "countersign user mfa disable",
@@ -362,7 +363,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "an end-to-end test loads the plugin by each of these files",
     ),
     ("cd ", "the folder of the service"),
-    ("rm ", "the files of the service"),
+    ("cp -p old/", "the files of the service"),
+    ("mkdir old", "the files of the service"),
     ("systemctl ", "the service; end-to-end tests start brokers"),
     ("sudo ", "it changes the user"),
     (

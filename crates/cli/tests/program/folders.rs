@@ -248,6 +248,17 @@ fn what_root_makes_of_another_users_store_goes_where_root_wants_it() {
             assert_eq!((facts.uid(), facts.mode() & 0o777), (0, 0o600), "{file}");
         }
     }
+    // And back: root reads its own copy, and the store is the other user's.
+    let again = folders.theirs().join("again.db");
+    let owner = folders.theirs().metadata().unwrap().uid();
+    let restore = ["restore", &copy, "--owner", "nobody"];
+    folders
+        .run(&[&["--store", again.to_str().unwrap()], &restore[..]].concat())
+        .done();
+    let facts = again.metadata().unwrap();
+    assert_eq!((facts.uid(), facts.mode() & 0o777), (owner, 0o600));
+    let beside = ["again.db-wal", "again.db-shm"].map(|name| folders.theirs().join(name));
+    assert!(beside.iter().all(|file| !file.exists()));
 }
 
 #[test]

@@ -28,6 +28,8 @@ mod people;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod restore;
+#[cfg(test)]
 mod roles;
 #[cfg(test)]
 mod rule_warnings;

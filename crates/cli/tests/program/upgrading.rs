@@ -102,6 +102,7 @@ const COMMANDS: &[(&str, &str, Does)] = &[
     ("operator remove", "root publish x", Write),
     ("operator set", "root --description x", Write),
     ("operator show", "root", Read(0)),
+    ("restore", "COPY", Nothing(1)),
     ("role allow", "ops --tenant acme publish acme/x", Write),
     ("role assign", "ops --tenant acme --group DM", Write),
     ("role create", "more --tenant acme", Write),
