@@ -57,9 +57,9 @@ pub struct ConnectInfo<'a> {
     /// Whether the host keeps the client id for a client of its own, which this
     /// gate is not asked about.
     pub reservation: Reservation,
-    /// The user name of the client whose session the host would hand over to this
-    /// one, where it tells. A broker that was killed may have an older one than it
-    /// had when it was.
+    /// The user name of the client whose session the host restored and would hand
+    /// over to this one, where it tells. A broker that was killed may have an older
+    /// one than it had when it was.
     pub left_by: Option<&'a [u8]>,
 }
 

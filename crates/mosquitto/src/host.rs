@@ -135,8 +135,10 @@ pub(crate) trait Host {
         reservation
     }
 
-    /// The user name of the client whose session the broker would hand over to this one,
-    /// where it tells and there is a name.
+    /// The user name of the client whose restored session the broker would hand over to
+    /// this one, where it tells and there is a name. A session of this run is judged by
+    /// what the gate recorded: who took its client id meanwhile and was turned away has
+    /// left the name and nothing else.
     fn left_by(&self, client: &BrokerClient<'_>, client_id: &[u8]) -> Option<Vec<u8>> {
         let client_id = core::str::from_utf8(client_id).ok()?;
         if !self.finds_clients() || self.clean_start(client) {
@@ -144,7 +146,7 @@ pub(crate) trait Host {
         }
         let mut left_by = None;
         self.with_client(client_id, &mut |found| {
-            if found.handle() != client.handle() {
+            if found.handle() != client.handle() && self.is_restored(found) {
                 left_by = self.username(found).map(<[u8]>::to_vec);
             }
         });
