@@ -187,10 +187,10 @@ impl<'a> Story<'a> {
         self.shell
             .explain("And the audit knows who did what, and who was refused for what reason.");
         self.shell
-            .run_once_it_shows("countersign audit list --name dev1@kaa", "revoked")?
+            .run_once_it_shows("countersign audit list --name dev1@kaa", "refused  revoked")?
             .exits(0)?
             .shows("credential.suspend")?
-            .shows("suspended")?;
+            .shows("refused  suspended")?;
         Ok(())
     }
 
