@@ -1,13 +1,13 @@
 //! Imports: how long the program takes, and how much memory.
 
-use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::figure::{Figure, Quantity, Rounds};
 use crate::scale::Scale;
@@ -74,16 +74,16 @@ const SOURCES: [(&str, &str); 3] = [
     ),
 ];
 
-/// Writes as many users into the files of each source. Their hashes are of no
-/// password: an import does not compare them.
+/// Writes as many users into the files of each source, a line at a time: what a
+/// process has resident counts what its parent had when it was started. Their hashes
+/// are of no password: an import does not compare them.
 fn write_sources(folder: &Path, count: usize) -> Result<()> {
-    let (mut table, mut passwords, mut rules) = (
-        String::from("name,description\n"),
-        String::new(),
-        String::new(),
-    );
-    let (mut clients, mut roles) = (Vec::new(), Vec::new());
+    let create = |name: &str| File::create(folder.join(name)).map(BufWriter::new);
+    let (mut table, mut passwords) = (create("table.csv")?, create("passwd")?);
+    let (mut rules, mut json) = (create("acl")?, create("dynsec.json")?);
     let filler = "A".repeat(78);
+    writeln!(table, "name,description")?;
+    write!(json, r#"{{"clients":["#)?;
     for number in 0..count {
         writeln!(table, "device-{number:07},hall {}", number % 17)?;
         let (salt, key) = (
@@ -96,24 +96,29 @@ fn write_sources(folder: &Path, count: usize) -> Result<()> {
             "user user-{number:07}\ntopic readwrite home/{number}/#\ntopic read news/{}/+\n",
             number % 100
         )?;
-        let acl =
-            |kind: &str, topic: String| json!({"acltype": kind, "topic": topic, "allow": true});
-        roles.push(json!({"rolename": format!("role-{number}"), "acls": [
-            acl("publishClientSend", format!("home/{number}/#")),
-            acl("publishClientReceive", format!("home/{number}/#")),
-        ]}));
-        clients.push(json!({
+        let client = json!({
             "username": format!("user-{number:07}"), "salt": salt, "password": key,
             "iterations": 101, "roles": [{"rolename": format!("role-{}", number % ROLES)}],
-        }));
+        });
+        let comma = if number == 0 { "" } else { "," };
+        write!(json, "{comma}{client}")?;
     }
-    roles.truncate(ROLES);
-    let json = json!({"clients": clients, "roles": roles});
-    fs::write(folder.join("table.csv"), table)?;
-    fs::write(folder.join("passwd"), passwords)?;
-    fs::write(folder.join("acl"), rules)?;
-    fs::write(folder.join("dynsec.json"), serde_json::to_vec(&json)?)?;
+    let roles: Vec<_> = (0..count.min(ROLES)).map(role).collect();
+    write!(json, r#"],"roles":{}}}"#, json!(roles))?;
+    for mut file in [table, passwords, rules, json] {
+        file.flush()?;
+    }
     Ok(())
+}
+
+/// A role of dynamic-security.
+fn role(number: usize) -> Value {
+    let acl =
+        |kind: &str| json!({"acltype": kind, "topic": format!("home/{number}/#"), "allow": true});
+    json!({
+        "rolename": format!("role-{number}"),
+        "acls": [acl("publishClientSend"), acl("publishClientReceive")],
+    })
 }
 
 /// What a process used.
