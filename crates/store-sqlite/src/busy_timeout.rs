@@ -52,8 +52,9 @@ pub(crate) fn busy_handler(_tries: i32) -> bool {
 /// Which part of the time a connection has the write lock, off the host's thread.
 ///
 /// A writer in a tight loop takes the lock again before others wake who nap in
-/// [`busy_handler`], and a login waits its 20 ms in vain. So each time that it had the
-/// lock for [`LONGEST_HELD`] in all, it leaves it to others for a turn.
+/// [`busy_handler`], and a login waits its 20 ms in vain. So it leaves the lock to
+/// others for a turn: an administrator's, each time that it had the lock for
+/// [`LONGEST_HELD`] in all; a broker's journal, each time, which costs logins less.
 #[derive(Debug, Default)]
 pub(crate) struct WriteTurns {
     /// How long it had the lock since others last had a turn.
@@ -63,19 +64,20 @@ pub(crate) struct WriteTurns {
 }
 
 impl WriteTurns {
-    /// Waits until others had a turn, if it is theirs; before the lock is taken.
-    pub(crate) fn wait(&mut self) {
+    /// Waits until others had a turn, if it is theirs; before the lock is taken. It is
+    /// once this connection had the lock for `longest`.
+    pub(crate) fn wait(&mut self, longest: Duration) {
         let idle = self.given_back.map(|at| at.elapsed());
-        if self.is_over(idle) {
+        if self.is_over(idle, longest) {
             thread::sleep(TURN);
         }
     }
 
     /// Says whether the next turn is for others to take, after this connection left
     /// the lock alone for so long.
-    fn is_over(&mut self, idle: Option<Duration>) -> bool {
+    fn is_over(&mut self, idle: Option<Duration>, longest: Duration) -> bool {
         let had_no_turn = idle.is_some_and(|idle| idle < TURN);
-        if had_no_turn && self.held < LONGEST_HELD {
+        if had_no_turn && self.held < longest {
             return false;
         }
         self.held = Duration::ZERO;
@@ -117,7 +119,7 @@ const NAP: Duration = Duration::from_micros(250);
 const TURN: Duration = Duration::from_micros(600);
 
 /// A quarter of what a login waits: it gets a turn even if it sleeps through one.
-const LONGEST_HELD: Duration = Duration::from_millis(5);
+pub(crate) const LONGEST_HELD: Duration = Duration::from_millis(5);
 
 #[cfg(test)]
 mod tests {
@@ -144,16 +146,17 @@ mod tests {
         let at_once = Some(Duration::ZERO);
         let half = Duration::from_micros(2_500);
         let mut turns = WriteTurns::default();
-        assert!(!turns.is_over(None));
+        assert!(!turns.is_over(None, LONGEST_HELD));
         turns.held = half;
-        assert!(!turns.is_over(at_once));
+        assert!(!turns.is_over(at_once, LONGEST_HELD));
         turns.held = LONGEST_HELD;
-        assert!(turns.is_over(at_once));
-        assert!(!turns.is_over(at_once));
+        assert!(turns.is_over(at_once, LONGEST_HELD));
+        assert!(!turns.is_over(at_once, LONGEST_HELD));
+        assert!(turns.is_over(at_once, Duration::ZERO));
         // Who leaves it alone for a turn has given others theirs.
         turns.held = LONGEST_HELD;
-        assert!(!turns.is_over(Some(TURN)));
-        assert!(!turns.is_over(at_once));
+        assert!(!turns.is_over(Some(TURN), LONGEST_HELD));
+        assert!(!turns.is_over(at_once, LONGEST_HELD));
     }
 
     #[test]

@@ -125,7 +125,7 @@ impl SqliteStore {
         wait: Duration,
         act: impl FnOnce(&Connection) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        self.turns.wait();
+        self.turns.wait(Duration::ZERO);
         self.check_is_no_copy()?;
         self.check(action)?;
         let _patience = BusyTimeout::of(wait);

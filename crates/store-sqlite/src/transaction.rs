@@ -7,7 +7,7 @@ use countersign_core::seal::SealKey;
 use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
 use rusqlite::Connection;
 
-use crate::busy_timeout::{ADMIN_WAIT, BATCH_WAIT, BusyTimeout, GATE_WAIT};
+use crate::busy_timeout::{ADMIN_WAIT, BATCH_WAIT, BusyTimeout, GATE_WAIT, LONGEST_HELD};
 use crate::error::Fault;
 use crate::store::SqliteStore;
 use crate::transaction_guard as guard;
@@ -38,7 +38,7 @@ impl AdminStore for SqliteStore {
             Intent::Read => guard::begin(&self.connection, intent),
             Intent::Write => {
                 self.check_is_no_copy()?;
-                self.turns.wait();
+                self.turns.wait(LONGEST_HELD);
                 self.checkpoint_on_commit(true)
                     .and_then(|()| guard::begin(&self.connection, intent))
             }
@@ -74,7 +74,7 @@ impl Ledger for SqliteStore {
             Pace::Journal => (BATCH_WAIT, false),
         };
         if !is_on_hosts_thread {
-            self.turns.wait();
+            self.turns.wait(Duration::ZERO);
         }
         self.check_is_no_copy()?;
         self.check(action)?;
