@@ -5,7 +5,7 @@ use core::time::Duration;
 use countersign_core::audit::{AuditOutcome, AuditRow, RefusedAct};
 use countersign_core::credential::Credential;
 use countersign_core::name::LoginName;
-use countersign_core::store::{AuditQuery, BrokerPresence, Intent, Page};
+use countersign_core::store::{AuditQuery, BrokerPresence, Intent};
 
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
@@ -77,22 +77,11 @@ impl Command for LookIntoName {
     }
 }
 
-/// The live sessions of a credential. Those of a user may be in any tenant.
+/// The live sessions of a credential.
 fn sessions_of(tx: &mut Tx<'_>, of: &Credential) -> Result<Vec<BrokerPresence>, AdminError> {
-    let mut found = Vec::new();
-    let mut page = Page::default();
-    loop {
-        let listed = tx.presence(of.tenant.as_ref(), &page)?;
-        let its = listed
-            .rows
-            .into_iter()
-            .filter(|session| session.is_alive && session.presence.credential == Some(of.id));
-        found.extend(its.take(MOST_SESSIONS.saturating_sub(found.len())));
-        page.after = listed.next;
-        if page.after.is_none() || found.len() >= MOST_SESSIONS {
-            return Ok(found);
-        }
-    }
+    let sessions = tx.presence_of_credential(of.id)?.into_iter();
+    let alive = sessions.filter(|session| session.is_alive);
+    Ok(alive.take(MOST_SESSIONS).collect())
 }
 
 /// How far it looks back.

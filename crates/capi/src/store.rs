@@ -12,6 +12,7 @@ use countersign_admin::tenant::{CreateTenant, NewTenant};
 use countersign_admin::{
     AdminError, Caller, Command, Context, ErrorKind, OsRandom, RandomSource as _,
 };
+use gate::core::hex;
 use gate::core::name::TenantId;
 use gate::core::store::{Settings, StoreError, StoreErrorKind};
 use gate::sqlite::{SqliteStore, create_private};
@@ -215,7 +216,7 @@ fn write_key(path: &Path) -> Result<(), CallError> {
     OsRandom
         .fill(&mut key)
         .map_err(|error| system(error.to_string()))?;
-    let text: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = hex::encode(&key);
     let failure = |error: std::io::Error| {
         let status = if error.kind() == std::io::ErrorKind::AlreadyExists {
             countersign_status::COUNTERSIGN_EXISTS

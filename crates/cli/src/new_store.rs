@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::{Path, PathBuf};
 
 use countersign_admin::{OsRandom, RandomSource as _};
+use countersign_core::hex;
 use countersign_sqlite::create_private;
 use nix::errno::Errno;
 use nix::libc::{O_DIRECTORY, O_NOFOLLOW};
@@ -208,7 +209,7 @@ fn check(directory: &Path, access: AccessFlags, what: impl Fn() -> String) -> Re
 fn write_key(draft: &Path) -> Result<(), CliError> {
     let mut key = [0; 32];
     OsRandom.fill(&mut key)?;
-    let text: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = hex::encode(&key);
     let said = |error| about(draft, error);
     let mut file = create_private(draft).map_err(said)?;
     file.write_all(text.as_bytes()).map_err(said)?;

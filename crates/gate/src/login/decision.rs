@@ -165,16 +165,8 @@ impl Decider {
         };
         let mut comparison = Comparison::new(&state.verifier, hash_result, leaves_unknown);
         let decision = decide(request, &at, &mut directory, &mut comparison);
-        let is_anothers = |decision: &Decision| match decision {
-            Decision::Admit(admission) => inherits(admission, request, source),
-            Decision::Challenge
-            | Decision::Fail(_)
-            | Decision::Refuse(_)
-            | Decision::Register(_)
-            | Decision::Wait => false,
-        };
         let decision = decision.map(|decision| {
-            if is_anothers(&decision) {
+            if matches!(&decision, Decision::Admit(it) if inherits(it, request, source)) {
                 Decision::Refuse(Reason::ClientIdOwned)
             } else {
                 decision
