@@ -156,8 +156,11 @@ fn the_rows_that_are_met_are_those_that_have_a_test() {
     assert_eq!(met, tested);
 }
 
+/// Where documents are; all but the first are in the book.
+const FOLDERS: [&str; 3] = ["", "docs", "docs/decisions"];
+
 /// The documents in a folder.
-fn documents(folder: &Path) -> impl Iterator<Item = PathBuf> {
+fn documents(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     let entries = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path());
@@ -177,7 +180,7 @@ fn anchor_of(title: &str) -> String {
 
 #[test]
 fn every_link_of_a_document_leads_somewhere() {
-    let folders = ["", "docs", "docs/decisions"].map(|folder| root().join(folder));
+    let folders = FOLDERS.map(|folder| root().join(folder));
     let mut count = 0;
     for document in folders.iter().flat_map(|folder| documents(folder)) {
         let text = fs::read_to_string(&document).unwrap();
@@ -205,6 +208,22 @@ fn every_link_of_a_document_leads_somewhere() {
         }
     }
     assert!(count > 30, "{count}");
+}
+
+#[test]
+fn the_summary_names_every_page_once() {
+    let docs = root().join("docs");
+    let summary = fs::read_to_string(docs.join("SUMMARY.md")).unwrap();
+    let links = summary.split("](").skip(1);
+    let mut named: Vec<_> = links
+        .map(|link| docs.join(link.split(')').next().unwrap()))
+        .collect();
+    named.sort();
+    let folders = FOLDERS[1..].iter().map(|folder| root().join(folder));
+    let mut pages: Vec<_> = folders.flat_map(|folder| documents(&folder)).collect();
+    pages.retain(|page| !page.ends_with("SUMMARY.md"));
+    pages.sort();
+    assert_eq!(named, pages);
 }
 
 /// All that the sources say, for looking names up.

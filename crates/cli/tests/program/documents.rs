@@ -1,5 +1,5 @@
 //! Every example that a reader may paste into a shell: those of `--help`, of
-//! README and of the guide. Each is run by `sh` as it stands, must do what its
+//! README and of the pages in `docs`. Each is run by `sh` as it stands, must do what its
 //! comment says, and must reach the program word by word as it is printed.
 //!
 //! What a comment behind a line says: `allow` and `deny` are the verdict of a
@@ -471,11 +471,53 @@ fn the_readme_can_be_followed_line_by_line() {
     follow("README.md", &fixture);
 }
 
+/// Pages that are followed in this order, in one store.
+const PAGES: &[&str] = &[
+    "docs/guide.md",
+    "docs/install.md",
+    "docs/mosquitto.md",
+    "docs/people.md",
+    "docs/schemes.md",
+    "docs/tls.md",
+    "docs/bridges.md",
+    "docs/audit.md",
+    "docs/troubleshooting.md",
+    "docs/passwords.md",
+    "docs/upgrade.md",
+];
+
+/// Pages with examples that other tests run, or none does.
+const OTHER_PAGES: &[(&str, &str)] = &[
+    ("docs/embedding.md", "`tests/tests/embed/guide.rs` follows it"),
+    ("docs/moving-in.md", "it is followed in a store of its own, below"),
+    ("docs/performance.md", "benches, which take minutes"),
+];
+
 #[test]
-fn the_guide_can_be_followed_line_by_line() {
+fn the_guide_and_the_pages_beside_it_can_be_followed_line_by_line() {
     let fixture = DocumentFixture::new();
     assert_eq!(fixture.run("countersign init").code, Some(0));
-    follow("docs/guide.md", &fixture);
+    for page in PAGES {
+        follow(page, &fixture);
+    }
+}
+
+#[test]
+fn every_page_with_examples_is_followed() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    for file in fs::read_dir(folder).unwrap() {
+        let name = file.unwrap().file_name();
+        let page = format!("docs/{}", name.to_str().unwrap());
+        let others = OTHER_PAGES.iter().map(|(page, _)| page);
+        if !page.ends_with(".md") || PAGES.iter().chain(others).any(|it| *it == page) {
+            continue;
+        }
+        let text = text(&page);
+        assert!(
+            !text.contains("```sh\n") && !text.contains("```console\n"),
+            "{page}"
+        );
+    }
 }
 
 /// The commands of a document in their order, those of transcripts among them; what they
@@ -490,13 +532,13 @@ fn the_way_in_and_back_can_be_followed_and_prints_what_it_shows() {
 }
 
 #[test]
-fn the_guide_lists_every_option_of_the_plugin() {
+fn every_option_of_the_plugin_is_listed() {
     let error = countersign_core::options::OptionError::Unknown { key: "x".into() };
     let error = error.to_string();
     let (_, known) = error.split_once("known are ").unwrap();
     let mut known: Vec<_> = known.split('`').skip(1).step_by(2).collect();
-    let guide = text("docs/guide.md");
-    let rows = guide
+    let page = text("docs/mosquitto.md");
+    let rows = page
         .lines()
         .filter_map(|line| line.strip_prefix("| `plugin_opt_"));
     let mut listed: Vec<_> = rows.map(|row| row.split('`').next().unwrap()).collect();
