@@ -366,6 +366,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("cp -p old/", "the files of the service"),
     ("mkdir old", "the files of the service"),
     ("systemctl ", "the service; end-to-end tests start brokers"),
+    ("rm ", "what was installed"),
+    ("openssl ", "an end-to-end test does"),
     ("sudo ", "it changes the user"),
     (
         "mosquitto_",
@@ -484,12 +486,20 @@ const PAGES: &[&str] = &[
     "docs/troubleshooting.md",
     "docs/passwords.md",
     "docs/upgrade.md",
+    "docs/uninstall.md",
+    "docs/faq.md",
 ];
 
 /// Pages with examples that other tests run, or none does.
 const OTHER_PAGES: &[(&str, &str)] = &[
-    ("docs/embedding.md", "`tests/tests/embed/guide.rs` follows it"),
-    ("docs/moving-in.md", "it is followed in a store of its own, below"),
+    (
+        "docs/embedding.md",
+        "`tests/tests/embed/guide.rs` follows it",
+    ),
+    (
+        "docs/moving-in.md",
+        "it is followed in a store of its own, below",
+    ),
     ("docs/performance.md", "benches, which take minutes"),
 ];
 
