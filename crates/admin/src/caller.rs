@@ -1,16 +1,19 @@
 //! The caller of a command, and the one table of who may run what.
 
-use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::api_token::{ApiTokenId, TokenScope};
+use countersign_core::credential::{CredentialId, Generation};
 use countersign_core::jwt::{KeyId, TokenId};
-use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::RoleName;
 use countersign_core::time::Timestamp;
-use countersign_core::user::{GrantedRight, User};
+use countersign_core::user::User;
+use countersign_core::web_session::WebSessionId;
 
-use crate::error::{AdminError, ErrorKind, Noun, Subject};
+use self::standing::{Scope, Standing, forbidden};
+use crate::error::{AdminError, Noun};
 use crate::lookup::{self, Rows, no_credential, no_user};
 
+mod standing;
 #[cfg(test)]
 mod table;
 #[cfg(test)]
@@ -33,6 +36,22 @@ pub enum Authority {
     /// That of the principal whose session it is, as the command's own
     /// transaction finds it.
     Session(CredentialId),
+    /// That of an API token, which is never more than its owner's.
+    Token(ApiTokenId),
+    /// That of a user who signed in at the service, in all tenants at once.
+    User(SignedInUser),
+}
+
+/// A user who signed in at the service. It counts for as long as nothing that was given
+/// out before had to stop working.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SignedInUser {
+    /// The user.
+    pub id: CredentialId,
+    /// The generation in which the password was proved.
+    pub generation: Generation,
+    /// The web session; none of one request with a password.
+    pub session: Option<WebSessionId>,
 }
 
 /// What a command needs its caller to be permitted.
@@ -44,20 +63,29 @@ pub enum Permission {
     Change(LoginName),
     /// To make a plain credential in a tenant, in these groups and with these roles.
     CreateIn(TenantId, Vec<GroupPath>, Vec<RoleName>),
+    /// To end an API token.
+    EndApiToken(ApiTokenId),
     /// To end a key that signs tokens of a tenant, and the tokens with it.
     EndKey(KeyId),
     /// To end a token.
     EndToken(TokenId),
+    /// To make an API token with this scope.
+    MakeApiToken(TokenScope),
     /// To change a user, who may have grants in several tenants; see
     /// [`User::managing_grants`](countersign_core::user::User::managing_grants).
     ManageUser(LoginName),
-    /// To see a credential, and to run its life cycle.
+    /// To run the life cycle of a credential.
     Operate(LoginName),
+    /// What every user may do with what is the user's own. Nobody else has any.
+    Own,
     /// What concerns the whole store.
     Platform,
     /// To see what belongs to a tenant.
     See(TenantId),
-    /// To see credentials of a tenant: all, or those that the caller administers.
+    /// To see a credential.
+    SeeCredential(LoginName),
+    /// To see credentials of a tenant: all, or those that the caller administers or
+    /// views.
     SeeSome(TenantId),
 }
 
@@ -84,21 +112,36 @@ impl Authority {
     ///
     /// # Errors
     ///
-    /// Returns [`AdminError`] when the caller administers nothing of the tenant, and
+    /// Returns [`AdminError`] when the caller may see nothing of the tenant, and
     /// when the store can't be read.
     pub(crate) fn limit_in(
         self,
         tenant: &TenantId,
         store: &mut Rows<'_>,
+        now: Timestamp,
     ) -> Result<Option<GroupPath>, AdminError> {
-        let Self::Session(id) = self else {
+        let standing = Standing::of(self, store, now)?;
+        if standing.is_platform() {
             return Ok(None);
-        };
-        let caller = found(store, id)?;
-        match Scope::of(&caller, tenant) {
-            Some(Scope::Group(group)) => Ok(Some(group)),
-            Some(Scope::Tenant) => Ok(None),
-            None => Err(not_admin(&caller, tenant)),
+        }
+        match standing.scope_in(tenant) {
+            Some(scope) => Ok(scope.limit),
+            None => Err(standing.not_admin(tenant)),
+        }
+    }
+
+    /// The user whose own things the caller may see and change.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AdminError`] of kind `Forbidden` when the caller is not a user who
+    /// signed in.
+    pub(crate) fn own(self) -> Result<SignedInUser, AdminError> {
+        match self {
+            Self::User(user) => Ok(user),
+            Self::Platform | Self::Session(_) | Self::Token(_) => Err(forbidden(
+                "the caller is not a user who signed in with a password",
+            )),
         }
     }
 
@@ -114,48 +157,86 @@ impl Authority {
         store: &mut Rows<'_>,
         now: Timestamp,
     ) -> Result<(), AdminError> {
-        let Self::Session(id) = self else {
+        if *permission == Permission::Own {
+            self.own()?;
+        }
+        let standing = Standing::of(self, store, now)?;
+        if *permission == Permission::Own && standing.user().is_none() {
+            let name = standing.name;
+            return Err(forbidden(format!("`{name}` is not signed in any more")));
+        }
+        if standing.is_platform() {
             return Ok(());
-        };
-        let caller = found(store, id)?;
-        let in_force = caller.is_in_force(now).is_ok();
-        let scope_in = |tenant| Scope::of(&caller, tenant).filter(|_| in_force);
-        let administers = |tenant| scope_in(tenant) == Some(Scope::Tenant);
+        }
+        let scope_in = |tenant: &TenantId| standing.scope_in(tenant);
+        let administers = |tenant| scope_in(tenant).is_some_and(|it| it.is_org_admin());
         match permission {
-            Permission::Platform => Err(forbidden(format!(
-                "`{}` is not a platform administrator",
-                caller.name
-            ))),
-            Permission::Administer(tenant) | Permission::See(tenant) => {
+            Permission::Platform | Permission::MakeApiToken(TokenScope::Platform) => {
+                Err(forbidden(format!(
+                    "`{}` is not a platform administrator",
+                    standing.name
+                )))
+            }
+            Permission::Own => Ok(()),
+            Permission::Administer(tenant) => {
                 if administers(tenant) {
                     return Ok(());
                 }
-                Err(not_admin(&caller, tenant))
+                Err(standing.not_admin(tenant))
             }
+            Permission::See(tenant) => match scope_in(tenant) {
+                Some(scope) if scope.limit.is_none() => Ok(()),
+                Some(_) | None => Err(standing.not_admin(tenant)),
+            },
             Permission::SeeSome(tenant) => match scope_in(tenant) {
-                Some(Scope::Tenant | Scope::Group(_)) => Ok(()),
-                None => Err(not_admin(&caller, tenant)),
+                Some(_) => Ok(()),
+                None => Err(standing.not_admin(tenant)),
+            },
+            // A token of an administrator of a group is one of that group, and of who
+            // views one of what is viewed.
+            Permission::MakeApiToken(TokenScope::Tenant(tenant)) => match scope_in(tenant) {
+                Some(scope) if scope.administers => Ok(()),
+                Some(_) | None => Err(standing.not_admin(tenant)),
+            },
+            Permission::MakeApiToken(TokenScope::Viewer(tenant)) => match scope_in(tenant) {
+                Some(_) => Ok(()),
+                None => Err(standing.not_admin(tenant)),
             },
             Permission::CreateIn(tenant, groups, roles) => {
-                let Some(scope) = scope_in(tenant).filter(|scope| scope.holds_all(groups)) else {
-                    return Err(not_admin(&caller, tenant));
+                let fits = |scope: &Scope| scope.administers && scope.holds_all(groups);
+                let Some(scope) = scope_in(tenant).filter(fits) else {
+                    return Err(standing.not_admin(tenant));
                 };
                 for role in roles {
                     if !scope.may_give(store, tenant, role)? {
-                        return Err(not_admin(&caller, tenant));
+                        return Err(standing.not_admin(tenant));
                     }
                 }
                 Ok(())
             }
-            Permission::Change(name) | Permission::Operate(name) => {
+            Permission::Change(name)
+            | Permission::Operate(name)
+            | Permission::SeeCredential(name) => {
                 let unknown = || no_credential(name);
                 let credential = store.credential(name)?.ok_or_else(unknown)?;
-                let Some(scope) = credential.tenant.as_ref().and_then(scope_in) else {
+                let tenant = credential.tenant.as_ref().ok_or_else(unknown)?;
+                let Some(scope) = scope_in(tenant).filter(|it| it.holds_all(&credential.groups))
+                else {
                     return Err(unknown());
                 };
-                let is_of_group = matches!(permission, Permission::Operate(_))
-                    && scope.holds_all(&credential.groups);
-                if is_of_group || scope == Scope::Tenant {
+                let is_to_see = matches!(permission, Permission::SeeCredential(_));
+                let is_to_operate = matches!(permission, Permission::Operate(_));
+                if is_to_see || is_to_operate && scope.administers || scope.is_org_admin() {
+                    return Ok(());
+                }
+                // Whoever may see it knows that it is there.
+                Err(standing.not_admin(tenant))
+            }
+            Permission::EndApiToken(id) => {
+                let unknown = || lookup::no_api_token(*id);
+                let token = store.api_token(*id)?.ok_or_else(unknown)?;
+                let is_own = token.owner.is_some() && token.owner == standing.user();
+                if is_own || token.scope.tenant().is_some_and(administers) {
                     return Ok(());
                 }
                 Err(unknown())
@@ -188,24 +269,31 @@ impl Authority {
 }
 
 impl Caller<'_> {
-    /// The principal whose session runs the command.
+    /// The principal in whose name the command acts: the one whose session runs it, or
+    /// the owner of the API token.
     ///
     /// # Errors
     ///
-    /// Returns [`AdminError`] of kind `Invalid` when it is no session's command.
-    pub(crate) fn principal(&self) -> Result<CredentialId, AdminError> {
-        match self.authority {
-            Authority::Session(id) => Ok(id),
-            Authority::Platform => Err(AdminError::invalid(
+    /// Returns [`AdminError`] of kind `Invalid` when there is none.
+    pub(crate) fn principal(&self, store: &mut Rows<'_>) -> Result<CredentialId, AdminError> {
+        let found = match self.authority {
+            Authority::Session(id) => Some(id),
+            Authority::User(user) => Some(user.id),
+            Authority::Token(id) => store.api_token(id)?.and_then(|token| token.owner),
+            Authority::Platform => None,
+        };
+        found.ok_or_else(|| {
+            AdminError::invalid(
                 Noun::Caller,
                 self.actor,
                 "the caller is not a principal that makes tokens; name one",
-            )),
-        }
+            )
+        })
     }
 }
 
-/// Checks that a principal administers a whole tenant at `now`.
+/// Checks that a principal administers a whole tenant at `now`, by what it is itself
+/// and not as a platform administrator.
 ///
 /// # Errors
 ///
@@ -216,79 +304,13 @@ pub(crate) fn check_admin(
     tenant: &TenantId,
     now: Timestamp,
 ) -> Result<(), AdminError> {
-    let permission = Permission::Administer(tenant.clone());
-    Authority::Session(principal).check(&permission, store, now)
-}
-
-/// What of a tenant a principal administers.
-#[derive(Clone, Debug, Eq, PartialEq)]
-enum Scope {
-    /// All of it.
-    Tenant,
-    /// The credentials that are in this group, or below it, and nowhere else.
-    Group(GroupPath),
-}
-
-impl Scope {
-    /// What of `tenant` this principal administers, if anything.
-    fn of(caller: &Credential, tenant: &TenantId) -> Option<Self> {
-        if caller.is_org_admin_of(tenant) {
-            return Some(Self::Tenant);
-        }
-        let Kind::User(user) = &caller.kind else {
-            return None;
-        };
-        let grant = user.grant_in(tenant)?;
-        let is_admin = grant.right == GrantedRight::OrgAdmin;
-        let group = grant.group.clone().filter(|_| is_admin)?;
-        Some(Self::Group(group))
+    let standing = Standing::of(Authority::Session(principal), store, now)?;
+    let scope = standing.scope_in(tenant);
+    if scope.is_some_and(|scope| scope.is_org_admin()) {
+        return Ok(());
     }
-
-    /// Says whether what is in these groups lies in it, and nowhere else.
-    fn holds_all(&self, groups: &[GroupPath]) -> bool {
-        match self {
-            Self::Tenant => true,
-            Self::Group(limit) => {
-                !groups.is_empty() && groups.iter().all(|group| limit.covers(group))
-            }
-        }
-    }
-
-    /// Says whether a credential in it may be given this role: those that are held
-    /// by its group or by one below.
-    fn may_give(
-        &self,
-        store: &mut Rows<'_>,
-        tenant: &TenantId,
-        role: &RoleName,
-    ) -> Result<bool, AdminError> {
-        Ok(match self {
-            Self::Tenant => true,
-            Self::Group(limit) => {
-                let holding = store.groups_of_role(tenant, role)?;
-                holding.iter().any(|group| limit.covers(group))
-            }
-        })
-    }
-}
-
-/// The caller whose session runs a command.
-fn found(store: &mut Rows<'_>, id: CredentialId) -> Result<Credential, AdminError> {
-    let caller = store.credential_by_id(id)?;
-    caller.ok_or_else(|| forbidden("the caller was deleted"))
-}
-
-fn forbidden(message: impl Into<String>) -> AdminError {
-    AdminError::new(
-        ErrorKind::Forbidden,
-        Subject::nameless(Noun::Caller),
-        message,
-    )
-}
-
-fn not_admin(caller: &Credential, tenant: &TenantId) -> AdminError {
-    forbidden(format!(
+    Err(forbidden(format!(
         "`{}` does not administer tenant `{tenant}`",
-        caller.name
-    ))
+        standing.name
+    )))
 }

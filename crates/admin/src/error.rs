@@ -73,6 +73,8 @@ pub struct Subject {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Noun {
+    /// An API token.
+    ApiToken,
     /// An application.
     Application,
     /// An attribute of a credential.
@@ -123,6 +125,8 @@ pub enum Noun {
     Token,
     /// A user.
     User,
+    /// A web session of a user.
+    WebSession,
 }
 
 impl AdminError {

@@ -74,7 +74,10 @@ impl Command for CreateToken {
         let (new, now) = (&self.0, tx.now);
         lookup::tenant(tx, &new.tenant)?;
         let issuer = match &new.issuer {
-            Issuer::Caller => tx.caller.principal()?,
+            Issuer::Caller => {
+                let caller = tx.caller;
+                caller.principal(tx)?
+            }
             Issuer::Named(name) => lookup::issuer(tx, Some(&new.tenant), name)?.id,
         };
         check_admin(tx, issuer, &new.tenant, now)?;

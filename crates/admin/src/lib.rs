@@ -16,6 +16,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod account;
+pub mod api_token;
 pub mod application;
 pub mod audit;
 mod caller;
@@ -42,6 +44,7 @@ pub mod scheme_overlap;
 pub mod sealed;
 pub mod secret;
 pub mod settings;
+pub mod sign_in;
 pub mod taking;
 pub mod tenant;
 pub mod text;
@@ -51,7 +54,7 @@ pub mod user;
 pub mod view;
 pub mod why;
 
-pub use self::caller::{Authority, Caller, Permission};
+pub use self::caller::{Authority, Caller, Permission, SignedInUser};
 pub use self::command::{Command, Mode, Tx, dry_run, run, run_after, run_all, run_unsynced};
 pub use self::context::{Context, OsRandom, RandomError, RandomSource};
 pub use self::error::{AdminError, ErrorKind};

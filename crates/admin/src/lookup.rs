@@ -4,6 +4,7 @@
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 
+use countersign_core::api_token::ApiTokenId;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::given::Given;
 use countersign_core::jwt::{KeyId, TokenId};
@@ -84,10 +85,13 @@ impl fmt::Debug for Rows<'_> {
 /// Returns [`AdminError`] when there is none or the store can't be read. So do
 /// all below.
 pub(crate) fn tenant(rows: &mut Rows<'_>, id: &TenantId) -> Result<Tenant, AdminError> {
-    rows.tenant(id)?.ok_or_else(|| {
-        let message = format!("there is no tenant `{id}`");
-        AdminError::new(ErrorKind::NotFound, Subject::new(Noun::Tenant, id), message)
-    })
+    rows.tenant(id)?.ok_or_else(|| no_tenant(id))
+}
+
+/// There is no tenant of this id, or the caller may not know of it.
+pub(crate) fn no_tenant(id: &TenantId) -> AdminError {
+    let message = format!("there is no tenant `{id}`");
+    AdminError::new(ErrorKind::NotFound, Subject::new(Noun::Tenant, id), message)
 }
 
 /// Checks that a tenant exists, where one is named.
@@ -223,6 +227,13 @@ pub(crate) fn token(rows: &mut Rows<'_>, id: &TokenId) -> Result<TokenRecord, Ad
 pub(crate) fn no_token(id: &TokenId) -> AdminError {
     let message = format!("there is no token `{id}`");
     AdminError::new(ErrorKind::NotFound, Subject::new(Noun::Token, id), message)
+}
+
+/// There is no API token with this id, or the caller may not know of it.
+pub(crate) fn no_api_token(id: ApiTokenId) -> AdminError {
+    let message = format!("there is no API token `{id}`");
+    let subject = Subject::new(Noun::ApiToken, id);
+    AdminError::new(ErrorKind::NotFound, subject, message)
 }
 
 /// The tenant whose tokens this key signs.

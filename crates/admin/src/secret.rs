@@ -10,10 +10,24 @@ use countersign_core::secret::{PasswordHash, Secret, SecretDigest, StoredSecret,
 use countersign_core::store::{StoreError, StoreErrorKind};
 use countersign_core::time::Timestamp;
 
+use zeroize::Zeroizing;
+
 use crate::command::Tx;
+use crate::context::{RandomError, RandomSource};
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup::{Rows, ShownCredential};
 use crate::password::{ChosenPassword, PasswordError};
+
+/// Makes a secret of 128 random bits.
+///
+/// # Errors
+///
+/// Returns [`RandomError`] when there is no randomness.
+pub(crate) fn random_secret(random: &mut dyn RandomSource) -> Result<Secret, RandomError> {
+    let mut bits = Zeroizing::new([0; 16]);
+    random.fill(&mut *bits)?;
+    Ok(Secret::generate(*bits))
+}
 
 /// A credential that was given a new secret.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]

@@ -355,7 +355,7 @@ mod tests {
         let device = fixture.show("dev1@acme").id;
         let itself = shown(&mut fixture, "pump").id;
         for (id, said) in [
-            (joe, "`joe@mail.test` does not administer tenant `acme`"),
+            (joe, "there is no tenant `acme`"),
             (device, "`dev1@acme` does not administer tenant `acme`"),
             (itself, "`pump` does not administer tenant `acme`"),
             (CredentialId(999), "the caller was deleted"),

@@ -15,6 +15,7 @@ use crate::caller::Permission;
 use crate::command::{Command, Tx};
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::kept_name;
+use crate::kind::check_not_reserved;
 use crate::lookup::Rows;
 use crate::password::ChosenPassword;
 use crate::secret::{NewSecret, Overlap};
@@ -26,6 +27,7 @@ mod mfa;
 
 pub use self::grant::{GrantUser, UngrantUser};
 pub use self::mfa::{ConfirmSecondFactor, DisableSecondFactor, EnrolSecondFactor, Enrolment};
+pub(crate) use self::mfa::{confirm, disable, enrol};
 
 /// A user, and what is counted against the address.
 #[derive(Clone, Debug)]
@@ -46,7 +48,7 @@ impl Keyed for ShownUser {
 
 impl ShownUser {
     /// What is counted against the address is read now.
-    fn of(rows: &mut Rows<'_>, user: Credential) -> Result<Self, StoreError> {
+    pub(crate) fn of(rows: &mut Rows<'_>, user: Credential) -> Result<Self, StoreError> {
         let lockout = rows.lockout(&user.name)?;
         Ok(Self { user, lockout })
     }
@@ -57,15 +59,28 @@ impl ShownUser {
 pub struct CreateUser {
     email: LoginName,
     password: NewSecret,
+    is_platform_admin: bool,
 }
 
 impl CreateUser {
-    /// Makes a user with this e-mail address, folded, and this password.
+    /// Makes a user with this name, as
+    /// [`parse_user_name`](countersign_core::user::parse_user_name) has it, and this
+    /// password.
     #[must_use]
     pub fn new(email: LoginName, password: ChosenPassword) -> Self {
         Self {
             email,
             password: NewSecret::Chosen(password),
+            is_platform_admin: false,
+        }
+    }
+
+    /// The same of a user who administers the whole store, if `is_admin`.
+    #[must_use]
+    pub fn with_platform_admin(self, is_admin: bool) -> Self {
+        Self {
+            is_platform_admin: is_admin,
+            ..self
         }
     }
 }
@@ -82,11 +97,20 @@ impl Command for CreateUser {
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownUser, AdminError> {
-        let Self { email, password } = self;
+        let Self {
+            email,
+            password,
+            is_platform_admin,
+        } = self;
+        check_not_reserved(email)?;
         lookup::check_free(tx, email)?;
         kept_name::check_email_free(tx, email)?;
         let verifier = verifier(tx, email, password)?;
-        let (kind, scheme) = (Kind::User(Box::default()), SchemeName::basic());
+        let about = User {
+            is_platform_admin: *is_platform_admin,
+            ..User::default()
+        };
+        let (kind, scheme) = (Kind::User(Box::new(about)), SchemeName::basic());
         let blank = Credential::new(email.clone(), kind, None, scheme, tx.now);
         let id = tx
             .add_credential(&blank)
@@ -191,11 +215,51 @@ impl Command for ResetUserPassword {
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownUser, AdminError> {
-        change(tx, "user.reset-password", &self.email, |tx, user| {
-            let verifier = verifier(tx, &user.name, &self.password)?;
-            let now = tx.now;
-            secret::retire(tx, user, Overlap::None, now)?;
-            tx.add_secret(user.id, &verifier)?;
+        reset_password(tx, &self.email, &self.password)
+    }
+}
+
+/// Replaces the password of a user. All of their sessions end.
+pub(crate) fn reset_password(
+    tx: &mut Tx<'_>,
+    email: &LoginName,
+    password: &NewSecret,
+) -> Result<ShownUser, AdminError> {
+    change(tx, "user.reset-password", email, |tx, user| {
+        let verifier = verifier(tx, &user.name, password)?;
+        let now = tx.now;
+        secret::retire(tx, user, Overlap::None, now)?;
+        tx.add_secret(user.id, &verifier)?;
+        tx.remove_web_sessions_of(user.id)?;
+        Ok(())
+    })
+}
+
+/// Changes what a user is beyond what is granted in tenants.
+#[derive(Clone, Debug)]
+pub struct SetUser {
+    /// The name.
+    pub email: LoginName,
+    /// Whether the user administers the whole store from now on.
+    pub is_platform_admin: bool,
+}
+
+impl Command for SetUser {
+    type Output = ShownUser;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownUser, AdminError> {
+        change(tx, "user.set", &self.email, |tx, user| {
+            let id = user.id;
+            let about = about(user)?;
+            let loses = about.is_platform_admin && !self.is_platform_admin;
+            about.is_platform_admin = self.is_platform_admin;
+            if loses {
+                tx.remove_web_sessions_of(id)?;
+            }
             Ok(())
         })
     }

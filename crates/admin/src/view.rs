@@ -15,6 +15,8 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+mod account;
+mod api_token;
 mod application;
 mod check;
 mod credential;
@@ -24,6 +26,9 @@ mod scheme;
 mod user;
 mod why;
 
+pub use self::account::WebSessionView;
+pub(crate) use self::api_token::AuditedApiToken;
+pub use self::api_token::{ApiTokenView, CreatedApiTokenView};
 pub use self::application::{ApplicationView, IssuedApplicationView, ThingView};
 pub(crate) use self::application::{AuditedApplication, AuditedThing};
 pub use self::check::{

@@ -33,6 +33,7 @@ pub use self::decision::{
     UserLogin,
 };
 pub use self::request::{Method, ParsedNames, Request, SessionUse};
+pub use self::user::{ProvedUser, SignInRequest, Unproved, UserContext, decide_sign_in};
 
 mod anonymous;
 mod client_ids;

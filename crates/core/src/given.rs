@@ -64,6 +64,22 @@ pub fn is_kept_off(character: char) -> bool {
     character.is_control() || is_unseen(character)
 }
 
+/// A text of a client's for a line of a log: without what would end the line or
+/// its quotes, and cut after `most` characters.
+#[must_use]
+pub fn cut_line(text: &str, most: usize) -> String {
+    let tame = |character: char| match character {
+        '`' => '\'',
+        _ if is_kept_off(character) => char::REPLACEMENT_CHARACTER,
+        _ => character,
+    };
+    let mut line: String = text.chars().take(most).map(tame).collect();
+    if text.chars().nth(most).is_some() {
+        line.push('…');
+    }
+    line
+}
+
 const LONGEST: usize = 200;
 
 #[cfg(test)]
@@ -78,6 +94,13 @@ mod tests {
             one_line("a\u{9b}31m\u{2028}\u{7f}"),
             "a\\u{9b}31m\\u{2028}\\u{7f}"
         );
+    }
+
+    #[test]
+    fn a_text_neither_ends_its_line_nor_its_quotes_nor_fills_the_log() {
+        assert_eq!(cut_line("a`b\n\u{1b}c", 64), "a'b\u{fffd}\u{fffd}c");
+        assert_eq!(cut_line(&"x".repeat(64), 64), "x".repeat(64));
+        assert_eq!(cut_line(&"ä".repeat(65_000), 64), "ä".repeat(64) + "…");
     }
 
     #[test]

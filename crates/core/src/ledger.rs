@@ -13,13 +13,15 @@ use crate::credential::{Credential, CredentialId};
 use crate::lockout::Lockout;
 use crate::name::TenantId;
 use crate::store::rows::{
-    ApplicationRows, AuditRows, ChangeRows, ClientIdRows, CredentialRows, KickRows, LockoutRows,
-    PresenceRows, RefusalRows, SecretRows, SettingRows, TokenRows, UserRows,
+    ApiTokenRows, ApplicationRows, AuditRows, ChangeRows, ClientIdRows, CredentialRows, KickRows,
+    LockoutRows, PresenceRows, RefusalRows, SecretRows, SettingRows, TokenRows, UserRows,
+    WebSessionRows,
 };
 use crate::store::{Batch, LoginEffects, Recorded, Registered, SessionUndo, StoreError};
 use crate::time::Timestamp;
 
 pub use self::client_ids::{MOST_CLIENT_IDS, MOST_PRUNED};
+pub use self::sign_in::{MOST_OF_USER, MOST_SESSIONS, RecordedSignIn, SignInEffects};
 
 mod arrivals;
 pub(crate) mod client_ids;
@@ -30,6 +32,7 @@ mod login;
 mod presence;
 mod pruning;
 mod refusals;
+mod sign_in;
 mod things;
 mod upkeep;
 
@@ -71,6 +74,23 @@ pub trait Ledger {
         Self: Sized,
     {
         login::record(self, login, now)
+    }
+
+    /// Commits what a sign-in at the service changes for good, and the web session that
+    /// begins with it, if the user still is what was looked up.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::record_login`].
+    fn record_sign_in(
+        &mut self,
+        sign_in: &SignInEffects<'_>,
+        now: Timestamp,
+    ) -> Result<RecordedSignIn, StoreError>
+    where
+        Self: Sized,
+    {
+        sign_in::record(self, sign_in, now)
     }
 
     /// Undoes what a login made of the record of its client id, because the host
@@ -246,7 +266,8 @@ pub enum Durability {
 ///
 /// Its methods fail when the store can't be read or written.
 pub trait LedgerTransaction:
-    ApplicationRows
+    ApiTokenRows
+    + ApplicationRows
     + AuditRows
     + ChangeRows
     + ClientIdRows
@@ -259,6 +280,7 @@ pub trait LedgerTransaction:
     + SettingRows
     + TokenRows
     + UserRows
+    + WebSessionRows
 {
     /// Adds a credential of any kind; the number, the secrets, the times of use
     /// and, of a user, recovery codes in `credential` do not count.

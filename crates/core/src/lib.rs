@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod access;
+pub mod api_token;
 pub mod audit;
 pub mod auto_registration;
 pub mod backoff;
@@ -50,3 +51,4 @@ pub mod token;
 pub mod topic;
 pub mod totp;
 pub mod user;
+pub mod web_session;

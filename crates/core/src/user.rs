@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::given::Given;
-use crate::name::{GroupPath, LoginName, LoginNameError, Suffix, TenantId};
+use crate::name::{GroupPath, LoginName, LoginNameError, Suffix, TenantId, is_unseen};
 use crate::role::RoleName;
 use crate::seal::Sealed;
 use crate::secret::SecretDigest;
@@ -13,6 +13,9 @@ use crate::totp::Step;
 /// What makes a credential a user.
 #[derive(Clone, Debug, Default)]
 pub struct User {
+    /// Whether the user administers the whole store, as its owner does. That lets
+    /// nobody use a topic.
+    pub is_platform_admin: bool,
     /// The second factor, once enrolled.
     pub second_factor: Option<SecondFactor>,
     /// What the user may do, at most one grant per tenant, by tenant.
@@ -41,11 +44,12 @@ impl User {
     }
 
     /// The grants in tenants whose administrators manage the user: those of all of
-    /// these tenants together. None where only the platform does.
+    /// these tenants together. None where only the platform does, as it does those
+    /// who administer it.
     #[must_use]
     pub fn managing_grants(&self) -> &[Grant] {
         let is_handed_over = |grant: &Grant| self.handed_over.contains(&grant.tenant);
-        if self.grants.iter().all(is_handed_over) {
+        if !self.is_platform_admin && self.grants.iter().all(is_handed_over) {
             &self.grants
         } else {
             &[]
@@ -106,11 +110,11 @@ pub struct Grant {
 
 impl Grant {
     /// The groups that the user is in by it: the one that a role is limited to. Who
-    /// administers a group is not in it.
+    /// administers or views a group is not in it.
     #[must_use]
     pub fn groups(&self) -> &[GroupPath] {
         match self.right {
-            GrantedRight::OrgAdmin => &[],
+            GrantedRight::OrgAdmin | GrantedRight::Viewer => &[],
             GrantedRight::Role(_) => self.group.as_slice(),
         }
     }
@@ -129,6 +133,8 @@ pub enum GrantedRight {
     OrgAdmin,
     /// What this role allows.
     Role(RoleName),
+    /// To see what is in the tenant, and to use no topic.
+    Viewer,
 }
 
 /// Parses the e-mail address of a user, which is compared without regard to
@@ -150,13 +156,41 @@ pub fn parse_email(text: &str) -> Result<LoginName, EmailError> {
     }
 }
 
-/// Why a text is not a valid e-mail address of a user.
+/// Parses the name of a user: an e-mail address, or a name without `@`, as
+/// administrators of some systems have. The latter is compared byte for byte.
+///
+/// # Errors
+///
+/// Returns [`EmailError`] when `text` is neither.
+pub fn parse_user_name(text: &str) -> Result<LoginName, EmailError> {
+    if text.contains('@') {
+        return parse_email(text);
+    }
+    let name = LoginName::parse_device(text)?;
+    // Credentials of HTTP Basic (RFC 7617) end the name at its first colon.
+    let has_stranger = text.contains(|it: char| it.is_whitespace() || it == ':' || is_unseen(it));
+    if has_stranger {
+        return Err(EmailError::NameShape { text: text.into() });
+    }
+    Ok(name)
+}
+
+/// Why a text is not a valid name of a user.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmailError {
     /// It is no login name.
     #[error(transparent)]
     Name(#[from] LoginNameError),
+    /// It holds no `@`, and is no name either.
+    #[error(
+        "`{text}` is not a valid name of a user; write an e-mail address, or a name without `@`, \
+         `:` and spaces"
+    )]
+    NameShape {
+        /// The text.
+        text: Given,
+    },
     /// It is no address.
     #[error("`{text}` is not a valid e-mail address; write `NAME@DOMAIN.TLD`")]
     Shape {
@@ -184,6 +218,42 @@ mod tests {
         for bad in ["jane", "jane@acme", "@mail.test", "a b@mail.test", "jane@"] {
             assert!(parse_email(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_name_without_an_at_is_one_that_basic_authentication_can_carry() {
+        for good in ["root", "Jai_admin", "a.b-c", "ü"] {
+            assert_eq!(parse_user_name(good).unwrap().as_str(), good);
+        }
+        assert_eq!(
+            parse_user_name("J@Mail.Test").unwrap().as_str(),
+            "j@mail.test"
+        );
+        for bad in [
+            "",
+            "a b",
+            "a:b",
+            "jwt:x",
+            "a+b",
+            "a#",
+            "x@acme",
+            "a\u{200b}",
+            " a",
+        ] {
+            assert!(parse_user_name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn who_administers_the_platform_is_managed_by_no_tenant() {
+        let mut user = User {
+            grants: vec![grant("acme")],
+            handed_over: TenantId::parse("acme").into_iter().collect(),
+            ..User::default()
+        };
+        assert_eq!(user.managing_grants().len(), 1);
+        user.is_platform_admin = true;
+        assert!(user.managing_grants().is_empty());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use countersign_core::given::is_kept_off;
+use countersign_core::given::cut_line;
 use countersign_core::name::LoginName;
 use countersign_core::scheme::Schemes;
 use countersign_core::store::{Directory, StoreError};
@@ -20,8 +20,7 @@ pub(crate) fn shown(schemes: &Schemes, text: &str) -> String {
 /// may be a secret in the wrong place: on one line, cut, and masked where a
 /// secret stands in it.
 pub(crate) fn shown_unknown(schemes: &Schemes, text: &str) -> String {
-    let masked = schemes.masked_unknown(text);
-    on_one_line(masked.as_deref().unwrap_or(text), LONGEST_SHOWN)
+    schemes.shown_unknown(text)
 }
 
 /// A principal that was denied the use of a topic, and the topic or filter, as
@@ -83,26 +82,11 @@ fn shown_topic(schemes: &Schemes, start: &TopicStart, text: &str) -> String {
         .char_indices()
         .map(|(at, character)| at.saturating_add(character.len_utf8()));
     let most = ends.take_while(|end| *end <= LONGEST_TOPIC).count();
-    let mut shown = on_one_line(text, most);
+    let mut shown = cut_line(text, most);
     if start.is_cut() && !shown.ends_with('…') {
         shown.push('…');
     }
     shown
-}
-
-/// A text of a client's for a line of a log: without what would end the line or
-/// its quotes, and cut after `most` characters.
-fn on_one_line(text: &str, most: usize) -> String {
-    let tame = |character: char| match character {
-        '`' => '\'',
-        _ if is_kept_off(character) => char::REPLACEMENT_CHARACTER,
-        _ => character,
-    };
-    let mut line: String = text.chars().take(most).map(tame).collect();
-    if text.chars().nth(most).is_some() {
-        line.push('…');
-    }
-    line
 }
 
 /// A client that presents no name.
@@ -111,17 +95,3 @@ pub(crate) const ANONYMOUS: &str = "(anonymous)";
 const HIDDEN: &str = "(hidden)";
 /// Bytes of a topic that are shown.
 const LONGEST_TOPIC: usize = 128;
-/// Characters of a client id that are shown.
-const LONGEST_SHOWN: usize = 64;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_client_id_neither_ends_its_line_nor_its_quotes_nor_fills_the_log() {
-        assert_eq!(on_one_line("a`b\n\u{1b}c", 64), "a'b\u{fffd}\u{fffd}c");
-        assert_eq!(on_one_line(&"x".repeat(64), 64), "x".repeat(64));
-        assert_eq!(on_one_line(&"ä".repeat(65_000), 64), "ä".repeat(64) + "…");
-    }
-}

@@ -110,3 +110,64 @@ ALTER TABLE refused RENAME TO refusal;
 
 -- The sessions of one credential.
 CREATE INDEX presence_of_credential ON presence (credential) WHERE credential IS NOT NULL;
+
+-- Users who administer the whole store, and grants that let one see a tenant and no
+-- more. A grant is one of role, org_admin and viewer; with a group, within that alone.
+ALTER TABLE person ADD COLUMN platform_admin INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE granted (
+    credential INTEGER NOT NULL REFERENCES credential (id) ON DELETE CASCADE,
+    tenant TEXT NOT NULL REFERENCES tenant (id) ON DELETE CASCADE,
+    group_path TEXT,
+    role TEXT,
+    org_admin INTEGER NOT NULL,
+    viewer INTEGER NOT NULL DEFAULT 0,
+    handed_over INTEGER NOT NULL DEFAULT 1,
+    PRIMARY KEY (credential, tenant),
+    FOREIGN KEY (tenant, role) REFERENCES role (tenant, name) ON DELETE CASCADE,
+    CHECK ((role IS NOT NULL) + (org_admin = 1) + (viewer = 1) = 1)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO granted (credential, tenant, group_path, role, org_admin, handed_over)
+    SELECT credential, tenant, group_path, role, org_admin, handed_over FROM person_grant;
+DROP TABLE person_grant;
+ALTER TABLE granted RENAME TO person_grant;
+
+CREATE INDEX person_grant_of_role ON person_grant (tenant, role);
+
+-- What programs present to the service. tenant and viewer are the scope: no tenant is
+-- the platform. owner is a user, whose rights it never exceeds; parent is the token that
+-- it was made with, and no reference: with it, its children are removed.
+CREATE TABLE api_token (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    digest BLOB NOT NULL UNIQUE,
+    tenant TEXT REFERENCES tenant (id) ON DELETE CASCADE,
+    viewer INTEGER NOT NULL,
+    owner INTEGER REFERENCES credential (id) ON DELETE CASCADE,
+    parent INTEGER,
+    created_by TEXT NOT NULL,
+    description TEXT,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    last_used_at INTEGER,
+    CHECK (viewer = 0 OR tenant IS NOT NULL)
+) STRICT;
+
+CREATE INDEX api_token_of_tenant ON api_token (tenant, id);
+CREATE INDEX api_token_of_owner ON api_token (owner, id);
+CREATE INDEX api_token_of_parent ON api_token (parent) WHERE parent IS NOT NULL;
+CREATE INDEX api_token_by_end ON api_token (expires_at);
+
+-- Users who are signed in at the service.
+CREATE TABLE web_session (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    digest BLOB NOT NULL UNIQUE,
+    credential INTEGER NOT NULL REFERENCES credential (id) ON DELETE CASCADE,
+    generation INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    last_used_at INTEGER NOT NULL,
+    address TEXT
+) STRICT;
+
+CREATE INDEX web_session_of_credential ON web_session (credential, id);
+CREATE INDEX web_session_by_use ON web_session (last_used_at);

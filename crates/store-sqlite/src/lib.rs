@@ -13,6 +13,7 @@
 //! that waits for the lock therefore waits for other writers' work, never for
 //! their disk.
 
+mod api_tokens;
 mod applications;
 mod arrivals;
 mod audit;
@@ -65,6 +66,7 @@ mod upgrade;
 mod upgraded;
 mod users;
 mod wal_index;
+mod web_sessions;
 
 pub use backup::{BackupProgress, BackupTarget};
 pub use broker_lock::BrokerLock;

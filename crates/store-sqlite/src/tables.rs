@@ -235,9 +235,17 @@ pub(crate) const EXPORTED: &[ExportedTable] = &[
         )),
     ),
     table("pruned_session", Some(of_tenant!("credential"))),
+    table(
+        "api_token",
+        Some(concat!(
+            "tenant = ?1 AND (owner IS NULL OR ",
+            of_tenant!("owner"),
+            ")"
+        )),
+    ),
 ];
 
-/// What exports leave out: who is connected now or about to be, what brokers and commands tell
+/// What exports leave out: who is connected or signed in now or about to be, what brokers and commands tell
 /// each other, what was refused, the audit, and counts of rows that are there.
 pub(crate) const LEFT_OUT: &[&str] = &[
     "arriving_session",
@@ -248,4 +256,5 @@ pub(crate) const LEFT_OUT: &[&str] = &[
     "presence",
     "refusal",
     "session_change",
+    "web_session",
 ];

@@ -9,9 +9,9 @@ use tempfile::TempDir;
 use self::sources::Statement;
 use crate::SqliteStore;
 use crate::{
-    applications, client_id_bindings, client_ids, credential_kind, credential_reader, credentials,
-    groups, lockouts, log_position, presence, pruned_client_ids, stored_sessions, tenants, tokens,
-    users,
+    api_tokens, applications, client_id_bindings, client_ids, credential_kind, credential_reader,
+    credentials, groups, lockouts, log_position, presence, pruned_client_ids, stored_sessions,
+    tenants, tokens, users, web_sessions,
 };
 
 #[expect(
@@ -54,6 +54,10 @@ const LOOK_UPS: &[&str] = &[
     tokens::THINGS,
     applications::REMOVE_SOME_THINGS,
     credentials::REMOVE_SOME,
+    api_tokens::BY_ID,
+    api_tokens::BY_DIGEST,
+    web_sessions::BY_ID,
+    web_sessions::BY_DIGEST,
 ];
 
 #[test]
@@ -162,6 +166,11 @@ const WHOLE_TABLES: &[(&str, &str, &str)] = &[
         "tenants.rs",
         "USE TEMP B-TREE FOR ORDER BY",
         "the roles that one tenant gives",
+    ),
+    (
+        "web_sessions.rs",
+        "SCAN web_session USING COVERING INDEX web_session_by_use",
+        "it has 10,000 rows at most, and they are counted when somebody signs in",
     ),
 ];
 

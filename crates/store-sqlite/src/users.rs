@@ -94,6 +94,7 @@ pub(crate) fn user(connection: &Connection, id: CredentialId) -> Result<User, Fa
     Ok(User {
         second_factor,
         last_tenant: columns.maybe_parsed(TenantId::parse)?,
+        is_platform_admin: columns.flag()?,
         grants,
         handed_over,
     })
@@ -104,8 +105,9 @@ pub(crate) fn put_new(connection: &Connection, id: CredentialId, user: &User) ->
     let factor = user.second_factor.as_ref();
     connection
         .prepare_cached(
-            "INSERT INTO person (credential, seed, is_confirmed, last_step, last_tenant)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO person (credential, seed, is_confirmed, last_step, last_tenant,
+                 platform_admin)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
         .execute(params![
             id.0,
@@ -115,6 +117,7 @@ pub(crate) fn put_new(connection: &Connection, id: CredentialId, user: &User) ->
                 .and_then(|factor| factor.last_step)
                 .map(|Step(step)| step),
             user.last_tenant.as_ref().map(TenantId::as_str),
+            user.is_platform_admin,
         ])?;
     put_grants(connection, id, user)
 }
@@ -125,7 +128,8 @@ pub(crate) fn update(connection: &Connection, id: CredentialId, user: &User) -> 
     let factor = user.second_factor.as_ref();
     let rows = connection
         .prepare_cached(
-            "UPDATE person SET seed = ?2, is_confirmed = ?3, last_tenant = ?4
+            "UPDATE person SET seed = ?2, is_confirmed = ?3, last_tenant = ?4,
+                 platform_admin = ?5
              WHERE credential = ?1",
         )?
         .execute(params![
@@ -133,6 +137,7 @@ pub(crate) fn update(connection: &Connection, id: CredentialId, user: &User) -> 
             factor.map(|factor| factor.seed.as_bytes()),
             factor.is_some_and(|factor| factor.is_confirmed),
             user.last_tenant.as_ref().map(TenantId::as_str),
+            user.is_platform_admin,
         ])?;
     found(rows, "the user")?;
     connection
@@ -184,13 +189,15 @@ fn put_last_tenant(
 
 fn put_grants(connection: &Connection, id: CredentialId, user: &User) -> Result<(), Fault> {
     let mut statement = connection.prepare_cached(
-        "INSERT INTO person_grant (credential, tenant, group_path, role, org_admin, handed_over)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO person_grant (credential, tenant, group_path, role, org_admin, viewer,
+             handed_over)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     for grant in &user.grants {
-        let (role, is_org_admin) = match &grant.right {
-            GrantedRight::OrgAdmin => (None, true),
-            GrantedRight::Role(role) => (Some(role.as_str()), false),
+        let (role, is_org_admin, is_viewer) = match &grant.right {
+            GrantedRight::OrgAdmin => (None, true, false),
+            GrantedRight::Role(role) => (Some(role.as_str()), false, false),
+            GrantedRight::Viewer => (None, false, true),
         };
         statement.execute(params![
             id.0,
@@ -198,6 +205,7 @@ fn put_grants(connection: &Connection, id: CredentialId, user: &User) -> Result<
             grant.group.as_ref().map(GroupPath::as_str),
             role,
             is_org_admin,
+            is_viewer,
             user.handed_over.contains(&grant.tenant),
         ])?;
     }
@@ -217,10 +225,11 @@ fn grants(
         let tenant = columns.parsed(TenantId::parse)?;
         let group = columns.maybe_parsed(GroupPath::parse)?;
         let role = columns.maybe_parsed(RoleName::parse)?;
-        let right = match (role, columns.flag()?) {
-            (None, true) => GrantedRight::OrgAdmin,
-            (Some(role), false) => GrantedRight::Role(role),
-            (None, false) | (Some(_), true) => return Err(columns.nonsense()),
+        let right = match (role, columns.flag()?, columns.flag()?) {
+            (None, true, false) => GrantedRight::OrgAdmin,
+            (Some(role), false, false) => GrantedRight::Role(role),
+            (None, false, true) => GrantedRight::Viewer,
+            _ => return Err(columns.nonsense()),
         };
         if columns.flag()? {
             handed_over.insert(tenant.clone());
@@ -249,9 +258,10 @@ fn recovery_codes(connection: &Connection, id: CredentialId) -> Result<Vec<Recov
 }
 
 pub(crate) const PERSON: &str =
-    "SELECT seed, is_confirmed, last_step, last_tenant FROM person WHERE credential = ?1";
+    "SELECT seed, is_confirmed, last_step, last_tenant, platform_admin FROM person
+     WHERE credential = ?1";
 
-pub(crate) const GRANTS: &str = "SELECT tenant, group_path, role, org_admin, handed_over
+pub(crate) const GRANTS: &str = "SELECT tenant, group_path, role, org_admin, viewer, handed_over
      FROM person_grant
      WHERE credential = ?1 ORDER BY tenant";
 

@@ -19,6 +19,7 @@ use self::turn::{Turn, Turns, whatever_happened};
 
 pub use self::gate::MemoryBrokerLock;
 
+mod api_tokens;
 mod audit;
 mod changes;
 mod client_ids;
@@ -42,6 +43,7 @@ mod tokens;
 mod transaction;
 mod turn;
 mod users;
+mod web_sessions;
 
 /// A store in memory. What [`GateStore::reopen`] makes of it is the same store.
 ///

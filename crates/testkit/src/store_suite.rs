@@ -28,6 +28,7 @@ use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 use countersign_core::topic::TopicFilter;
 
+mod accounts;
 mod acts;
 mod arrivals;
 mod batches;
@@ -49,6 +50,7 @@ mod selections;
 mod things;
 mod tokens;
 
+pub use accounts::*;
 pub use acts::*;
 pub use arrivals::*;
 pub use batches::*;
@@ -126,8 +128,10 @@ macro_rules! store_suite {
             a_user_reads_back_as_it_was_written,
             a_users_login_forgives_and_remembers,
             a_users_stored_session_is_in_the_sessions_tenant,
+            a_web_session_is_found_by_its_digest_and_goes_with_its_user,
             addresses_that_nobody_has_are_kept_in_a_bounded_number,
             an_act_its_audit_row_and_its_change_come_together,
+            an_api_token_is_found_by_its_digest_and_goes_with_its_tenant_and_owner,
             an_attribute_finds_its_holder,
             names_that_imports_kept_are_found_by_what_they_end_with,
             an_empty_store_knows_nobody,

@@ -136,8 +136,8 @@ fn who_administers_nothing_of_a_tenant_is_not_taken_for_one_without_a_limit() {
         }
 
         fn apply(&self, tx: &mut Tx<'_>) -> Result<Option<GroupPath>, AdminError> {
-            let authority = tx.caller.authority;
-            authority.limit_in(&tenant_id("other"), tx)
+            let (authority, now) = (tx.caller.authority, tx.now);
+            authority.limit_in(&tenant_id("other"), tx, now)
         }
     }
 
@@ -145,5 +145,5 @@ fn who_administers_nothing_of_a_tenant_is_not_taken_for_one_without_a_limit() {
     fixture.tenant("other", &[]).unwrap();
     let jane = fixture.session_of(JANE);
     let error = fixture.run_by(jane, &LimitElsewhere).unwrap_err();
-    assert!(error.is(ErrorKind::Forbidden, Noun::Caller), "{error}");
+    assert!(error.is(ErrorKind::NotFound, Noun::Tenant), "{error}");
 }

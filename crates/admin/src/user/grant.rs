@@ -76,7 +76,7 @@ impl Command for UngrantUser {
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownUser, AdminError> {
         let Self { email, tenant } = self;
-        change_grants(tx, "user.ungrant", email, tenant, |_, user| {
+        let shown = change_grants(tx, "user.ungrant", email, tenant, |_, user| {
             let before = user.grants.len();
             user.grants.retain(|grant| grant.tenant != *tenant);
             user.handed_over.remove(tenant);
@@ -85,7 +85,10 @@ impl Command for UngrantUser {
                 return Err(refused(ErrorKind::NotFound, email, tenant, message));
             }
             Ok(())
-        })
+        })?;
+        let user = lookup::user(tx, email)?;
+        tx.remove_web_sessions_of(user.id)?;
+        Ok(shown)
     }
 }
 

@@ -38,34 +38,39 @@ impl Command for EnrolSecondFactor {
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Enrolment, AdminError> {
-        let mut random = Zeroizing::new([0; 20]);
-        tx.random.fill(&mut *random)?;
-        let seed = Seed::new(*random);
-        let recovery_codes: Vec<_> = (0..RECOVERY_CODES)
-            .map(|_| recovery_code(tx.random))
-            .collect::<Result<_, _>>()?;
-        let described = change(tx, "user.mfa.enrol", &self.0, |tx, user| {
-            let email = user.name.clone();
-            let about = about(user)?;
-            if about.required_factor().is_some() {
-                return Err(confirmed_already(&email));
-            }
-            let key = tx.seal_key().ok_or(KeyFileError::NoKey)?;
-            about.second_factor = Some(SecondFactor {
-                seed: sealed::seal(&key, SEED, email.as_str(), seed.expose(), tx.random)?,
-                is_confirmed: false,
-                last_step: None,
-                recovery: Vec::new(),
-            });
-            let digests: Vec<_> = recovery_codes.iter().map(SecretDigest::of).collect();
-            Ok(tx.put_recovery_codes(user.id, &digests)?)
-        })?;
-        Ok(Enrolment {
-            described,
-            seed,
-            recovery_codes,
-        })
+        enrol(tx, &self.0)
     }
+}
+
+/// See [`EnrolSecondFactor`].
+pub(crate) fn enrol(tx: &mut Tx<'_>, email: &LoginName) -> Result<Enrolment, AdminError> {
+    let mut random = Zeroizing::new([0; 20]);
+    tx.random.fill(&mut *random)?;
+    let seed = Seed::new(*random);
+    let recovery_codes: Vec<_> = (0..RECOVERY_CODES)
+        .map(|_| recovery_code(tx.random))
+        .collect::<Result<_, _>>()?;
+    let described = change(tx, "user.mfa.enrol", email, |tx, user| {
+        let email = user.name.clone();
+        let about = about(user)?;
+        if about.required_factor().is_some() {
+            return Err(confirmed_already(&email));
+        }
+        let key = tx.seal_key().ok_or(KeyFileError::NoKey)?;
+        about.second_factor = Some(SecondFactor {
+            seed: sealed::seal(&key, SEED, email.as_str(), seed.expose(), tx.random)?,
+            is_confirmed: false,
+            last_step: None,
+            recovery: Vec::new(),
+        });
+        let digests: Vec<_> = recovery_codes.iter().map(SecretDigest::of).collect();
+        Ok(tx.put_recovery_codes(user.id, &digests)?)
+    })?;
+    Ok(Enrolment {
+        described,
+        seed,
+        recovery_codes,
+    })
 }
 
 /// Confirms a second factor by one of its codes, which counts as used. From now
@@ -86,26 +91,36 @@ impl Command for ConfirmSecondFactor {
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownUser, AdminError> {
-        change(tx, "user.mfa.confirm", &self.email, |tx, user| {
-            let (id, email) = (user.id, user.name.clone());
-            let about = about(user)?;
-            if about.required_factor().is_some() {
-                return Err(confirmed_already(&email));
-            }
-            let Some(factor) = &mut about.second_factor else {
-                return Err(no_factor(&email));
-            };
-            let key = tx.seal_key().ok_or(KeyFileError::NoKey)?;
-            let opened = key.open(SEED, email.as_str().as_bytes(), &factor.seed);
-            let opened = opened.map_err(|_| KeyFileError::OtherKey)?;
-            let seed = Seed::from_bytes(&opened).ok_or(KeyFileError::OtherKey)?;
-            let code = Code::parse(self.code.expose());
-            let step = code.and_then(|code| seed.matches(&code, tx.now));
-            let step = step.ok_or_else(|| wrong_code(&email))?;
-            factor.is_confirmed = true;
-            Ok(tx.put_last_step(id, step)?)
-        })
+        confirm(tx, &self.email, &self.code)
     }
+}
+
+/// See [`ConfirmSecondFactor`]. Web sessions end, which began without a code.
+pub(crate) fn confirm(
+    tx: &mut Tx<'_>,
+    email: &LoginName,
+    code: &Secret,
+) -> Result<ShownUser, AdminError> {
+    change(tx, "user.mfa.confirm", email, |tx, user| {
+        let (id, email) = (user.id, user.name.clone());
+        let about = about(user)?;
+        if about.required_factor().is_some() {
+            return Err(confirmed_already(&email));
+        }
+        let Some(factor) = &mut about.second_factor else {
+            return Err(no_factor(&email));
+        };
+        let key = tx.seal_key().ok_or(KeyFileError::NoKey)?;
+        let opened = key.open(SEED, email.as_str().as_bytes(), &factor.seed);
+        let opened = opened.map_err(|_| KeyFileError::OtherKey)?;
+        let seed = Seed::from_bytes(&opened).ok_or(KeyFileError::OtherKey)?;
+        let code = Code::parse(code.expose());
+        let step = code.and_then(|code| seed.matches(&code, tx.now));
+        let step = step.ok_or_else(|| wrong_code(&email))?;
+        factor.is_confirmed = true;
+        tx.remove_web_sessions_of(id)?;
+        Ok(tx.put_last_step(id, step)?)
+    })
 }
 
 /// Takes a second factor away, confirmed or not. It needs no key file: this is
@@ -121,13 +136,19 @@ impl Command for DisableSecondFactor {
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownUser, AdminError> {
-        change(tx, "user.mfa.disable", &self.0, |tx, user| {
-            if about(user)?.second_factor.take().is_none() {
-                return Err(no_factor(&user.name));
-            }
-            Ok(tx.put_recovery_codes(user.id, &[])?)
-        })
+        disable(tx, &self.0)
     }
+}
+
+/// See [`DisableSecondFactor`]. Web sessions end.
+pub(crate) fn disable(tx: &mut Tx<'_>, email: &LoginName) -> Result<ShownUser, AdminError> {
+    change(tx, "user.mfa.disable", email, |tx, user| {
+        if about(user)?.second_factor.take().is_none() {
+            return Err(no_factor(&user.name));
+        }
+        tx.remove_web_sessions_of(user.id)?;
+        Ok(tx.put_recovery_codes(user.id, &[])?)
+    })
 }
 
 fn confirmed_already(email: &LoginName) -> AdminError {

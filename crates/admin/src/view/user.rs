@@ -12,6 +12,7 @@ use crate::user::{Enrolment, ShownUser};
 #[derive(Clone, Debug, Serialize)]
 pub struct UserView {
     email: String,
+    platform_admin: bool,
     mfa: bool,
     locked_until: Option<String>,
     grants: Vec<GrantView>,
@@ -30,6 +31,7 @@ impl UserView {
         let locked = lockout.locked_until.filter(|_| lockout.is_locked(now));
         Self {
             email: user.name.to_string(),
+            platform_admin: about.is_some_and(|about| about.is_platform_admin),
             mfa: about.is_some_and(|about| about.required_factor().is_some()),
             locked_until: locked.map(rfc3339),
             grants: grants(about),
@@ -47,6 +49,7 @@ pub struct GrantView {
     tenant: String,
     role: Option<String>,
     org_admin: bool,
+    viewer: bool,
     group: Option<String>,
 }
 
@@ -54,14 +57,14 @@ impl GrantView {
     /// The view of a grant.
     #[must_use]
     pub fn of(grant: &Grant) -> Self {
-        let role = match &grant.right {
-            GrantedRight::OrgAdmin => None,
-            GrantedRight::Role(role) => Some(role.to_string()),
-        };
         Self {
             tenant: grant.tenant.to_string(),
-            org_admin: role.is_none(),
-            role,
+            role: match &grant.right {
+                GrantedRight::OrgAdmin | GrantedRight::Viewer => None,
+                GrantedRight::Role(role) => Some(role.to_string()),
+            },
+            org_admin: grant.right == GrantedRight::OrgAdmin,
+            viewer: grant.right == GrantedRight::Viewer,
             group: grant.group.as_ref().map(ToString::to_string),
         }
     }
@@ -106,6 +109,7 @@ impl EnrolmentView {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct AuditedUser {
     email: String,
+    platform_admin: bool,
     mfa: &'static str,
     recovery_codes: usize,
     grants: Vec<GrantView>,
@@ -119,6 +123,7 @@ impl AuditedUser {
         let factor = about.and_then(|about| about.second_factor.as_ref());
         Self {
             email: user.name.to_string(),
+            platform_admin: about.is_some_and(|about| about.is_platform_admin),
             mfa: match factor {
                 None => "off",
                 Some(factor) if factor.is_confirmed => "on",

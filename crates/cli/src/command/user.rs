@@ -200,6 +200,7 @@ fn grants_in_words(described: &ShownUser) -> Vec<String> {
         let right = match &grant.right {
             GrantedRight::OrgAdmin => "org admin".into(),
             GrantedRight::Role(role) => format!("role {role}"),
+            GrantedRight::Viewer => "viewer".into(),
         };
         let within = match &grant.group {
             Some(group) => format!(" of group {group}"),

@@ -86,11 +86,12 @@ impl Grants {
     /// All rules that hold for a user in the tenant of a grant: those of the
     /// role, or as an administrator all of the tenant's topics.
     ///
-    /// Who administers a group alone may use no topics by that.
+    /// Who administers a group alone, or may only see what there is, may use no topics
+    /// by that.
     pub(super) fn of_user(grant: &Grant, tenant: &Tenant, roles: &[HeldRole]) -> Self {
         match &grant.right {
             GrantedRight::OrgAdmin if grant.is_org_admin() => Self::of_namespaces(tenant),
-            GrantedRight::OrgAdmin => Self::default(),
+            GrantedRight::OrgAdmin | GrantedRight::Viewer => Self::default(),
             GrantedRight::Role(_) => Self::default().and_roles(grant.groups(), roles),
         }
     }

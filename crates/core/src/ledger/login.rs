@@ -19,15 +19,19 @@ pub(super) fn record(
     now: Timestamp,
 ) -> Result<Recorded, StoreError> {
     let mut writing = ledger.begin_writing("record a login", Pace::Host)?;
-    if !change_credential(&mut writing, login, now)? {
+    let changed = ChangedUser::of(login);
+    if let Some(changed) = &changed
+        && !change_credential(&mut writing, changed, now)?
+    {
         return Ok(Recorded::Outdated);
     }
-    let changed = client_ids::change(&mut writing, login, now)?;
-    match changed {
+    let recorded = client_ids::change(&mut writing, login, now)?;
+    match recorded {
         Recorded::Done | Recorded::Arriving => {}
-        Recorded::Full | Recorded::Outdated => return Ok(changed),
+        Recorded::Full | Recorded::Outdated => return Ok(recorded),
     }
-    let entries = entries(login, now);
+    let actor = format!("broker:{}", login.broker);
+    let entries = changed.map_or_else(Vec::new, |changed| changed.entries(&actor, now));
     if !entries.is_empty() {
         writing.append_audit(AuditChain::Acts, &entries)?;
     }
@@ -35,7 +39,7 @@ pub(super) fn record(
         writing.append_change(now, &change)?;
     }
     writing.commit_surviving(durability(login.proved.is_some(), &login.record))?;
-    Ok(changed)
+    Ok(recorded)
 }
 
 pub(super) fn move_user(
@@ -70,20 +74,71 @@ fn durability(is_proved: bool, record: &LoginRecord) -> Durability {
     }
 }
 
+/// What a login changes of a credential.
+pub(super) struct ChangedUser<'a> {
+    /// The credential, as it was looked up.
+    pub(super) credential: &'a Credential,
+    /// What proved it.
+    pub(super) proof: Proof<'a>,
+    /// What changes.
+    pub(super) record: &'a LoginRecord,
+    /// The tenant whose topics a session uses.
+    pub(super) tenant: Option<&'a TenantId>,
+    /// Whether a user's lock does not count; it stays then.
+    pub(super) passes_lock: bool,
+}
+
+impl<'a> ChangedUser<'a> {
+    fn of(login: &'a LoginEffects<'a>) -> Option<Self> {
+        let (credential, proof) = login.proved?;
+        Some(Self {
+            credential,
+            proof,
+            record: &login.record,
+            tenant: login.tenant,
+            passes_lock: false,
+        })
+    }
+
+    /// What the audit says.
+    pub(super) fn entries(&self, actor: &str, now: Timestamp) -> Vec<AuditEntry> {
+        let Self {
+            credential, record, ..
+        } = self;
+        let entry = |act: &str| AuditEntry::done(now, actor, act, credential.name.as_str());
+        let mut entries = Vec::new();
+        if record.activates {
+            let as_json = |state: State| Some(format!(r#"{{"state":"{state}"}}"#));
+            entries.push(AuditEntry {
+                before: as_json(credential.state),
+                after: as_json(State::Active),
+                ..entry("credential.activate")
+            });
+        }
+        if record.ties.is_some() {
+            entries.push(entry("credential.tie"));
+        }
+        if record.retires_older_secrets {
+            entries.push(entry("credential.retire-secret"));
+        }
+        if record.user.is_some_and(|user| user.recovery.is_some()) {
+            entries.push(entry("user.use-recovery-code"));
+        }
+        entries
+    }
+}
+
 /// Writes what changes of the credential; says whether it still was what the
 /// login was decided on.
-fn change_credential(
+pub(super) fn change_credential(
     writing: &mut impl LedgerTransaction,
-    login: &LoginEffects<'_>,
+    login: &ChangedUser<'_>,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let Some((credential, proof)) = login.proved else {
-        return Ok(true);
-    };
+    let (credential, proof, record) = (login.credential, login.proof, login.record);
     if !proves(writing, credential, proof, now)? {
         return Ok(false);
     }
-    let record = &login.record;
     let Ok(used) = credential.state.after(Act::Authenticate) else {
         return Ok(false);
     };
@@ -104,7 +159,7 @@ fn change_credential(
         writing.retire_older_secrets(owner_of_secrets(credential), secret)?;
     }
     match record.user {
-        Some(change) => change_user(writing, login, credential, change, now),
+        Some(change) => change_user(writing, login, change, now),
         None => Ok(true),
     }
 }
@@ -114,12 +169,13 @@ fn change_credential(
 /// later one was accepted meanwhile, nor if the recovery code is used up.
 fn change_user(
     writing: &mut impl LedgerTransaction,
-    login: &LoginEffects<'_>,
-    credential: &Credential,
+    login: &ChangedUser<'_>,
     change: UserLogin,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    if writing.lockout(&credential.name)?.is_locked(now) {
+    let credential = login.credential;
+    let is_locked = writing.lockout(&credential.name)?.is_locked(now);
+    if is_locked && !login.passes_lock {
         return Ok(false);
     }
     if let Some(step) = change.step
@@ -135,7 +191,9 @@ fn change_user(
     if let Some(tenant) = login.tenant {
         writing.put_last_tenant(credential.id, tenant)?;
     }
-    writing.clear_lockout(&credential.name)?;
+    if !is_locked {
+        writing.clear_lockout(&credential.name)?;
+    }
     Ok(true)
 }
 
@@ -163,35 +221,6 @@ fn proves(
 /// Whose a credential's secrets are.
 fn owner_of_secrets(credential: &Credential) -> CredentialId {
     credential.parent().unwrap_or(credential.id)
-}
-
-/// What the audit says.
-fn entries(login: &LoginEffects<'_>, now: Timestamp) -> Vec<AuditEntry> {
-    let Some((credential, _)) = login.proved else {
-        return Vec::new();
-    };
-    let actor = format!("broker:{}", login.broker);
-    let entry = |act: &str| AuditEntry::done(now, actor.clone(), act, credential.name.to_string());
-    let record = &login.record;
-    let mut entries = Vec::new();
-    if record.activates {
-        let as_json = |state: State| Some(format!(r#"{{"state":"{state}"}}"#));
-        entries.push(AuditEntry {
-            before: as_json(credential.state),
-            after: as_json(State::Active),
-            ..entry("credential.activate")
-        });
-    }
-    if record.ties.is_some() {
-        entries.push(entry("credential.tie"));
-    }
-    if record.retires_older_secrets {
-        entries.push(entry("credential.retire-secret"));
-    }
-    if record.user.is_some_and(|user| user.recovery.is_some()) {
-        entries.push(entry("user.use-recovery-code"));
-    }
-    entries
 }
 
 /// What other sessions of the credential may have to end for.

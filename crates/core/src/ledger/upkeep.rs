@@ -6,8 +6,12 @@ use super::{Durability, Ledger, LedgerTransaction, Pace, pruning};
 use crate::audit::{AuditChain, AuditHead};
 use crate::change::ChangeSeq;
 use crate::store::StoreError;
-use crate::store::rows::{AuditRows as _, KickRows as _, LockoutRows as _, TokenRows as _};
+use crate::store::rows::{
+    ApiTokenRows as _, AuditRows as _, KickRows as _, LockoutRows as _, TokenRows as _,
+    WebSessionRows as _,
+};
 use crate::time::Timestamp;
+use crate::web_session::WebSession;
 
 /// See [`Ledger::tidy_up`].
 pub(super) fn tidy_up(ledger: &mut impl Ledger, now: Timestamp) -> Result<(), StoreError> {
@@ -19,6 +23,12 @@ pub(super) fn tidy_up(ledger: &mut impl Ledger, now: Timestamp) -> Result<(), St
     })?;
     repeat(ledger, TIDY_UP, |writing| {
         writing.remove_tokens(now.minus(TOKENS_KEPT), AT_ONCE)
+    })?;
+    repeat(ledger, TIDY_UP, |writing| {
+        writing.remove_ended_api_tokens(now.minus(API_TOKENS_KEPT), AT_ONCE)
+    })?;
+    repeat(ledger, TIDY_UP, |writing| {
+        writing.remove_idle_web_sessions(now.minus(WebSession::IDLE), AT_ONCE)
     })?;
     repeat(ledger, TIDY_UP, |writing| {
         writing.remove_lockouts(now.minus(LOCKOUTS_KEPT), AT_ONCE)
@@ -134,6 +144,9 @@ const KICKS_KEPT: Duration = DAY;
 
 /// How long a token that ended is still listed.
 const TOKENS_KEPT: Duration = DAY.saturating_mul(7);
+
+/// How long an API token that ended is still listed.
+const API_TOKENS_KEPT: Duration = DAY.saturating_mul(7);
 
 /// Longer than the longest lock of any policy. What was counted is kept that long
 /// because the next lock is longer than the last one was.

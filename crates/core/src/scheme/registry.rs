@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::given::cut_line;
+
 use super::{Scheme, SchemeName, Shape, TokenLogin, built_in};
 
 /// All schemes that a store knows, by name. A copy shares them until one of both is
@@ -118,6 +120,15 @@ impl Schemes {
             .or_else(|| cut_at_secret(text, self.first_secret(text, Shape::stands_in)))
     }
 
+    /// What may be shown of a name or client id that a client presented and that may be
+    /// a secret in the wrong place: on one line, cut, and masked where a secret stands
+    /// in it.
+    #[must_use]
+    pub fn shown_unknown(&self, text: &str) -> String {
+        let masked = self.masked_unknown(text);
+        cut_line(masked.as_deref().unwrap_or(text), LONGEST_SHOWN)
+    }
+
     /// Where the first secret begins in a text.
     fn first_secret(
         &self,
@@ -169,6 +180,9 @@ impl NameForm {
         }
     }
 }
+
+/// Characters of a client's text that are shown.
+const LONGEST_SHOWN: usize = 64;
 
 /// There is a scheme of this name already.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

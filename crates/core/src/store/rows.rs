@@ -5,6 +5,7 @@
 //! the methods of [`AdminTransaction`](super::AdminTransaction) that no store
 //! writes itself.
 
+pub use self::api_tokens::{ApiTokenRows, ApiTokensOf};
 pub use self::applications::{ApplicationRows, RegistrationCount};
 pub use self::audit::{AuditQuery, AuditRows};
 pub use self::changes::ChangeRows;
@@ -22,7 +23,9 @@ pub use self::settings::SettingRows;
 pub use self::tenants::TenantRows;
 pub use self::tokens::TokenRows;
 pub use self::users::UserRows;
+pub use self::web_sessions::WebSessionRows;
 
+mod api_tokens;
 mod applications;
 mod audit;
 mod changes;
@@ -40,3 +43,4 @@ mod settings;
 mod tenants;
 mod tokens;
 mod users;
+mod web_sessions;

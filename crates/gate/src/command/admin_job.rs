@@ -92,7 +92,7 @@ pub(super) fn run_job<S: AdminStore>(
 impl From<AdminError> for CommandError {
     fn from(error: AdminError) -> Self {
         match (error.kind(), error.subject().noun) {
-            (ErrorKind::Forbidden, _) => Self::NotAdmin,
+            (ErrorKind::Forbidden, _) | (ErrorKind::NotFound, Noun::Tenant) => Self::NotAdmin,
             (ErrorKind::NotFound, Noun::Thing) => Self::NotFound("the tenant has no such thing"),
             (ErrorKind::Conflict, Noun::Thing) => {
                 Self::Conflict("the thing is not tied to an application id".into())

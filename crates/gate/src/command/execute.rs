@@ -298,7 +298,7 @@ fn is_of_same_application(one: &Credential, other: &Credential) -> bool {
 
 fn role_of(grant: &Grant) -> Option<String> {
     match &grant.right {
-        GrantedRight::OrgAdmin => None,
+        GrantedRight::OrgAdmin | GrantedRight::Viewer => None,
         GrantedRight::Role(role) => Some(role.to_string()),
     }
 }

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use countersign_core::api_token::ApiTokenId;
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::CredentialId;
 use countersign_core::hex;
@@ -15,7 +16,7 @@ use rusqlite::Connection;
 use super::staging_error::StagingError;
 use crate::error::Fault;
 use crate::{
-    auto_registration, credential_reader, imports, lockouts, roles, schemes, settings,
+    api_tokens, auto_registration, credential_reader, imports, lockouts, roles, schemes, settings,
     stored_sessions, tenants, tokens,
 };
 
@@ -68,6 +69,9 @@ pub(super) fn check(connection: &Connection) -> Result<(), StagingError> {
     })?;
     each(connection, "token", ["id"], |[id]| {
         tokens::token(connection, &parse(id, TokenId::parse)?).map(drop)
+    })?;
+    each(connection, "api_token", ["id"], |[id]| {
+        api_tokens::token(connection, ApiTokenId(number(id)?)).map(drop)
     })?;
     each(connection, "stored_session", ["client_id"], |[hash]| {
         stored_sessions::record(connection, &tie(hash)?).map(drop)

@@ -46,3 +46,5 @@ INSERT INTO token_thing VALUES ('00112233445566778899aabbccddeeff', 0, 'pump-1')
 INSERT INTO stored_session (client_id, holder, credential, username, tenant, last_used_at, broker)
     VALUES (zeroblob(32), 'credential', 3, 'dev1@acme', 'acme', 1, 'b');
 INSERT INTO pruned_session VALUES (-5, 3);
+INSERT INTO api_token (digest, tenant, viewer, owner, created_by, created_at, expires_at)
+    VALUES (zeroblob(32), 'acme', 1, 6, 'cli:root', 1, 2);

@@ -29,6 +29,8 @@ impl Tables {
         for key in keys {
             self.remove_token_key(&key);
         }
+        self.api_tokens
+            .remove_where(|_, (token, _)| token.scope.tenant() == Some(id));
         self.tenants.remove(id)
     }
 
@@ -42,7 +44,7 @@ impl Tables {
             |row| row.credential.roles.retain(|held| held != name),
         );
         let is_of_role = |right: &GrantedRight| match right {
-            GrantedRight::OrgAdmin => false,
+            GrantedRight::OrgAdmin | GrantedRight::Viewer => false,
             GrantedRight::Role(role) => role == name,
         };
         self.remove_grants(|grant| grant.tenant == *tenant && is_of_role(&grant.right));
@@ -70,6 +72,10 @@ impl Tables {
         self.secrets.remove_where(|_, (owner, _)| *owner == id);
         self.recovery_codes.remove_where(|_, (user, _)| *user == id);
         self.remove_tokens(|token| token.bearer == id || token.issuer == id);
+        self.api_tokens
+            .remove_where(|_, (token, _)| token.owner == Some(id));
+        self.web_sessions
+            .remove_where(|_, (session, _)| session.user == id);
         self.give_up_client_ids(|record| record.credential == Some(id));
         self.credential_imports.remove(&id);
         self.credentials.remove(&id)

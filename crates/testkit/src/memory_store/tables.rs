@@ -1,5 +1,6 @@
 //! All that a store holds.
 
+use countersign_core::api_token::{ApiToken, ApiTokenId};
 use countersign_core::audit::{AuditChain, AuditEntry, AuditHash, AuditHead};
 use countersign_core::auto_registration::AutoRegistration;
 use countersign_core::change::Change;
@@ -20,6 +21,7 @@ use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 use countersign_core::token::{SealedTokenKey, TokenRecord};
 use countersign_core::totp::Step;
+use countersign_core::web_session::{WebSession, WebSessionId};
 
 use super::kicks::KickRow;
 use super::table::Table;
@@ -43,6 +45,8 @@ pub(super) struct Tables {
     pub(super) lockouts: Table<LoginName, LockoutRow>,
     pub(super) token_keys: Table<KeyId, SealedTokenKey>,
     pub(super) tokens: Table<TokenId, TokenRecord>,
+    pub(super) api_tokens: Table<ApiTokenId, (ApiToken, SecretDigest)>,
+    pub(super) web_sessions: Table<WebSessionId, (WebSession, SecretDigest)>,
     /// By the hash of the client id.
     pub(super) client_ids: Table<[u8; 32], ClientIdRecord>,
     pub(super) pruned_client_ids: Table<[u8; 32], Holder>,
@@ -134,12 +138,14 @@ pub(super) struct RefusalSum {
 /// The numbers that were given out last: none names another row, ever.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct LastNumbers {
+    pub(super) api_token: i64,
     pub(super) audit: i64,
     pub(super) change: i64,
     pub(super) credential: i64,
     pub(super) kick: i64,
     pub(super) recovery_code: i64,
     pub(super) secret: i64,
+    pub(super) web_session: i64,
 }
 
 /// The number after the one that was given out last.

@@ -39,7 +39,8 @@ pub fn a_user_reads_back_as_it_was_written(mut store: impl GateStore + AdminStor
     assert_eq!(viewer.unwrap().unwrap().tenant, tenant_id("acme"));
 
     let changed = with_user(&read, |user| {
-        user.grants.remove(0);
+        user.grants[0].right = GrantedRight::Viewer;
+        user.is_platform_admin = true;
         user.handed_over = [tenant_id("beta")].into();
         user.last_tenant = Some(tenant_id("beta"));
         user.second_factor = Some(factor(true));
@@ -270,6 +271,7 @@ fn jane<S: AdminStore>(store: &mut S, second_factor: Option<SecondFactor>) -> Se
 pub(crate) fn user(grants: Vec<Grant>, second_factor: Option<SecondFactor>) -> Credential {
     Credential {
         kind: Kind::User(Box::new(User {
+            is_platform_admin: false,
             handed_over: BTreeSet::new(),
             second_factor,
             grants,

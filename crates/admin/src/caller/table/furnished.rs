@@ -2,7 +2,15 @@
 
 use std::sync::Arc;
 
+use countersign_core::api_token::{ApiToken, ApiTokenId, TokenScope};
+use countersign_core::secret::SecretDigest;
+use countersign_core::store::rows::{ApiTokenRows as _, WebSessionRows as _};
+use countersign_core::store::{AdminStore as _, AdminTransaction as _, Intent};
+use countersign_core::web_session::WebSession;
+
 use super::*;
+use crate::api_token::{NewApiToken, TokenLifetime};
+use crate::caller::SignedInUser;
 use crate::credential::{ActOnTarget, Target};
 
 /// An act on many, done to the pump.
@@ -31,17 +39,31 @@ pub(super) fn furnished() -> Fixture {
         "joe@mail.test",
         "gina@mail.test",
         "kate@mail.test",
+        "nina@mail.test",
+        "otto@mail.test",
         "rolf@mail.test",
+        "vera@mail.test",
+        "vic@mail.test",
     ] {
         fixture.user(email);
     }
+    let password = ChosenPassword::parse(b"hunter2".to_vec()).unwrap();
+    let pat = CreateUser::new(login_name("pat"), password).with_platform_admin(true);
+    fixture.run(&pat).unwrap();
     let group_admin = Grant {
         tenant: tenant_id("acme"),
         group: group("DM"),
         right: GrantedRight::OrgAdmin,
     };
+    let group_viewer = Grant {
+        right: GrantedRight::Viewer,
+        ..group_admin.clone()
+    };
     for (email, grant) in [
         ("gina@mail.test", group_admin),
+        ("vera@mail.test", group_viewer),
+        ("vic@mail.test", whole("acme", GrantedRight::Viewer)),
+        ("otto@mail.test", whole("other", GrantedRight::Viewer)),
         ("joe@mail.test", whole("other", GrantedRight::OrgAdmin)),
         (
             "kate@mail.test",
@@ -80,6 +102,69 @@ pub(super) fn furnished() -> Fixture {
     };
     fixture.run(&CreateOperator(root)).unwrap();
     fixture
+}
+
+/// A user as signed in, with a web session or without.
+pub(super) fn signed_in(
+    fixture: &mut Fixture,
+    name: &LoginName,
+    with_session: bool,
+) -> SignedInUser {
+    use countersign_core::store::Directory as _;
+    let user = fixture.store.credential(name).unwrap().unwrap();
+    let session = with_session.then(|| {
+        let session = WebSession {
+            id: WebSessionId(0),
+            user: user.id,
+            generation: user.generation,
+            created_at: fixture.now,
+            last_used_at: fixture.now,
+            address: None,
+        };
+        let digest = SecretDigest::of(&Secret::new(name.as_str().into()));
+        let mut writing = fixture.store.begin(Intent::Write).unwrap();
+        let id = writing.add_web_session(&session, &digest).unwrap();
+        writing.commit(&[], &[]).unwrap();
+        id
+    });
+    SignedInUser {
+        id: user.id,
+        generation: user.generation,
+        session,
+    }
+}
+
+/// An API token with a scope that its owner need not have.
+pub(super) fn made_api_token(
+    fixture: &mut Fixture,
+    scope: &str,
+    owner: Option<&LoginName>,
+) -> Authority {
+    let owner = owner.map(|name| id_of(fixture, name));
+    let token = ApiToken {
+        id: ApiTokenId(0),
+        scope: TokenScope::parse(scope).unwrap(),
+        owner,
+        parent: None,
+        created_by: "tester".into(),
+        description: None,
+        created_at: fixture.now,
+        expires_at: fixture.now.plus(Duration::from_secs(60)),
+        last_used_at: None,
+    };
+    let secret = Secret::new(format!("{scope} {owner:?}").into_bytes());
+    let mut writing = fixture.store.begin(Intent::Write).unwrap();
+    let id = writing.add_api_token(&token, &SecretDigest::of(&secret));
+    writing.commit(&[], &[]).unwrap();
+    Authority::Token(id.unwrap())
+}
+
+pub(super) fn new_api_token(scope: &str) -> NewApiToken {
+    NewApiToken {
+        scope: TokenScope::parse(scope).unwrap(),
+        lifetime: TokenLifetime::DEFAULT,
+        description: None,
+    }
 }
 
 pub(super) fn whole(tenant: &str, right: GrantedRight) -> Grant {

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 pub struct RefusalRow<'a> {
     /// The start of the minute.
     pub minute: Timestamp,
-    /// At which broker.
+    /// At which broker, or [`RefusalRow::SERVICE`].
     pub broker: &'a str,
     /// What was refused.
     pub act: RefusedAct,
@@ -38,6 +38,8 @@ impl<'a> RefusalRow<'a> {
     /// Stands for all names, addresses, client ids or topics that have no row of
     /// their own.
     pub const ALL_OTHERS: &'static str = "*";
+    /// Stands for the service in the place of a broker. No broker is called so.
+    pub const SERVICE: &'static str = "";
 
     pub(crate) fn of(broker: &'a str, refusal: &'a Refusal) -> Self {
         Self {
@@ -58,6 +60,11 @@ impl<'a> RefusalRow<'a> {
     #[must_use]
     pub fn entry(&self) -> AuditEntry {
         let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let actor = if self.broker == Self::SERVICE {
+            format!("http:{}", self.subject)
+        } else {
+            format!("broker:{}", self.broker)
+        };
         AuditEntry {
             outcome: self.act.outcome(),
             cause: Some(self.cause),
@@ -66,12 +73,7 @@ impl<'a> RefusalRow<'a> {
             topic: filled(self.topic),
             count: self.count,
             after: self.about.map(str::to_owned),
-            ..AuditEntry::done(
-                self.minute,
-                format!("broker:{}", self.broker),
-                self.act.as_str(),
-                self.subject,
-            )
+            ..AuditEntry::done(self.minute, actor, self.act.as_str(), self.subject)
         }
     }
 }
