@@ -490,7 +490,8 @@ typedef struct countersign_issued countersign_issued;
  * `store` (the path of the store) and `broker` (this broker's name, one of its
  * own for each broker that uses the store) must be given. The others are
  * `chain`, `default_tenant`, `hash_budget`, `hash_round`, `hash_threads`,
- * `listener_PORT` and `tls_listeners`; docs/mosquitto.md says what they mean.
+ * `listener_PORT` and `tls_listeners`; docs/reference/options.md says what they
+ * mean.
  */
 typedef struct countersign_options countersign_options;
 

@@ -1,5 +1,6 @@
 //! `cargo xtask codegen`: what is generated and committed: the C header of
-//! `countersign-capi`, and the bindings of Mosquitto's plugin headers.
+//! `countersign-capi`, the bindings of Mosquitto's plugin headers, and the
+//! reference in the documents.
 
 use std::fs;
 use std::path::Path;
@@ -18,6 +19,8 @@ pub enum Product {
     Bindings,
     /// include/countersign.h
     Header,
+    /// docs/reference
+    Reference,
 }
 
 /// Writes what is generated, or with `check` says whether it is current.
@@ -30,6 +33,17 @@ pub fn codegen(products: &[Product], check: bool) -> Result<()> {
     } else {
         products
     };
+    if products.contains(&Product::Reference) {
+        reference(check)?;
+    }
+    let products: Vec<_> = products
+        .iter()
+        .copied()
+        .filter(|product| *product != Product::Reference)
+        .collect();
+    if products.is_empty() {
+        return Ok(());
+    }
     if !cfg!(feature = "codegen") {
         if products.contains(&Product::Bindings) {
             setup::for_codegen()?;
@@ -37,7 +51,7 @@ pub fn codegen(products: &[Product], check: bool) -> Result<()> {
         let mut again = cargo();
         again.args(["run", "--quiet", "--package", "xtask"]);
         again.args(["--features", "codegen", "--", "codegen"]);
-        for product in products {
+        for product in &products {
             let value = product.to_possible_value().context("no value")?;
             again.args(["--only", value.get_name()]);
         }
@@ -50,9 +64,22 @@ pub fn codegen(products: &[Product], check: bool) -> Result<()> {
         match product {
             Product::Bindings => write("crates/mosquitto-sys/src/bindings.rs", &bindings()?, check),
             Product::Header => write("include/countersign.h", &header()?, check),
+            Product::Reference => Ok(()),
         }?;
     }
     Ok(())
+}
+
+/// The reference is what the program says, so a test of the program writes it. The
+/// same test holds it, with all others.
+fn reference(check: bool) -> Result<()> {
+    let mut test = cargo();
+    test.args(["test", "--quiet", "--package", "countersign-cli"]);
+    test.args(["--test", "program", "--", "the_reference_of_"]);
+    if !check {
+        test.env("COUNTERSIGN_WRITE_REFERENCE", "1");
+    }
+    run(&mut test)
 }
 
 fn write(shown: &str, fresh: &str, check: bool) -> Result<()> {

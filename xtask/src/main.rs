@@ -7,6 +7,7 @@ mod codegen;
 mod command;
 mod demo;
 mod dist;
+mod docs;
 mod fuzz;
 mod hostile;
 mod instructions;
@@ -40,8 +41,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         options: Vec<OsString>,
     },
-    /// Write anew what is generated: the C header, and the bindings of
-    /// Mosquitto's plugin headers
+    /// Write anew what is generated: the C header, the bindings of Mosquitto's
+    /// plugin headers, and the reference in docs
     Codegen {
         /// Write this alone; may be given more than once
         #[arg(long, value_enum, value_name = "PRODUCT")]
@@ -52,6 +53,9 @@ enum Task {
     },
     /// Show a device's whole life on a real broker, every command as it runs
     Demo(demo::Options),
+    /// Make a book with a search of the documents, with mdBook, which the first
+    /// call installs into the cache
+    Docs,
     /// Feed what strangers send to libFuzzer
     Fuzz(fuzz::Options),
     /// Throw hostile traffic at the brokers, watched by an oracle
@@ -97,6 +101,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Bench { options } => bench::bench(&options)?,
         Task::Codegen { only, check } => codegen::codegen(&only, check)?,
         Task::Demo(options) => demo::demo(&options)?,
+        Task::Docs => docs::docs()?,
         Task::Fuzz(options) => fuzz::fuzz(&options)?,
         Task::Hostile(options) => hostile::hostile(&options)?,
         Task::Instructions => instructions::count()?,

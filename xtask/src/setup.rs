@@ -44,6 +44,9 @@ const CODEGEN_PACKAGES: &[&str] = &["libclang-dev", "libmosquitto-dev", "mosquit
 /// The version whose verdicts `deny.toml` is written for.
 const CARGO_DENY: &str = "0.20.2";
 
+/// The version that `cargo xtask docs` makes a book with.
+const MDBOOK: &str = "0.5.4";
+
 /// Installs everything.
 pub fn everything() -> Result<()> {
     let start = Instant::now();
@@ -81,6 +84,16 @@ pub fn is_ready_for_codegen() -> bool {
     apt::missing(CODEGEN_PACKAGES).is_ok_and(|missing| missing.is_empty())
 }
 
+/// mdBook, which nothing but the book needs.
+pub fn mdbook() -> Result<PathBuf> {
+    let _alone = lock()?;
+    tool(
+        "mdbook",
+        MDBOOK,
+        &["--no-default-features", "--features", "search"],
+    )
+}
+
 /// Where `setup` puts `cargo-deny`.
 pub fn cargo_deny_path() -> Result<PathBuf> {
     Ok(cache()?.join("tools/bin/cargo-deny"))
@@ -103,25 +116,36 @@ fn packages(wanted: &[&'static str]) -> Result<()> {
 }
 
 fn cargo_deny() -> Result<()> {
-    let path = cargo_deny_path()?;
+    tool("cargo-deny", CARGO_DENY, &[]).map(drop)
+}
+
+/// Builds a tool of crates.io once, and says where it is.
+fn tool(name: &str, version: &str, options: &[&str]) -> Result<PathBuf> {
+    let path = cache()?.join("tools/bin").join(name);
     let said = Command::new(&path).arg("--version").output();
-    let version = format!("cargo-deny {CARGO_DENY}");
-    if said.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() == version) {
-        println!("tools: {version}");
-        return Ok(());
+    // mdBook says `v` before its version.
+    let is_current = said.is_ok_and(|output| {
+        let said = String::from_utf8_lossy(&output.stdout);
+        let mut words = said.trim().split([' ', 'v']);
+        words.next_back() == Some(version)
+    });
+    if is_current {
+        println!("tools: {name} {version}");
+        return Ok(path);
     }
-    println!("tools: building {version}, once; this takes a minute or more");
+    println!("tools: building {name} {version}, once; this takes a minute or more");
     let mut install = cargo();
     // Unoptimised it is built in a fraction of the time, and still quick enough.
     install.args(["install", "--debug", "--quiet", "--locked", "--force"]);
-    install.args(["--version", CARGO_DENY, "cargo-deny"]);
+    install.args(["--version", version, name]).args(options);
     install.arg("--root").arg(cache()?.join("tools"));
     install.env("CARGO_PROFILE_DEV_DEBUG", "0");
     // The tool's own build is no part of the workspace's.
     install
         .env_remove("CARGO_TARGET_DIR")
         .env_remove("RUSTFLAGS");
-    run(&mut install)
+    run(&mut install)?;
+    Ok(path)
 }
 
 /// Waits until no other setup works on the same cache.

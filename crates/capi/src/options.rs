@@ -11,7 +11,8 @@ use crate::status::{CallError, countersign_status};
 /// `store` (the path of the store) and `broker` (this broker's name, one of its
 /// own for each broker that uses the store) must be given. The others are
 /// `chain`, `default_tenant`, `hash_budget`, `hash_round`, `hash_threads`,
-/// `listener_PORT` and `tls_listeners`; docs/mosquitto.md says what they mean.
+/// `listener_PORT` and `tls_listeners`; docs/reference/options.md says what they
+/// mean.
 #[derive(Debug)]
 pub struct countersign_options(());
 

@@ -7,8 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use self::known::{BROKER, CHAIN, MILLIS, PATH, PERCENT, PORTS, THREADS};
 use crate::given::Given;
 use crate::name::{TenantId, TenantIdError};
+
+mod known;
+
+pub use self::known::{KnownOption, OPTIONS};
 
 /// What a gate is opened with, as its host's configuration says.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -248,7 +253,8 @@ impl fmt::Display for Prefixed<'_> {
             OptionError::Tenant { key, why } => write!(f, "`{prefix}{key}`: {why}"),
             OptionError::Twice { key } => write!(f, "`{prefix}{key}` is given twice; keep one"),
             OptionError::Unknown { key } => {
-                write!(f, "`{prefix}{key}` is unknown; known are {KNOWN}")
+                write!(f, "`{prefix}{key}` is unknown; known are ")?;
+                known(f)
             }
             OptionError::Value {
                 key,
@@ -269,6 +275,20 @@ struct OptionValues {
     hash_budget: Percent,
     hash_round: Millis,
     hash_threads: Option<u16>,
+}
+
+/// The names of all options, as a sentence lists them.
+fn known(f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let last = OPTIONS.len().saturating_sub(1);
+    for (number, option) in OPTIONS.iter().enumerate() {
+        let before = match number {
+            0 => "",
+            _ if number == last => " and ",
+            _ => ", ",
+        };
+        write!(f, "{before}`{}`", option.name)?;
+    }
+    Ok(())
 }
 
 fn tenant(key: &str, value: &str) -> Result<TenantId, OptionError> {
@@ -301,15 +321,6 @@ fn whole_number(text: &str) -> Option<u16> {
     if digits { text.parse().ok() } else { None }
 }
 
-const KNOWN: &str = "`store`, `broker`, `chain`, `default_tenant`, `hash_budget`, `hash_round`, \
-                     `hash_threads`, `listener_PORT` and `tls_listeners`";
-const BROKER: &str = "a name of 1 to 255 bytes without control characters";
-const CHAIN: &str = "`final` or `defer`";
-const MILLIS: &str = "a whole number from 1 to 1000";
-const PATH: &str = "the path of the store";
-const PERCENT: &str = "a whole number from 1 to 100";
-const PORTS: &str = "port numbers joined by commas, like `8883,8884`";
-const THREADS: &str = "a whole number from 1 to 256";
 const LONGEST_BROKER: usize = 255;
 const MOST_THREADS: u16 = 256;
 
@@ -409,6 +420,16 @@ mod tests {
             let error = Options::parse([("store", "/s.db"), (key, "x")]).unwrap_err();
             assert_eq!(error, OptionError::Unknown { key: key.into() });
             assert!(error.to_string().contains("`hash_budget`"), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_option_that_is_listed_is_known() {
+        for option in OPTIONS {
+            let name = option.name.replace("PORT", "1884");
+            let parsed = Options::parse([("store", "/s.db"), (&name, "")]);
+            let unknown = matches!(parsed, Err(OptionError::Unknown { .. }));
+            assert!(!unknown, "{name}");
         }
     }
 

@@ -4,11 +4,11 @@
 use core::fmt;
 
 macro_rules! reasons {
-    ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident = $word:literal,)*) => {
         /// Why a CONNECT or a use of a topic was refused.
         #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
         pub enum Reason {
-            $($(#[$doc])* $name,)*
+            $($(#[doc = $doc])* $name,)*
         }
 
         impl Reason {
@@ -21,6 +21,15 @@ macro_rules! reasons {
                 match self {
                     $(Self::$name => $word,)*
                 }
+            }
+
+            /// What it means, in a sentence.
+            #[must_use]
+            pub const fn about(self) -> &'static str {
+                let text = match self {
+                    $(Self::$name => concat!($($doc,)*),)*
+                };
+                text.trim_ascii()
             }
         }
     };
@@ -93,5 +102,13 @@ mod tests {
         words.sort_unstable();
         words.dedup();
         assert_eq!(words.len(), Reason::ALL.len());
+    }
+
+    #[test]
+    fn every_reason_is_told_in_a_sentence() {
+        for reason in Reason::ALL {
+            let about = reason.about();
+            assert!(about.len() > 20 && about.ends_with('.'), "{about}");
+        }
     }
 }

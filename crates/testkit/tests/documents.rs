@@ -157,7 +157,7 @@ fn the_rows_that_are_met_are_those_that_have_a_test() {
 }
 
 /// Where documents are; all but the first are in the book.
-const FOLDERS: [&str; 3] = ["", "docs", "docs/decisions"];
+const FOLDERS: [&str; 4] = ["", "docs", "docs/decisions", "docs/reference"];
 
 /// The documents in a folder.
 fn documents(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Fixture, keys};
 
-fn connect(store: &mut SqliteStore, session: i64, client_id: &str) {
+pub(crate) fn connect(store: &mut SqliteStore, session: i64, client_id: &str) {
     connect_as(store, session, client_id, None);
 }
 

@@ -26,6 +26,8 @@ mod operators;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod restore;

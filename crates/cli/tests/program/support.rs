@@ -191,3 +191,14 @@ fn ran(output: std::process::Output) -> Ran {
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
 }
+
+/// The commands below one, as its help lists them.
+pub(crate) fn subcommands(help: &str) -> Vec<&str> {
+    let below = help.split_once("Commands:\n").map_or("", |(_, rest)| rest);
+    let below = below.split("\n\n").next().unwrap_or_default();
+    let lines = below.lines().filter_map(|line| line.strip_prefix("  "));
+    lines
+        .filter_map(|line| line.split(' ').next())
+        .filter(|name| !name.is_empty() && *name != "help")
+        .collect()
+}
