@@ -21,6 +21,7 @@ use crate::command::scheme::SchemeCommand;
 use crate::command::settings::SettingsCommand;
 use crate::command::tenant::TenantCommand;
 use crate::command::thing::ThingCommand;
+use crate::command::token::TokenCommand;
 use crate::command::user::UserCommand;
 use crate::command::why::Why;
 use crate::doctor::Doctor;
@@ -76,6 +77,7 @@ impl Arguments {
             Command::Settings { command } => command.run(&invocation),
             Command::Tenant { command } => command.run(&invocation),
             Command::Thing { command } => command.run(&invocation),
+            Command::Token { command } => command.run(&invocation),
             Command::User { command } => command.run(&invocation),
             Command::Why(why) => why.run(&invocation),
         }
@@ -209,6 +211,17 @@ enum Command {
     Jwt {
         #[command(subcommand)]
         command: JwtCommand,
+    },
+    /// API tokens: what programs present to the service.
+    ///
+    /// They have nothing to do with the tokens of `jwt`, which clients of brokers
+    /// present.
+    #[command(
+        after_help = "Examples:\n  countersign token create --scope tenant:acme\n  countersign token revoke 1"
+    )]
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
     },
     /// Ask what a client would be told. Nothing is written.
     #[command(

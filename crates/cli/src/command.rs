@@ -17,5 +17,6 @@ pub(crate) mod settings;
 pub(crate) mod taking;
 pub(crate) mod tenant;
 pub(crate) mod thing;
+pub(crate) mod token;
 pub(crate) mod user;
 pub(crate) mod why;

@@ -10,6 +10,7 @@ pub(crate) fn hint(error: &AdminError) -> Option<String> {
     let tenant = subject.tenant.as_ref().map_or("", |tenant| tenant.as_str());
     Some(match (error.kind(), subject.noun) {
         (ErrorKind::NotFound, Noun::Tenant) => "; `tenant list` shows all".into(),
+        (ErrorKind::NotFound, Noun::ApiToken) => "; `token list` shows all".into(),
         (ErrorKind::NotFound, Noun::Namespace) => {
             format!("; `tenant show {tenant}` lists what it owns")
         }

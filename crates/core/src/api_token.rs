@@ -80,7 +80,7 @@ impl fmt::Display for ApiTokenId {
 
 /// A text is not the number of an API token.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{0}` is not the id of an API token; `token list` shows them")]
+#[error("`{0}` is not the id of an API token, a whole number from 1 on")]
 pub struct ApiTokenIdError(Given);
 
 /// What an API token may do, as far as its owner may.

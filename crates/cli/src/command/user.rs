@@ -5,13 +5,13 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use countersign_admin::Command;
 use countersign_admin::user::{
-    CreateUser, DeleteUser, GrantUser, ListUsers, ResetUserPassword, ShowUser, ShownUser,
+    CreateUser, DeleteUser, GrantUser, ListUsers, ResetUserPassword, SetUser, ShowUser, ShownUser,
     UngrantUser, UnlockUser,
 };
 use countersign_admin::view::UserView;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::RoleName;
-use countersign_core::user::{Grant, GrantedRight, parse_email};
+use countersign_core::user::{Grant, GrantedRight, parse_user_name};
 use serde_json::{Value, json};
 
 use self::mfa::MfaCommand;
@@ -27,9 +27,26 @@ mod mfa;
 pub(crate) enum UserCommand {
     /// Make a user, who may do nothing until something is granted.
     #[command(
-        after_help = "Examples:\n  countersign user create jane@example.com\n  printf %s \"$PASSWORD\" | countersign user create jane@example.com --password-stdin"
+        after_help = "Examples:\n  countersign user create jane@example.com\n  printf %s \"$PASSWORD\" | countersign user create jane@example.com --password-stdin\n  countersign user create root@example.com --platform-admin"
     )]
-    Create(WithPassword),
+    Create {
+        #[command(flatten)]
+        user: WithPassword,
+        /// To administer the whole store at the service. It lets nobody use a topic.
+        #[arg(long)]
+        platform_admin: bool,
+    },
+    /// Change whether a user administers the whole store.
+    #[command(
+        after_help = "Examples:\n  countersign user set jane@example.com --platform-admin false"
+    )]
+    Set {
+        #[command(flatten)]
+        email: Email,
+        /// To administer the whole store at the service, or not any more.
+        #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set)]
+        platform_admin: bool,
+    },
     /// List the users.
     #[command(after_help = "Examples:\n  countersign user list")]
     List,
@@ -48,7 +65,7 @@ pub(crate) enum UserCommand {
     /// Let a user do something in a tenant, in the place of what was granted
     /// there before.
     #[command(
-        after_help = "Examples:\n  countersign user grant jane@example.com --tenant acme --org-admin\n  countersign user grant joe@example.com --tenant acme --role reader --group DM.X"
+        after_help = "Examples:\n  countersign user grant jane@example.com --tenant acme --org-admin\n  countersign user grant joe@example.com --tenant acme --role reader --group DM.X\n  countersign user grant ann@example.com --tenant acme --viewer"
     )]
     Grant(UserGrant),
     /// Take away what a user was granted in a tenant. Their sessions there end.
@@ -72,8 +89,8 @@ pub(crate) enum UserCommand {
 
 #[derive(Args, Debug)]
 pub(crate) struct Email {
-    /// The e-mail address, upper or lower case.
-    #[arg(value_parser = parse_email)]
+    /// The e-mail address, upper or lower case; or a name without `@`.
+    #[arg(value_parser = parse_user_name)]
     email: LoginName,
 }
 
@@ -88,7 +105,7 @@ pub(crate) struct WithPassword {
 }
 
 #[derive(Args, Debug)]
-#[group(id = "right", required = true, multiple = false, args = ["role", "org_admin"])]
+#[group(id = "right", required = true, multiple = false, args = ["role", "org_admin", "viewer"])]
 pub(crate) struct UserGrant {
     #[command(flatten)]
     email: Email,
@@ -104,19 +121,37 @@ pub(crate) struct UserGrant {
     /// To administer the tenant, and to use all its topics.
     #[arg(long)]
     org_admin: bool,
+    /// To see what is in the tenant at the service, and to use no topic.
+    #[arg(long)]
+    viewer: bool,
 }
 
 impl UserCommand {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         match self {
-            Self::Create(WithPassword {
-                email: Email { email },
-                password_stdin,
-            }) => {
+            Self::Create {
+                user:
+                    WithPassword {
+                        email: Email { email },
+                        password_stdin,
+                    },
+                platform_admin,
+            } => {
                 let (password, oddities) = read_new_password(password_stdin)?;
-                print(invocation, &CreateUser::new(email, password))?;
+                let create = CreateUser::new(email, password);
+                print(invocation, &create.with_platform_admin(platform_admin))?;
                 oddities.tell(invocation.output);
             }
+            Self::Set {
+                email: Email { email },
+                platform_admin: is_platform_admin,
+            } => print(
+                invocation,
+                &SetUser {
+                    email,
+                    is_platform_admin,
+                },
+            )?,
             Self::List => list(invocation)?,
             Self::Show(Email { email }) => print(invocation, &ShowUser(email))?,
             Self::Delete(Email { email }) => {
@@ -148,6 +183,7 @@ impl UserGrant {
     fn run(self, invocation: &Invocation) -> Result<(), CliError> {
         let right = match self.role {
             Some(role) => GrantedRight::Role(role),
+            None if self.viewer => GrantedRight::Viewer,
             None => GrantedRight::OrgAdmin,
         };
         let grant = Grant {

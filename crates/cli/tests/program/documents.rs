@@ -217,6 +217,8 @@ const STEPS: &[&str] = &[
     "printf %s \"$PASSWORD\" | countersign user create joe@example.com --password-stdin",
     "countersign user grant jane@example.com --tenant acme --org-admin",
     "countersign user grant joe@example.com --tenant acme --role reader",
+    "printf %s \"$PASSWORD\" | countersign user create ann@example.com --password-stdin",
+    "countersign token create --scope viewer:acme",
     "countersign application create fleet --tenant acme",
     "countersign application create portal --tenant acme --org-admin",
     "countersign thing create pump-1 --tenant acme --application fleet",

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use crate::support::{Fixture, keys};
 
-const SHOWN: [&str; 8] = [
+const SHOWN: [&str; 9] = [
     "email",
+    "platform_admin",
     "mfa",
     "locked_until",
     "grants",
@@ -75,10 +76,10 @@ fn users_have_their_keys() {
     assert_eq!(keys(&granted), SHOWN);
     assert_eq!(
         granted["grants"],
-        json!([{ "tenant": "acme", "role": null, "org_admin": true, "group": null }])
+        json!([{ "tenant": "acme", "role": null, "org_admin": true, "viewer": false, "group": null }])
     );
     let line = format!("user grant {JANE} --tenant acme --role ops --group DM.X");
-    let grants = json!([{ "tenant": "acme", "role": "ops", "org_admin": false, "group": "DM.X" }]);
+    let grants = json!([{ "tenant": "acme", "role": "ops", "org_admin": false, "viewer": false, "group": "DM.X" }]);
     assert_eq!(fixture.json(&line)["grants"], grants);
     assert_eq!(fixture.json("user list")[0]["grants"], grants);
     let people = fixture.run("user list").done().stdout;
@@ -235,4 +236,60 @@ fn what_needs_the_key_file_names_it_and_the_rest_goes_on() {
     assert_eq!(reason(&fixture, &check, "hunter2"), "mfa-required");
     fixture.run(&format!("user mfa disable {JANE}")).done();
     assert_eq!(reason(&fixture, &check, "hunter2"), "ok");
+}
+
+#[test]
+fn a_user_administers_the_platform_or_sees_a_tenant() {
+    let fixture = fixture();
+    let created = fixture
+        .run_with(
+            "user create root --platform-admin --password-stdin --json",
+            b"x\n",
+        )
+        .json();
+    assert_eq!(created["email"], "root");
+    assert_eq!(created["platform_admin"], true);
+    let set = fixture.json("user set root --platform-admin false");
+    assert_eq!(set["platform_admin"], false);
+    let granted = fixture.json("user grant root --tenant acme --viewer --group DM");
+    assert_eq!(
+        granted["grants"],
+        json!([{
+            "tenant": "acme", "role": null, "org_admin": false, "viewer": true, "group": "DM",
+        }])
+    );
+    // It lets nobody use a topic.
+    let line = "check subscribe --username root --client-id c acme/#";
+    assert_eq!(reason(&fixture, line, "x"), "no-rule");
+}
+
+#[test]
+fn an_api_token_is_made_listed_and_revoked() {
+    let fixture = fixture();
+    let created = fixture.json("token create --scope tenant:acme --expires 1d --description build");
+    assert_eq!(keys(&created), ["id", "scope", "secret", "expires_at"]);
+    assert_eq!(created["scope"], "tenant:acme");
+    let secret = created["secret"].as_str().unwrap();
+    assert!(secret.starts_with("cs_"), "{secret}");
+    let listed = fixture.json("token list --tenant acme");
+    let shown = listed.as_array().unwrap().first().unwrap();
+    assert_eq!(
+        keys(shown),
+        [
+            "id",
+            "scope",
+            "owner",
+            "created_by",
+            "description",
+            "created_at",
+            "expires_at",
+            "last_used_at",
+        ]
+    );
+    assert_eq!(shown["description"], "build");
+    assert!(!listed.to_string().contains(secret));
+    let id = created["id"].as_i64().unwrap();
+    let revoked = fixture.json(&format!("token revoke {id}"));
+    assert_eq!(&revoked, shown);
+    assert_eq!(fixture.json("token list"), json!([]));
 }

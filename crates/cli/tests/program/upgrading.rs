@@ -133,6 +133,9 @@ const COMMANDS: &[(&str, &str, Does)] = &[
     ("thing list", "", Read(0)),
     ("thing show", "pump --tenant acme", Read(1)),
     ("thing untie", "pump --tenant acme", Write),
+    ("token create", "--scope platform", Write),
+    ("token list", "", Read(0)),
+    ("token revoke", "1", Write),
     ("user create", "jane@mail.test --password-stdin", Write),
     ("user delete", "jane@mail.test", Write),
     (
@@ -149,6 +152,7 @@ const COMMANDS: &[(&str, &str, Does)] = &[
         "jane@mail.test --password-stdin",
         Write,
     ),
+    ("user set", "jane@mail.test --platform-admin true", Write),
     ("user show", "jane@mail.test", Read(1)),
     ("user ungrant", "jane@mail.test --tenant acme", Write),
     ("user unlock", "jane@mail.test", Write),
