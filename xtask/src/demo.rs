@@ -4,6 +4,7 @@
 //! shows anything but what it should: the demo is one of the tests, too.
 
 mod environment;
+mod recording;
 mod shell;
 mod story;
 
@@ -25,6 +26,9 @@ pub struct Options {
     /// Leave the broker running, and say how to go on and how to end it
     #[arg(long)]
     keep: bool,
+    /// Write it to docs/demo.svg, which the front page shows
+    #[arg(long, conflicts_with = "keep")]
+    record: bool,
     /// The Mosquitto to run it on
     #[arg(long, value_parser = brokers::version(), default_value = "2.0.11")]
     broker: Version,
@@ -34,6 +38,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             keep: false,
+            record: false,
             broker: Version::V2_0_11,
         }
     }
@@ -46,7 +51,12 @@ pub fn demo(options: &Options) -> Result<()> {
     let environment = Environment::new(options.broker, &release, options.keep)?;
     let shell = Shell::new(&environment.variables());
     let start = Instant::now();
-    story::tell(&shell, environment, options.keep)?;
+    let recording = story::tell(&shell, environment, options.keep)?;
     println!("\nThe demo took {:.1} s.", start.elapsed().as_secs_f64());
-    Ok(())
+    match recording {
+        Some(recording) if options.record => recording.write(),
+        // What another Mosquitto says need not be what is recorded.
+        Some(recording) if options.broker == Options::default().broker => recording.check(),
+        Some(_) | None => Ok(()),
+    }
 }

@@ -30,6 +30,7 @@ mod neighbours;
 mod operators;
 mod other_systems;
 mod ownership;
+mod pages;
 mod passing;
 mod readme;
 mod reopened;

@@ -29,6 +29,7 @@ impl Environment {
         let broker = builder
             .plugin(release.folder.join("libmosquitto_countersign.so"))
             .plugin_option("store", store.display())
+            .plugin_option("broker", "demo")
             .prepare()?;
         Ok(Self {
             broker,
@@ -52,6 +53,14 @@ impl Environment {
             format!("export PATH=\"{}:$PATH\"", self.programs.display()),
             format!("export COUNTERSIGN_STORE={}", self.store.display()),
         ]
+    }
+
+    /// A text without the folders and the port of this run.
+    pub fn plain(&self, text: &str) -> String {
+        let port = format!("-p {}", self.broker.port());
+        text.replace(&self.broker.dir().display().to_string(), "/tmp/demo")
+            .replace(&self.programs.display().to_string(), "target/release")
+            .replace(&port, "-p 1883")
     }
 
     /// The arguments that lead any of Mosquitto's clients to the broker.

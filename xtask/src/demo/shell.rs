@@ -1,9 +1,10 @@
 //! Where the demo happens: what is printed is what is run.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::env;
 use std::io::{BufRead, BufReader, IsTerminal, PipeReader, pipe};
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,8 +15,20 @@ use countersign_testkit::broker::end_with_us;
 /// No command of the demo takes so long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A line that the demo showed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Shown {
+    /// A command, as it was run.
+    Command(String),
+    /// A sentence about what comes next.
+    Explanation(String),
+    /// What a command printed.
+    Output(String),
+}
+
 /// Prints explanations and commands, and runs the commands in a shell.
 pub struct Shell {
+    shown: Rc<RefCell<Vec<Shown>>>,
     environment: Vec<(&'static str, String)>,
     colours: bool,
     step: Cell<usize>,
@@ -25,6 +38,7 @@ impl Shell {
     /// A stage whose commands have these variables.
     pub fn new(environment: &[(&'static str, String)]) -> Self {
         Self {
+            shown: Rc::default(),
             environment: environment.to_vec(),
             colours: std::io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none(),
             step: Cell::new(0),
@@ -36,11 +50,28 @@ impl Shell {
         self.step.set(self.step.get() + 1);
         println!();
         self.print(BOLD, &format!("{}. {sentence}", self.step.get()));
+        self.keep(Shown::Explanation(sentence.into()));
     }
 
     /// Shows a command.
     pub fn command(&self, line: &str) {
         self.print(CYAN, &format!("$ {line}"));
+        self.keep(Shown::Command(line.into()));
+    }
+
+    /// Says whose output comes next.
+    pub fn note(&self, text: &str) {
+        println!("{text}");
+        self.keep(Shown::Output(text.into()));
+    }
+
+    /// What was shown until now.
+    pub fn shown(&self) -> Vec<Shown> {
+        self.shown.borrow().clone()
+    }
+
+    fn keep(&self, shown: Shown) {
+        self.shown.borrow_mut().push(shown);
     }
 
     /// Runs a command to its end and shows what it says.
@@ -84,6 +115,7 @@ impl Shell {
             line: line.to_owned(),
             child,
             lines: lines_of(reader),
+            shown: Rc::clone(&self.shown),
         })
     }
 
@@ -109,6 +141,7 @@ pub struct BackgroundCommand {
     line: String,
     child: Child,
     lines: Receiver<String>,
+    shown: Rc<RefCell<Vec<Shown>>>,
 }
 
 impl BackgroundCommand {
@@ -121,6 +154,7 @@ impl BackgroundCommand {
             match self.lines.recv_timeout(left) {
                 Ok(line) => {
                     println!("{line}");
+                    self.shown.borrow_mut().push(Shown::Output(line.clone()));
                     text.push_str(&line);
                     text.push('\n');
                 }

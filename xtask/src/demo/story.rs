@@ -6,10 +6,12 @@ use anyhow::Result;
 use countersign_testkit::artifacts;
 
 use super::environment::Environment;
+use super::recording::Recording;
 use super::shell::{BackgroundCommand, Shell};
 
-/// Tells the whole story and cleans up, or leaves everything as it is.
-pub fn tell(shell: &Shell, mut environment: Environment, keep: bool) -> Result<()> {
+/// Tells the whole story and cleans up, or leaves everything as it is. Returns
+/// what was shown, if it came to its end.
+pub fn tell(shell: &Shell, mut environment: Environment, keep: bool) -> Result<Option<Recording>> {
     set_up(shell, &mut environment)?;
     let told = Story::begin(shell, &environment).and_then(|story| {
         story.first_use()?;
@@ -23,11 +25,13 @@ pub fn tell(shell: &Shell, mut environment: Environment, keep: bool) -> Result<(
     if keep {
         story.say_how_to_go_on();
         environment.broker.leave();
-        return Ok(());
+        return Ok(None);
     }
     shell.explain("That was all; the broker is stopped and the store removed.");
     shell.command(&environment.end());
-    environment.broker.stop().map(drop)
+    let recording = Recording::new(&shell.shown(), &environment);
+    environment.broker.stop()?;
+    Ok(Some(recording))
 }
 
 /// Makes a store and starts a broker on it.
@@ -112,7 +116,7 @@ impl<'a> Story<'a> {
             .run(&self.request())?
             .exits(0)?
             .shows("measurement stored")?;
-        println!("(and the platform printed what it got:)");
+        self.shell.note("(and the platform printed what it got:)");
         platform
             .finish()?
             .exits(0)?
@@ -139,7 +143,7 @@ impl<'a> Story<'a> {
             .run("countersign credential suspend dev1@kaa | grep ^state")?
             .exits(0)?
             .shows("Suspended")?;
-        println!("(what the device's mosquitto_sub said:)");
+        self.shell.note("(what the device's mosquitto_sub said:)");
         live.finish()?.exits(5)?.shows(NOT_AUTHORISED)?;
 
         self.shell.explain("So is every other try.");
