@@ -325,6 +325,7 @@ struct CheckedClient<'a> {
 
 #[cfg(test)]
 mod tests {
+    use countersign_core::broker::ListenerOptions;
     use countersign_core::kind::Application;
     use countersign_core::ledger::Ledger as _;
     use countersign_core::options::Options;
@@ -480,7 +481,7 @@ mod tests {
         let mut fixture = Fixture::with_credential();
         let now = fixture.now;
         let options = Options::parse([("store", "/x")]).unwrap();
-        let untold = Listeners::of(&options);
+        let untold = Listeners::of(&ListenerOptions::of(&options));
         let told = untold.clone().with_bridges(["mine".into()]);
         let connect = |fixture: &mut Fixture, listeners: &Listeners, client_id| {
             let mut policy_check =
@@ -605,8 +606,12 @@ mod tests {
         ])
         .unwrap();
         let now = fixture.now;
-        let mut policy_check =
-            PolicyCheck::new(&mut fixture.store, now, Listeners::of(&options)).unwrap();
+        let mut policy_check = PolicyCheck::new(
+            &mut fixture.store,
+            now,
+            Listeners::of(&ListenerOptions::of(&options)),
+        )
+        .unwrap();
         let mut connect = |username, listener| {
             let presented = ConnectCheck {
                 client_id: "c",

@@ -287,7 +287,7 @@ struct AuditedKick {
 const KICK: &str = "client.kick";
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use countersign_core::ledger::Ledger as _;
     use countersign_core::presence::{Presence, PresenceEvent};
     use countersign_core::store::{Batch, GateStore as _};
@@ -295,7 +295,7 @@ mod tests {
     use super::*;
     use crate::fixture::{Fixture, tenant_id};
 
-    fn connected(session: i64, client_id: &str, fixture: &Fixture) -> PresenceEvent {
+    pub(crate) fn connected(session: i64, client_id: &str, fixture: &Fixture) -> PresenceEvent {
         PresenceEvent::Connected(Presence {
             session: SessionNumber(session),
             client_id: client_id.into(),

@@ -79,6 +79,8 @@ pub enum Noun {
     Application,
     /// An attribute of a credential.
     Attribute,
+    /// A broker.
+    Broker,
     /// The caller of the command.
     Caller,
     /// A client id.

@@ -5,7 +5,7 @@ use core::time::Duration;
 use countersign_core::change::Change;
 use countersign_core::lockout::LockoutPolicy;
 use countersign_core::secret::Argon2Params;
-use countersign_core::store::{Intent, Settings};
+use countersign_core::store::{Intent, Settings, all_rows};
 
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
@@ -122,7 +122,7 @@ impl Command for CreateStore {
     }
 }
 
-/// Writes down that a store was made of a backup.
+/// Writes down that a store was made of a backup: no broker has used it yet.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordRestore;
 
@@ -134,6 +134,9 @@ impl Command for RecordRestore {
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<(), AdminError> {
+        for broker in all_rows(|page| tx.brokers(page))? {
+            tx.remove_broker(&broker.record.name)?;
+        }
         tx.record("store.restore", "store", None::<&()>, None);
         Ok(())
     }

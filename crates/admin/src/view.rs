@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 mod account;
 mod api_token;
 mod application;
+mod broker;
 mod check;
 mod credential;
 mod jwt;
@@ -31,6 +32,7 @@ pub(crate) use self::api_token::AuditedApiToken;
 pub use self::api_token::{ApiTokenView, CreatedApiTokenView};
 pub use self::application::{ApplicationView, IssuedApplicationView, ThingView};
 pub(crate) use self::application::{AuditedApplication, AuditedThing};
+pub use self::broker::BrokerView;
 pub use self::check::{
     ConnectAnswerView, ConsideredView, DecidingRuleView, TopicAnswerView, WallView,
 };

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::command::application::ApplicationCommand;
 use crate::command::audit::AuditCommand;
 use crate::command::backup::Backup;
+use crate::command::broker::BrokerCommand;
 use crate::command::check::Check;
 use crate::command::clients::ClientsCommand;
 use crate::command::credential::CredentialCommand;
@@ -60,6 +61,7 @@ impl Arguments {
             Command::Application { command } => command.run(&invocation),
             Command::Audit { command } => command.run(&invocation),
             Command::Backup(backup) => backup.run(&invocation),
+            Command::Broker { command } => command.run(&invocation),
             Command::Check(check) => check.run(&invocation),
             Command::Clients { command } => command.run(&invocation),
             Command::Completions(completions) => completions.run(),
@@ -242,6 +244,12 @@ enum Command {
     Clients {
         #[command(subcommand)]
         command: ClientsCommand,
+    },
+    /// Brokers that use the store.
+    #[command(after_help = "Examples:\n  countersign broker list")]
+    Broker {
+        #[command(subcommand)]
+        command: BrokerCommand,
     },
     /// What was done by whom, and which logins were refused.
     #[command(after_help = "Examples:\n  countersign audit list --since -1h")]

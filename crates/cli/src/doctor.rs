@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use countersign_admin::check::Listeners;
 use countersign_config::{BrokerConfig, Diagnostic, USUAL_USER};
 use serde::Serialize;
 
@@ -20,9 +19,12 @@ mod broker;
 mod files;
 mod listeners;
 mod mosquitto_files;
+mod places;
 mod settings;
 mod store;
 mod version;
+
+pub(crate) use self::places::PlacesOf;
 
 #[derive(Args, Debug)]
 pub(crate) struct Doctor {
@@ -56,20 +58,6 @@ impl Doctor {
             broker::check(&mut report, config, &store, &content, &files, user.as_ref());
         }
         report.print(invocation)
-    }
-}
-
-/// What the broker's configuration says about the places that clients arrive
-/// at; nothing, where it is not named and is not the usual one.
-pub(crate) fn places(config: Option<&Path>, store: &Path) -> Result<Listeners, CliError> {
-    let store = std::path::absolute(store)?;
-    let config = match config {
-        Some(path) => Some(BrokerConfig::read(path).map_err(Problem::from)?),
-        None => usual_config(&store),
-    };
-    match config {
-        Some(config) => Ok(broker::places(&config, &store)?),
-        None => Ok(Listeners::default()),
     }
 }
 

@@ -7,29 +7,32 @@
 //! itself.
 
 use crate::audit::AuditHead;
+use crate::broker::BrokerRecord;
 use crate::client_id::ClientIdTie;
 use crate::connect::FailedLogin;
 use crate::credential::{Credential, CredentialId};
 use crate::lockout::Lockout;
 use crate::name::TenantId;
 use crate::store::rows::{
-    ApiTokenRows, ApplicationRows, AuditRows, ChangeRows, ClientIdRows, CredentialRows, KickRows,
-    LockoutRows, PresenceRows, RefusalRows, SecretRows, SettingRows, TokenRows, UserRows,
+    ApiTokenRows, ApplicationRows, AuditRows, BrokerRows, ChangeRows, ClientIdRows, CredentialRows,
+    KickRows, LockoutRows, PresenceRows, RefusalRows, SecretRows, SettingRows, TokenRows, UserRows,
     WebSessionRows,
 };
 use crate::store::{Batch, LoginEffects, Recorded, Registered, SessionUndo, StoreError};
 use crate::time::Timestamp;
 
+pub use self::brokers::MOST_BROKERS;
 pub use self::client_ids::{MOST_CLIENT_IDS, MOST_PRUNED};
 pub use self::sign_in::{MOST_OF_USER, MOST_SESSIONS, RecordedSignIn, SignInEffects};
 
 mod arrivals;
+mod brokers;
 pub(crate) mod client_ids;
 pub(crate) mod credentials;
 mod kicks;
 mod lockouts;
 mod login;
-mod presence;
+pub(crate) mod presence;
 mod pruning;
 mod refusals;
 mod sign_in;
@@ -199,6 +202,32 @@ pub trait Ledger {
         presence::clear(self, broker, now)
     }
 
+    /// Writes down what a broker says about itself, in place of what it said before.
+    /// A bounded number of brokers is remembered, and all that are alive.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be written.
+    fn introduce_broker(&mut self, broker: &BrokerRecord) -> Result<(), StoreError>
+    where
+        Self: Sized,
+    {
+        brokers::introduce(self, broker)
+    }
+
+    /// Writes down that a broker still runs; all of it, where the store knows none
+    /// of its name.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be written.
+    fn note_broker(&mut self, broker: &BrokerRecord, at: Timestamp) -> Result<(), StoreError>
+    where
+        Self: Sized,
+    {
+        brokers::note(self, broker, at)
+    }
+
     /// Writes a batch down, in short transactions, so that no login waits long
     /// for the lock.
     ///
@@ -269,6 +298,7 @@ pub trait LedgerTransaction:
     ApiTokenRows
     + ApplicationRows
     + AuditRows
+    + BrokerRows
     + ChangeRows
     + ClientIdRows
     + CredentialRows

@@ -17,6 +17,7 @@ pub mod api_token;
 pub mod audit;
 pub mod auto_registration;
 pub mod backoff;
+pub mod broker;
 pub mod change;
 pub mod client_id;
 pub mod connect;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use countersign_core::broker::{BrokerRecord, ListenerOptions};
 use countersign_core::connect::Listener;
 use countersign_core::options::Options;
 use countersign_core::store::StoreError;
@@ -23,6 +24,11 @@ pub struct GateConfig {
     pub options: Options,
     /// This broker's name, where the options give none.
     pub broker: String,
+    /// The machine that the host runs on, for people who ask which brokers there
+    /// are.
+    pub machine: Option<String>,
+    /// The version of the host, for the same.
+    pub version: Option<String>,
     /// Reads the clock. Called from any thread.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Makes the host call [`Gate::poll`](crate::Gate::poll) soon. Called from
@@ -73,6 +79,8 @@ impl GateConfig {
         Self {
             options,
             broker: broker.into(),
+            machine: None,
+            version: None,
             clock: Arc::new(clock),
             wake: Arc::new(wake),
             background: Arc::new(Threads::default()),
@@ -93,6 +101,19 @@ impl GateConfig {
     /// This broker's name.
     pub(crate) fn broker(&self) -> &str {
         self.options.broker.as_deref().unwrap_or(&self.broker)
+    }
+
+    /// What the store is to remember of a broker that starts now.
+    pub(crate) fn describe(&self, now: Timestamp) -> BrokerRecord {
+        BrokerRecord {
+            name: self.broker().into(),
+            host: self.machine.clone(),
+            version: self.version.clone(),
+            plugin_version: Some(env!("CARGO_PKG_VERSION").into()),
+            since: Some(now),
+            last_seen: now,
+            options: Some(ListenerOptions::of(&self.options)),
+        }
     }
 
     /// Takes over other options.

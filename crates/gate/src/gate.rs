@@ -22,8 +22,7 @@ use crate::follower::{Follower, FollowerEvent};
 use crate::host::{
     ClientRef, CompletionStatus, ConnectInfo, ConnectOutcome, Directive, Enhanced, Handle, Ticket,
 };
-use crate::journal::Journal;
-use crate::journal::writer::Writer;
+use crate::journal::{Journal, begin_journal};
 use crate::login::Logins;
 use crate::login::refusal::TurnedAway;
 use crate::login::secret_verifier::SecretVerifier;
@@ -71,10 +70,8 @@ impl<S: GateStore> Gate<S> {
         S: AdminStore,
     {
         let broker_lock = store.lock_broker(config.broker())?;
-        store.clear_presence(config.broker(), (config.clock)())?;
-        store.give_up_arrivals(config.broker())?;
+        let writer = begin_journal(&mut store, &config)?;
         let last = store.last_change()?;
-        let writer = Writer::start(store.reopen()?, &config)?;
         let wake_signal = Arc::new(WakeSignal::new(Arc::clone(&config.wake)));
         let follower = Follower::start(store.reopen()?, last, &wake_signal, &config)?;
         let admin_worker = AdminWorker::start(store.reopen()?, &wake_signal, &config)?;
@@ -384,6 +381,7 @@ impl<S: GateStore> Gate<S> {
     /// `hash_round`. Nothing changed then.
     pub fn change_options(&mut self, options: Options) -> Result<(), OptionChangeError> {
         self.state.config.change(options)?;
+        self.state.describe();
         self.reload();
         Ok(())
     }

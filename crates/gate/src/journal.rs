@@ -11,6 +11,7 @@ use countersign_core::presence::{PresenceEvent, SessionEnd};
 use countersign_core::store::{GateStore, SessionUndo};
 use countersign_core::time::Timestamp;
 
+use crate::config::{GateConfig, GateError};
 use crate::connection::session::Session;
 use crate::host::CompletionStatus;
 use crate::journal::host_log::HostLog;
@@ -37,6 +38,25 @@ pub(crate) struct Journal {
     pub(crate) recent_uses: RecentUses,
     pub(crate) undos: Undos,
     pub(crate) host_log: HostLog,
+}
+
+/// Has it written down that a broker begins anew, nobody connected, and begins to
+/// write.
+///
+/// # Errors
+///
+/// Returns [`GateError`] when the store can't be written, or when the writer can't be
+/// run.
+pub(crate) fn begin_journal<S: GateStore>(
+    store: &mut S,
+    config: &GateConfig,
+) -> Result<Writer, GateError> {
+    let now = (config.clock)();
+    store.clear_presence(config.broker(), now)?;
+    store.give_up_arrivals(config.broker())?;
+    let broker = config.describe(now);
+    store.introduce_broker(&broker)?;
+    Ok(Writer::start(store.reopen()?, broker, config)?)
 }
 
 impl Journal {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use countersign_core::audit::RefusedAct;
+use countersign_core::broker::ListenerOptions;
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::connect::{Identity, Request, Reservation};
 use countersign_core::credential::CredentialId;
@@ -56,6 +57,13 @@ impl<S: GateStore> State<S> {
             self.write_presence_anew();
         }
         Ok(mark)
+    }
+
+    /// Has it written down what the broker's options are by now.
+    pub(crate) fn describe(&self) {
+        let options = ListenerOptions::of(&self.config.options);
+        let described = JournalEntry::Described(Box::new(options));
+        self.journal.writer.append(described);
     }
 
     /// Gives up what is kept in memory and changed in the store by now.

@@ -1,21 +1,21 @@
-//! What a broker is called that was given no name.
+//! What the machine is called, and a broker that was given no name.
 
 /// The host's name, with `-` for whatever a broker's name should not hold.
 pub(crate) fn broker_name() -> String {
+    machine().unwrap_or_else(|| "mosquitto".to_owned())
+}
+
+/// The name of the machine, with `-` for what few names of machines hold.
+pub(crate) fn machine() -> Option<String> {
     let mut name = [0_u8; 256];
     // SAFETY: the pointer and the length are those of one array.
     let failed = unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len()) };
-    let length = name
-        .iter()
-        .position(|byte| *byte == 0)
-        .unwrap_or(name.len());
-    match name.get(..length) {
-        Some(name) if failed == 0 => sanitised(name),
-        Some(_) | None => sanitised(b""),
-    }
+    let length = name.iter().position(|byte| *byte == 0);
+    let name = name.get(..length.unwrap_or(name.len()))?;
+    (failed == 0).then(|| sanitised(name))?
 }
 
-fn sanitised(name: &[u8]) -> String {
+fn sanitised(name: &[u8]) -> Option<String> {
     let name: String = name
         .iter()
         .take(LONGEST)
@@ -24,11 +24,7 @@ fn sanitised(name: &[u8]) -> String {
             _ => '-',
         })
         .collect();
-    if name.is_empty() {
-        "mosquitto".to_owned()
-    } else {
-        name
-    }
+    (!name.is_empty()).then_some(name)
 }
 
 const LONGEST: usize = 64;
@@ -39,10 +35,11 @@ mod tests {
 
     #[test]
     fn a_broker_always_has_a_name_of_plain_characters() {
-        assert_eq!(sanitised(b"edge-1.plant_2"), "edge-1.plant_2");
-        assert_eq!(sanitised(b"a b\n\xc3\xa4"), "a-b---");
-        assert_eq!(sanitised(b""), "mosquitto");
-        assert_eq!(sanitised(&[b'x'; 300]).len(), 64);
+        let named = |name: &[u8]| sanitised(name).unwrap();
+        assert_eq!(named(b"edge-1.plant_2"), "edge-1.plant_2");
+        assert_eq!(named(b"a b\n\xc3\xa4"), "a-b---");
+        assert_eq!(named(&[b'x'; 300]).len(), 64);
+        assert_eq!(sanitised(b""), None);
         assert!(!broker_name().is_empty());
     }
 }

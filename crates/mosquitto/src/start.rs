@@ -137,6 +137,8 @@ fn start(
     if let Ok(waker) = &waker {
         config.wake = Arc::new(waker.wake());
     }
+    config.machine = hostname::machine();
+    config.version = Some(host.version().into());
     let introduction = introduction(&*host, &config);
     let gate = open(&*host, config)?;
     if let Err(error) = &waker {

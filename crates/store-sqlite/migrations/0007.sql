@@ -171,3 +171,18 @@ CREATE TABLE web_session (
 
 CREATE INDEX web_session_of_credential ON web_session (credential, id);
 CREATE INDEX web_session_by_use ON web_session (last_used_at);
+
+-- The brokers that use the store, as each describes itself when it starts. Of those
+-- of earlier versions only that they had sessions is known.
+CREATE TABLE broker (
+    name TEXT PRIMARY KEY,
+    host TEXT,
+    version TEXT,
+    plugin_version TEXT,
+    since INTEGER,
+    last_seen INTEGER NOT NULL,
+    options TEXT
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO broker (name, last_seen)
+    SELECT broker, max(connected_at) FROM presence GROUP BY broker;

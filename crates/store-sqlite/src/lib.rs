@@ -20,6 +20,7 @@ mod audit;
 mod auto_registration;
 mod backup;
 mod broker_lock;
+mod brokers;
 mod busy_timeout;
 mod changes;
 mod client_id_bindings;

@@ -245,12 +245,14 @@ pub(crate) const EXPORTED: &[ExportedTable] = &[
     ),
 ];
 
-/// What exports leave out: who is connected or signed in now or about to be, what brokers and commands tell
-/// each other, what was refused, the audit, and counts of rows that are there.
+/// What exports leave out: who is connected or signed in now or about to be, the brokers,
+/// what they and commands tell each other, what was refused, the audit, and counts of rows
+/// that are there.
 pub(crate) const LEFT_OUT: &[&str] = &[
     "arriving_session",
     "audit",
     "audit_chain",
+    "broker",
     "change",
     "kick_request",
     "presence",

@@ -116,6 +116,7 @@ const WHOLE_TABLES: &[(&str, &str, &str)] = &[
         "SCAN sqlite_sequence",
         "it has one row for each table",
     ),
+    ("brokers.rs", "SCAN broker", "brokers are few"),
     (
         "changes.rs",
         "SCAN change",

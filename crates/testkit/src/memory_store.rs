@@ -21,6 +21,7 @@ pub use self::gate::MemoryBrokerLock;
 
 mod api_tokens;
 mod audit;
+mod brokers;
 mod changes;
 mod client_ids;
 mod credential_rows;

@@ -32,6 +32,7 @@ mod accounts;
 mod acts;
 mod arrivals;
 mod batches;
+mod brokers;
 mod changes;
 mod client_id_use;
 mod client_ids;
@@ -54,6 +55,7 @@ pub use accounts::*;
 pub use acts::*;
 pub use arrivals::*;
 pub use batches::*;
+pub use brokers::*;
 pub use changes::*;
 pub use client_id_use::*;
 pub use client_ids::*;
@@ -77,6 +79,8 @@ macro_rules! store_suite {
     ($fresh:expr) => {
         $crate::store_suite!(@ $fresh;
             a_batch_that_found_the_lock_taken_can_be_written_again,
+            a_bounded_number_of_brokers_is_remembered,
+            a_broker_reads_back_as_it_described_itself,
             a_brokers_name_has_one_live_holder,
             a_change_log_that_was_pruned_or_replaced_yields_everything,
             a_client_id_is_bound_by_a_rule_or_by_first_use,
@@ -174,6 +178,7 @@ macro_rules! store_suite {
             things_go_with_their_application,
             what_was_counted_is_forgotten_after_a_month,
             who_uses_a_scheme_is_told_tenant_by_tenant,
+            what_a_broker_left_is_cleared_in_parts,
             whose_a_stored_session_is_is_counted_and_its_use_is_not,
         );
     };

@@ -2,6 +2,7 @@
 
 mod audit_chains;
 mod banning;
+mod brokers;
 mod crash;
 mod crowd;
 mod damage;

@@ -36,6 +36,7 @@ use crate::audit::{
     FindAuditRow, FindLastAct, FollowAudit, ListAudit, ListAuditPage, RecordPruning,
     ShowAuditHeads, VerifyAudit,
 };
+use crate::broker::{ClearBroker, ForgetBroker, ListBrokers, ShowBroker};
 use crate::caller::Authority;
 use crate::clients::{
     CountClients, IsKicked, ListClients, ReleaseClientId, RequestKick, WithdrawKick,
@@ -174,6 +175,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Admin AssignRole AssignRole(held_by("DM"));
         Admin ChangeCredentialRules rules();
         Admin ChangeRoleRules of_role();
+        Platform ClearBroker ClearBroker("gone".into());
         Platform ClearTenant ClearTenant(acme());
         Admin ConfirmSecondFactor ConfirmSecondFactor { email: kate(), code: Secret::new(b"0".to_vec()) };
         Viewer CountClients CountClients { tenant: Some(acme()) };
@@ -220,6 +222,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Admin EnrolSecondFactor EnrolSecondFactor(kate());
         Platform FindAuditRow FindAuditRow(1);
         Platform FindLastAct FindLastAct { before: now };
+        Platform ForgetBroker ForgetBroker("gone".into());
         Admin GrantUser GrantUser {
             email: kate(), grant: Grant { tenant: acme(), group: None, right: GrantedRight::OrgAdmin },
         };
@@ -237,6 +240,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Platform FollowAudit FollowAudit::default();
         Platform ListAudit ListAudit(AuditQuery::default());
         Platform ListAuditPage ListAuditPage::default();
+        Platform ListBrokers ListBrokers::default();
         Viewer ListClients ListClients { tenant: Some(acme()), all: true, ..ListClients::default() };
         GroupViewer ListCredentials ListCredentials { query: CredentialQuery { tenant: Some(acme()), ..CredentialQuery::default() }, ..ListCredentials::default() };
         Platform ListCredentials ListCredentials::default();
@@ -289,6 +293,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
             id: acme(), changes: TenantChanges { sys_read: Some(true), ..TenantChanges::default() },
         };
         Viewer ShowApplication ShowApplication { tenant: acme(), name: fleet() };
+        Platform ShowBroker ShowBroker("gone".into());
         GroupViewer ShowCredential ShowCredential(pump());
         Platform ShowOperator ShowOperator(login_name("root"));
         Viewer ShowRole ShowRole { tenant: acme(), name: ops() };

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use countersign_core::broker::ListenerOptions;
 use countersign_core::connect::{Listener, Reservation};
 use countersign_core::name::TenantId;
-use countersign_core::options::Options;
 
 /// What a broker's options say about the places that clients arrive at.
 ///
@@ -22,7 +22,7 @@ pub struct Listeners {
 impl Listeners {
     /// The listeners of a broker with these options.
     #[must_use]
-    pub fn of(options: &Options) -> Self {
+    pub fn of(options: &ListenerOptions) -> Self {
         Self {
             default_tenant: options.default_tenant.clone(),
             listeners: options.listeners.clone(),

@@ -256,6 +256,7 @@ fn owner_of(owners: &TopicOwners, topic: &str) -> Option<TenantId> {
 
 #[cfg(test)]
 mod tests {
+    use countersign_core::broker::ListenerOptions;
     use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode};
     use countersign_core::user::GrantedRight;
 
@@ -569,8 +570,12 @@ mod tests {
         let options = [("store", "/x"), ("default_tenant", "acme")];
         let options = countersign_core::options::Options::parse(options).unwrap();
         let now = fixture.now;
-        let mut policy_check =
-            PolicyCheck::new(&mut fixture.store, now, Listeners::of(&options)).unwrap();
+        let mut policy_check = PolicyCheck::new(
+            &mut fixture.store,
+            now,
+            Listeners::of(&ListenerOptions::of(&options)),
+        )
+        .unwrap();
         for (username, filter) in [(None, "acme/#"), (Some("dev1"), "#")] {
             let ask = TopicCheck {
                 username,

@@ -9,7 +9,7 @@ use countersign_admin::check::{ConnectCheck, PolicyCheck, TopicCheck, Usage};
 use countersign_admin::view::{ConnectAnswerView, ConsideredView, TopicAnswerView};
 use countersign_core::rule::QoS;
 
-use crate::doctor;
+use crate::doctor::PlacesOf;
 use crate::error::{CliError, REFUSED};
 use crate::input::{parse_qos, read_presented};
 use crate::invocation::{Invocation, now};
@@ -28,11 +28,17 @@ pub(crate) struct Check {
     /// given. `-` is standard input.
     #[arg(long, value_name = "FILE")]
     batch: Option<PathBuf>,
-    /// The broker's configuration, which says what its listeners are for and
-    /// who answers for clients that name no tenant, and what its bridges are
-    /// called. Without this, Debian's is looked at if it names this store; where
-    /// neither tells, no listener has a tenant, all are taken to be protected by
-    /// TLS, and client ids that begin with `local.` are kept for bridges.
+    /// The broker, as `broker list` names it. What its listeners are for and who
+    /// answers for clients that name no tenant, it wrote down when it started.
+    /// Without this, the only broker of the store is meant, or all of them where
+    /// they have the same options. Where no broker tells, no listener has a tenant,
+    /// all are taken to be protected by TLS, and client ids that begin with
+    /// `local.` are kept for bridges.
+    #[arg(long, value_name = "B", global = true)]
+    broker: Option<String>,
+    /// The broker's configuration, which says the same and what its bridges are
+    /// called. It comes before what brokers wrote down. Without this, Debian's is
+    /// looked at, if it names this store, for what no broker tells.
     #[arg(long, value_name = "MOSQUITTO_CONF", global = true)]
     config: Option<PathBuf>,
 }
@@ -41,7 +47,7 @@ pub(crate) struct Check {
 pub(crate) enum CheckCommand {
     /// Ask whether a client would be let in. Exits with 1 if not.
     #[command(
-        after_help = "Examples:\n  countersign check connect --username dev1@acme --client-id c1\n  printf %s \"$PASSWORD\" | countersign check connect --username dev1@acme --client-id c1 --password-stdin\n  countersign check connect --username jwt --client-id c1 --password-stdin"
+        after_help = "Examples:\n  countersign check connect --username dev1@acme --client-id c1\n  countersign check connect --username dev1@acme --client-id c1 --listener 8883 --broker edge-7\n  printf %s \"$PASSWORD\" | countersign check connect --username dev1@acme --client-id c1 --password-stdin\n  countersign check connect --username jwt --client-id c1 --password-stdin"
     )]
     Connect(CheckConnect),
     /// Ask whether a client may publish. Exits with 1 if not.
@@ -133,8 +139,12 @@ pub(crate) struct ClientArguments {
 
 impl Check {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
-        let places = doctor::places(self.config.as_deref(), &invocation.store)?;
         let mut store = invocation.open_to_read()?;
+        let asked = PlacesOf {
+            config: self.config.as_deref(),
+            broker: self.broker.as_deref(),
+        };
+        let places = asked.find(invocation, &mut store)?;
         let mut policy_check = PolicyCheck::new(&mut store, now(), places)?;
         match (self.question, self.batch) {
             (Some(CheckCommand::Connect(connect)), _) => {

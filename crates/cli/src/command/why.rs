@@ -11,7 +11,7 @@ use countersign_core::name::LoginName;
 use countersign_core::reason::Reason;
 use serde::Serialize;
 
-use crate::doctor;
+use crate::doctor::PlacesOf;
 use crate::error::CliError;
 use crate::invocation::{Invocation, now, run_on};
 
@@ -27,8 +27,8 @@ pub(crate) struct Why {
 
 impl Why {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
-        let places = doctor::places(None, &invocation.store)?;
         let mut store = invocation.open_to_read()?;
+        let places = PlacesOf::default().find(invocation, &mut store)?;
         let report = run_on(&mut store, &LookIntoName(self.name.clone()))?;
         let mut policy_check = PolicyCheck::new(&mut store, now(), places)?;
         let client_id = self.client_id.as_deref();

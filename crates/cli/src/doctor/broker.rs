@@ -6,6 +6,7 @@ use std::path::Path;
 
 use countersign_admin::check::Listeners;
 use countersign_config::{BrokerConfig, OPTION_PREFIX, PluginConfig, Source, Sourced};
+use countersign_core::broker::ListenerOptions;
 use countersign_core::options::{OptionError, Options};
 
 use super::access::{BrokerUser, NeededAccess};
@@ -71,14 +72,18 @@ pub(super) fn names(config: &BrokerConfig, store: &Path) -> bool {
 pub(super) fn places(config: &BrokerConfig, store: &Path) -> Result<Listeners, Problem> {
     let plugin = ours(config).next().ok_or_else(|| not_loaded(store))?;
     let options = options_of(plugin).map_err(|error| wrong_option(&error, &plugin.at))?;
-    let places = Listeners::of(&options);
-    Ok(if version::tells_of_clients(config, Version::installed()) {
-        let host = fs::read_to_string(HOST_NAME).unwrap_or_default();
-        let bridges = config.bridges.iter();
-        places.with_bridges(bridges.map(|bridge| bridge.client_id(host.trim_end())))
-    } else {
-        places
-    })
+    let places = Listeners::of(&ListenerOptions::of(&options));
+    Ok(with_bridges(config, places))
+}
+
+/// The places, and whose client ids the broker's bridges have, where it tells.
+pub(super) fn with_bridges(config: &BrokerConfig, places: Listeners) -> Listeners {
+    if !version::tells_of_clients(config, Version::installed()) {
+        return places;
+    }
+    let host = fs::read_to_string(HOST_NAME).unwrap_or_default();
+    let bridges = config.bridges.iter();
+    places.with_bridges(bridges.map(|bridge| bridge.client_id(host.trim_end())))
 }
 
 fn not_loaded(store: &Path) -> Problem {

@@ -234,6 +234,14 @@ const STEPS: &[&str] = &[
 const REFUSED_HERE: &[(&str, &str)] = &[
     ("countersign audit verify --expect", "the head is made up"),
     (
+        "countersign broker forget edge-7",
+        "no broker has used the store",
+    ),
+    (
+        "countersign check connect --username dev1@acme --client-id c1 --listener 8883 --broker edge-7",
+        "no broker has used the store",
+    ),
+    (
         "countersign check connect --username jwt",
         "there is no token to read",
     ),
@@ -485,6 +493,7 @@ const PAGES: &[&str] = &[
     "docs/schemes.md",
     "docs/tls.md",
     "docs/bridges.md",
+    "docs/brokers.md",
     "docs/audit.md",
     "docs/troubleshooting.md",
     "docs/passwords.md",

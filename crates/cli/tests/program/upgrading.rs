@@ -41,6 +41,8 @@ const COMMANDS: &[(&str, &str, Does)] = &[
     ("audit show", "1", Read(1)),
     ("audit verify", "", Read(0)),
     ("backup", "COPY", Write),
+    ("broker forget", "edge", Write),
+    ("broker list", "", Read(0)),
     (
         "check connect",
         "--username dev1@acme --client-id x",

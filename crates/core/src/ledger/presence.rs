@@ -5,7 +5,7 @@ use crate::audit::AuditChain;
 use crate::client_id::is_made_up;
 use crate::name::TenantId;
 use crate::presence::{ClientIdUse, Presence, PresenceEvent, SessionEnd, SessionNumber};
-use crate::store::rows::{AuditRows as _, ClientIdRows as _, PresenceRows as _};
+use crate::store::rows::AuditRows as _;
 use crate::store::{Batch, StoreError};
 use crate::time::Timestamp;
 
@@ -53,15 +53,25 @@ pub(super) fn clear(
     loop {
         let action = "clear the sessions of an earlier run";
         let mut writing = ledger.begin_writing(action, Pace::Journal)?;
-        let cleared = writing.take_presence(broker, CLEARED_AT_ONCE)?;
-        for (tie, credential) in &cleared {
-            writing.touch_client_id(tie, *credential, broker, now)?;
-        }
+        let is_all = clear_some(&mut writing, broker, now)?;
         writing.commit_surviving(Durability::Kill)?;
-        if cleared.len() < CLEARED_AT_ONCE {
+        if is_all {
             return Ok(());
         }
     }
+}
+
+/// Clears as much as one transaction may; says whether that was all.
+pub(crate) fn clear_some(
+    writing: &mut (impl LedgerTransaction + ?Sized),
+    broker: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let cleared = writing.take_presence(broker, CLEARED_AT_ONCE)?;
+    for (tie, credential) in &cleared {
+        writing.touch_client_id(tie, *credential, broker, now)?;
+    }
+    Ok(cleared.len() < CLEARED_AT_ONCE)
 }
 
 fn observe(

@@ -6,9 +6,10 @@ use crate::audit::{AuditChain, AuditEntry};
 use crate::change::Change;
 use crate::client_id::ClientIdTie;
 use crate::credential::CredentialId;
-use crate::ledger::{Durability, LedgerTransaction, client_ids, credentials};
+use crate::ledger::{Durability, LedgerTransaction, client_ids, credentials, presence};
 use crate::name::TenantId;
 use crate::seal::SealKey;
+use crate::time::Timestamp;
 
 /// What administrative acts are made of.
 pub trait AdminStore {
@@ -103,6 +104,16 @@ pub trait AdminTransaction:
     /// See [`AdminTransaction`].
     fn release_client_id(&mut self, id: &ClientIdTie) -> Result<(), StoreError> {
         client_ids::release(self, id)
+    }
+
+    /// Clears a part of what a broker that is gone left behind as connected; says
+    /// whether that was all. Stored sessions among it count as used until `now`.
+    ///
+    /// # Errors
+    ///
+    /// See [`AdminTransaction`].
+    fn clear_some_presence(&mut self, broker: &str, now: Timestamp) -> Result<bool, StoreError> {
+        presence::clear_some(self, broker, now)
     }
 
     /// Commits the act together with its audit row and its changes; synced to

@@ -8,6 +8,7 @@
 pub use self::api_tokens::{ApiTokenRows, ApiTokensOf};
 pub use self::applications::{ApplicationRows, RegistrationCount};
 pub use self::audit::{AuditQuery, AuditRows};
+pub use self::brokers::{BrokerRows, KnownBroker};
 pub use self::changes::ChangeRows;
 pub use self::client_ids::{Arrival, ClientIdCounts, ClientIdRecord, ClientIdRows, ClientIdsOf};
 pub use self::credentials::{CredentialQuery, CredentialRows, CredentialUse};
@@ -28,6 +29,7 @@ pub use self::web_sessions::WebSessionRows;
 mod api_tokens;
 mod applications;
 mod audit;
+mod brokers;
 mod changes;
 mod client_ids;
 mod credentials;

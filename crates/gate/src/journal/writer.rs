@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_core::broker::BrokerRecord;
 use countersign_core::connect::{LoginRecord, Proof, SessionChange};
 use countersign_core::presence::{Presence, PresenceEvent};
 use countersign_core::store::{Batch, GateStore, LoginEffects, Refusal, StoreError};
@@ -30,13 +31,19 @@ impl Writer {
     /// # Errors
     ///
     /// Returns the operating system's error when the job can't be run.
-    pub(crate) fn start<S: GateStore>(store: S, config: &GateConfig) -> std::io::Result<Self> {
+    pub(crate) fn start<S: GateStore>(
+        store: S,
+        broker: BrokerRecord,
+        config: &GateConfig,
+    ) -> std::io::Result<Self> {
         let queue = Arc::new(JournalQueue::default());
         let job = WriterJob {
             queue: Arc::clone(&queue),
             maintained: (config.clock)(),
             store,
-            broker: config.broker().to_owned(),
+            introduced: broker.last_seen,
+            is_unknown: false,
+            broker,
             clock: Arc::clone(&config.clock),
             taken: QueueContent::default(),
             batch: Batch::default(),
@@ -79,9 +86,10 @@ impl Writer {
         match entry {
             JournalEntry::Kicked(_) => self.queue.put_urgent(entry),
             // Rare, and nothing stands for it where it is lost.
-            JournalEntry::Moved(_) | JournalEntry::Reopened | JournalEntry::Undone(_) => {
-                self.queue.put(entry);
-            }
+            JournalEntry::Described(_)
+            | JournalEntry::Moved(_)
+            | JournalEntry::Reopened
+            | JournalEntry::Undone(_) => self.queue.put(entry),
             JournalEntry::Acted(_)
             | JournalEntry::Discarded(_)
             | JournalEntry::Refused(_)
@@ -103,7 +111,12 @@ impl Drop for Writer {
 struct WriterJob<S> {
     queue: Arc<JournalQueue<JournalEntry>>,
     store: S,
-    broker: String,
+    /// What the store is to remember of the broker.
+    broker: BrokerRecord,
+    /// When the store was last told that the broker runs.
+    introduced: Timestamp,
+    /// Whether the store does not know the broker as it is now.
+    is_unknown: bool,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// What was taken out of the queue.
     taken: QueueContent<JournalEntry>,
@@ -133,13 +146,19 @@ impl<S: GateStore> Job for WriterJob<S> {
         let _there = self.store.mark();
         let now = (self.clock)();
         if is_last {
-            let _cleared = self.store.clear_presence(&self.broker, now);
+            let _cleared = self.store.clear_presence(&self.broker.name, now);
+            let _noted = self.store.note_broker(&self.broker, now);
             return Progress::Over;
         }
         if now.since(self.maintained) >= MAINTAIN_EVERY || now < self.maintained {
             self.maintained = now;
             // What failed is tried again next time.
             let _done = self.store.maintain(now);
+        }
+        if now.since(self.introduced) >= INTRODUCED_EVERY || now < self.introduced {
+            self.introduced = now;
+            // Seen a minute later, if it fails.
+            let _noted = self.store.note_broker(&self.broker, now);
         }
         if has_any {
             Progress::Worked
@@ -173,6 +192,10 @@ impl<S: GateStore> WriterJob<S> {
     fn take(&mut self, entry: JournalEntry) {
         match entry {
             JournalEntry::Acted(entry) => push_if_room(&mut self.batch.audit, *entry),
+            JournalEntry::Described(options) => {
+                self.broker.options = Some(*options);
+                self.is_unknown = true;
+            }
             JournalEntry::Kicked(id) => push_if_room(&mut self.batch.kicked, id),
             JournalEntry::Moved(moved) => {
                 let is_same = |other: &Moved| {
@@ -195,11 +218,17 @@ impl<S: GateStore> WriterJob<S> {
     /// Writes what was gathered; keeps it for the next time if that fails.
     fn flush(&mut self, is_last: bool) {
         if self.is_reopened {
-            let cleared = self.store.clear_presence(&self.broker, (self.clock)());
+            let name = &self.broker.name;
+            let cleared = self.store.clear_presence(name, (self.clock)());
             self.is_reopened = cleared.is_err();
             if self.is_reopened {
                 return;
             }
+            self.is_unknown = true;
+        }
+        if self.is_unknown {
+            self.broker.last_seen = (self.clock)();
+            self.is_unknown = self.store.introduce_broker(&self.broker).is_err();
         }
         self.write_undone();
         self.write_moves();
@@ -217,7 +246,11 @@ impl<S: GateStore> WriterJob<S> {
         if is_empty {
             return;
         }
-        if self.store.write_batch(&self.broker, &self.batch).is_ok() {
+        if self
+            .store
+            .write_batch(&self.broker.name, &self.batch)
+            .is_ok()
+        {
             self.batch = Batch::default();
             self.refusals = RefusalCounts::default();
             self.denied.settle(now, is_last);
@@ -267,7 +300,7 @@ impl<S: GateStore> WriterJob<S> {
             }
             if moved.is_stored {
                 let login = LoginEffects {
-                    broker,
+                    broker: &broker.name,
                     client_id: &moved.client_id,
                     username: Some(moved.user.name.as_str()),
                     tenant: Some(&moved.tenant),
@@ -293,6 +326,8 @@ fn push_if_room<T>(kept: &mut Vec<T>, more: T) {
 }
 
 const IDLE: Duration = Duration::from_secs(1);
+/// What a store says of when a broker was last seen is not older.
+const INTRODUCED_EVERY: Duration = Duration::from_secs(60);
 const MAINTAIN_EVERY: Duration = Duration::from_secs(5);
 const MOST_WAITING: usize = 100_000;
 

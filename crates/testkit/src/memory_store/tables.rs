@@ -3,6 +3,7 @@
 use countersign_core::api_token::{ApiToken, ApiTokenId};
 use countersign_core::audit::{AuditChain, AuditEntry, AuditHash, AuditHead};
 use countersign_core::auto_registration::AutoRegistration;
+use countersign_core::broker::BrokerRecord;
 use countersign_core::change::Change;
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::{Credential, CredentialId};
@@ -55,6 +56,7 @@ pub(super) struct Tables {
     /// See [`LogPosition`](countersign_core::store::LogPosition).
     pub(super) session_changes: i64,
     pub(super) presence: Table<(String, SessionNumber), Presence>,
+    pub(super) brokers: Table<String, BrokerRecord>,
     pub(super) kicks: Table<i64, KickRow>,
     pub(super) changes: Table<i64, (Timestamp, Change)>,
     pub(super) acts: ChainRows,

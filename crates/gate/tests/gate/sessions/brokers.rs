@@ -1,6 +1,10 @@
 //! A broker beside others, its options and its host.
 
 use countersign::core::client_id::ClientId;
+use countersign::core::ledger::{Durability, LedgerTransaction as _};
+use countersign::core::store::rows::{BrokerRows as _, KnownBroker};
+use countersign::core::store::{AdminStore as _, Intent};
+use countersign_admin::broker::ShowBroker;
 use countersign_admin::clients::ReleaseClientId;
 
 use super::*;
@@ -186,6 +190,72 @@ fn other_options_hold_for_the_next_login_and_end_no_session() {
     info.listener = Some(1884);
     let outcome = fixture.gate.connect(&info);
     assert_eq!(refused(&outcome), Reason::WrongListener);
+}
+
+#[test]
+fn a_broker_says_who_it_is_when_it_starts_and_once_a_minute_that_it_runs() {
+    let mut fixture = Fixture::with_options(&[("default_tenant", "acme")]);
+    let shown = |fixture: &mut Fixture| {
+        fixture.background.write();
+        fixture.run(&ShowBroker("bench".into())).unwrap()
+    };
+    let KnownBroker {
+        record,
+        is_alive,
+        sessions,
+    } = shown(&mut fixture);
+    let acme = TenantId::parse("acme").ok();
+    let started = fixture.clock.load(Ordering::SeqCst);
+    assert_eq!((is_alive, sessions), (true, 0));
+    assert_eq!(record.since, Some(Timestamp::from_millis(started)));
+    assert_eq!(record.options.unwrap().default_tenant, acme);
+    assert!(record.plugin_version.is_some());
+    fixture.pass(Duration::from_secs(59));
+    let mark = fixture.admin.mark().unwrap();
+    assert_eq!(
+        shown(&mut fixture).record.last_seen,
+        Timestamp::from_millis(started)
+    );
+    assert_eq!(fixture.admin.mark().unwrap(), mark);
+    fixture.pass(Duration::from_secs(1));
+    let seen = started + 60_000;
+    assert_eq!(
+        shown(&mut fixture).record.last_seen,
+        Timestamp::from_millis(seen)
+    );
+    // A store that does not know it learns who it is, and so does one that knows other
+    // options.
+    fixture.act(|store, _| {
+        let mut transaction = store.begin(Intent::Write).unwrap();
+        transaction.remove_broker("bench").unwrap();
+        transaction.commit_surviving(Durability::Kill).unwrap();
+    });
+    fixture.pass(Duration::from_secs(60));
+    let known = shown(&mut fixture).record;
+    assert_eq!(known.since, Some(Timestamp::from_millis(started)));
+    assert_eq!(known.last_seen, Timestamp::from_millis(seen + 60_000));
+    let path = fixture.config.options.store.to_str().unwrap().to_owned();
+    let options = Options::parse([("store", path.as_str()), ("listener_1884", "acme")]).unwrap();
+    fixture.gate.change_options(options).unwrap();
+    let options = shown(&mut fixture).record.options.unwrap();
+    assert_eq!(
+        (options.default_tenant, options.listeners.get(&1_884)),
+        (None, acme.as_ref())
+    );
+    // Its end is when it was last seen.
+    fixture.pass(Duration::from_secs(5));
+    let Fixture {
+        gate,
+        mut admin,
+        folder,
+        ..
+    } = fixture;
+    gate.close();
+    let mut transaction = admin.begin(Intent::Read).unwrap();
+    let left = transaction.broker("bench").unwrap().unwrap();
+    assert!(!left.is_alive);
+    assert_eq!(left.record.last_seen, Timestamp::from_millis(seen + 65_000));
+    drop(folder);
 }
 
 #[test]

@@ -1,0 +1,251 @@
+//! The brokers that use a store.
+
+use countersign_core::audit::AuditEntry;
+use countersign_core::store::rows::KnownBroker;
+use countersign_core::store::{AdminStore, Intent, Listed, Page};
+use serde::Serialize;
+
+use crate::caller::Permission;
+use crate::command::{Command, Tx, run};
+use crate::context::Context;
+use crate::error::{AdminError, ErrorKind, Noun, Subject};
+use crate::lookup::Rows;
+
+/// Lists the brokers, alive or not, by name.
+#[derive(Clone, Debug, Default)]
+pub struct ListBrokers(pub Page<String>);
+
+impl Command for ListBrokers {
+    type Output = Listed<KnownBroker>;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<KnownBroker>, AdminError> {
+        Ok(tx.brokers(&self.0)?)
+    }
+}
+
+/// Shows a broker.
+#[derive(Clone, Debug)]
+pub struct ShowBroker(pub String);
+
+impl Command for ShowBroker {
+    type Output = KnownBroker;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<KnownBroker, AdminError> {
+        find(tx, &self.0)
+    }
+}
+
+/// Forgets a broker that is gone for good, with what it left behind as connected.
+/// Many sessions go a few at a time before, for what writes longer holds up logins.
+///
+/// # Errors
+///
+/// Returns [`AdminError`] when there is no such broker or it is alive, and when the
+/// store can't be written. What was cleared until then stays cleared.
+pub fn forget<S: AdminStore>(
+    store: &mut S,
+    context: &mut Context<'_>,
+    forget: &ForgetBroker,
+) -> Result<(), AdminError> {
+    let clear = ClearBroker(forget.0.clone());
+    while run(store, context, &clear)? == Cleared::Some {}
+    run(store, context, forget)
+}
+
+/// Forgets a broker in one transaction. [`forget`] does it in several where it left
+/// much.
+#[derive(Clone, Debug)]
+pub struct ForgetBroker(pub String);
+
+impl Command for ForgetBroker {
+    type Output = ();
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<(), AdminError> {
+        let name = &self.0;
+        let gone = find_gone(tx, name)?;
+        let now = tx.now;
+        while !tx.clear_some_presence(name, now)? {}
+        tx.remove_broker(name)?;
+        let before = ForgottenBroker {
+            host: gone.record.host,
+            sessions: gone.sessions,
+        };
+        tx.record("broker.forget", name, Some(&before), None);
+        Ok(())
+    }
+}
+
+/// Clears a part of what a broker that is gone left behind as connected.
+#[derive(Clone, Debug)]
+pub struct ClearBroker(pub String);
+
+/// What became of what a broker left behind as connected.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Cleared {
+    /// A part of it went.
+    Some,
+    /// What is left is little.
+    Rest,
+}
+
+impl Command for ClearBroker {
+    type Output = Cleared;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Cleared, AdminError> {
+        let name = &self.0;
+        let before = find_gone(tx, name)?.sessions;
+        if before <= FEW {
+            return Ok(Cleared::Rest);
+        }
+        let now = tx.now;
+        tx.clear_some_presence(name, now)?;
+        let after = find(tx, name)?.sessions;
+        let none = None::<&ForgottenBroker>;
+        let entry = AuditEntry {
+            count: i64::try_from(before.saturating_sub(after)).unwrap_or(i64::MAX),
+            ..tx.entry("broker.clear", name, none, none)
+        };
+        tx.record_entry(entry);
+        Ok(Cleared::Some)
+    }
+}
+
+/// What the audit keeps of a broker that was forgotten.
+#[derive(Serialize)]
+struct ForgottenBroker {
+    host: Option<String>,
+    sessions: u64,
+}
+
+fn find(rows: &mut Rows<'_>, name: &str) -> Result<KnownBroker, AdminError> {
+    rows.broker(name)?.ok_or_else(|| {
+        AdminError::new(
+            ErrorKind::NotFound,
+            Subject::new(Noun::Broker, name),
+            format!("no broker `{name}` has used this store"),
+        )
+    })
+}
+
+/// Looks under the store's lock: a broker that starts meanwhile says who it is once
+/// it has its own, and so after what is done here.
+fn find_gone(rows: &mut Rows<'_>, name: &str) -> Result<KnownBroker, AdminError> {
+    let broker = find(rows, name)?;
+    if broker.is_alive {
+        return Err(AdminError::new(
+            ErrorKind::Conflict,
+            Subject::new(Noun::Broker, name),
+            format!("broker `{name}` is alive; stop it first"),
+        ));
+    }
+    Ok(broker)
+}
+
+/// So many sessions go with the broker itself.
+const FEW: u64 = 256;
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::broker::BrokerRecord;
+    use countersign_core::ledger::Ledger as _;
+    use countersign_core::presence::PresenceEvent;
+    use countersign_core::store::{Batch, GateStore as _};
+
+    use super::*;
+    use crate::clients::ListClients;
+    use crate::clients::tests::connected;
+    use crate::fixture::Fixture;
+
+    fn with_broker(sessions: i64) -> Fixture {
+        let mut fixture = Fixture::with_credential();
+        let record = BrokerRecord {
+            name: "edge".into(),
+            host: Some("gw-7".into()),
+            version: None,
+            plugin_version: None,
+            since: Some(fixture.now),
+            last_seen: fixture.now,
+            options: None,
+        };
+        fixture.store.introduce_broker(&record).unwrap();
+        let observations: Vec<PresenceEvent> = (0..sessions)
+            .map(|number| connected(number, &format!("c{number}"), &fixture))
+            .collect();
+        let batch = Batch {
+            observations,
+            ..Batch::default()
+        };
+        fixture.store.write_batch("edge", &batch).unwrap();
+        fixture
+    }
+
+    fn forgotten(fixture: &mut Fixture, name: &str) -> Result<(), AdminError> {
+        let command = ForgetBroker(name.into());
+        fixture.act(|store, context| forget(store, context, &command))
+    }
+
+    #[test]
+    fn a_broker_is_forgotten_with_its_sessions_once_it_is_gone() {
+        for (sessions, acts) in [
+            (2, &["broker.forget edge"][..]),
+            (
+                600,
+                &[
+                    "broker.clear edge",
+                    "broker.clear edge",
+                    "broker.forget edge",
+                ],
+            ),
+        ] {
+            let mut fixture = with_broker(sessions);
+            let alive = fixture.store.lock_broker("edge").unwrap();
+            let shown = fixture.run(&ShowBroker("edge".into())).unwrap();
+            assert!(shown.is_alive);
+            let error = forgotten(&mut fixture, "edge").unwrap_err();
+            assert!(error.is(ErrorKind::Conflict, Noun::Broker));
+            assert_eq!(error.to_string(), "broker `edge` is alive; stop it first");
+            drop(alive);
+            let before = fixture.acts().len();
+            forgotten(&mut fixture, "edge").unwrap();
+            assert_eq!(fixture.acts()[before..], *acts);
+            let all = ListClients {
+                all: true,
+                ..ListClients::default()
+            };
+            assert!(fixture.run(&all).unwrap().rows.is_empty());
+            assert!(
+                fixture
+                    .run(&ListBrokers::default())
+                    .unwrap()
+                    .rows
+                    .is_empty()
+            );
+            let error = forgotten(&mut fixture, "edge").unwrap_err();
+            assert!(error.is(ErrorKind::NotFound, Noun::Broker));
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What is known about the places that clients arrive at: of brokers, as they
+//! described themselves, and of configurations.
+
+use std::path::Path;
+
+use countersign_admin::broker::{ListBrokers, ShowBroker};
+use countersign_admin::check::Listeners;
+use countersign_config::BrokerConfig;
+use countersign_core::broker::ListenerOptions;
+use countersign_core::store::{Page, each_row};
+use countersign_sqlite::SqliteStore;
+
+use super::{Problem, broker, usual_config};
+use crate::error::CliError;
+use crate::invocation::{Invocation, run_on};
+
+/// Who is asked about the places that clients arrive at.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PlacesOf<'a> {
+    /// The broker's configuration, which comes first.
+    pub(crate) config: Option<&'a Path>,
+    /// The broker, as it described itself when it started.
+    pub(crate) broker: Option<&'a str>,
+}
+
+impl PlacesOf<'_> {
+    /// What is known about the places that clients arrive at. Where nobody is named,
+    /// the brokers of the store are asked, and then the usual configuration, which
+    /// alone knows about bridges.
+    pub(crate) fn find(
+        self,
+        invocation: &Invocation,
+        store: &mut SqliteStore,
+    ) -> Result<Listeners, CliError> {
+        let path = std::path::absolute(&invocation.store)?;
+        if let Some(config) = self.config {
+            let config = BrokerConfig::read(config).map_err(Problem::from)?;
+            return Ok(broker::places(&config, &path)?);
+        }
+        if let Some(name) = self.broker {
+            let broker = run_on(store, &ShowBroker(name.into()))?;
+            let options = broker.record.options.ok_or_else(|| {
+                CliError::refused(format!(
+                    "broker `{name}` has not said what its options are: it did not start since \
+                     this version; name its configuration with --config"
+                ))
+            })?;
+            return Ok(Listeners::of(&options));
+        }
+        let config = usual_config(&path);
+        let described = described(store)?;
+        Ok(match (described.as_slice(), config) {
+            ([options], Some(config)) => broker::with_bridges(&config, Listeners::of(options)),
+            ([options], None) => Listeners::of(options),
+            (_, Some(config)) => broker::places(&config, &path)?,
+            ([], None) => Listeners::default(),
+            (_, None) => {
+                invocation.output.notice(
+                    "the brokers of this store have different options, and none of them counts \
+                     here; `check --broker` names one",
+                );
+                Listeners::default()
+            }
+        })
+    }
+}
+
+/// The options that brokers described, each once.
+fn described(store: &mut SqliteStore) -> Result<Vec<ListenerOptions>, CliError> {
+    let mut described = Vec::new();
+    let list = |page: &Page<String>| run_on(store, &ListBrokers(page.clone()));
+    each_row(list, |broker| {
+        let options = broker.record.options;
+        described.extend(options.filter(|options| !described.contains(options)));
+        Ok::<_, CliError>(())
+    })?;
+    Ok(described)
+}

@@ -1,0 +1,45 @@
+//! The brokers that use a store, as far as it remembers them.
+
+use super::{Durability, Ledger, LedgerTransaction as _, Pace};
+use crate::broker::BrokerRecord;
+use crate::store::rows::BrokerRows;
+use crate::store::{StoreError, all_rows};
+use crate::time::Timestamp;
+
+/// Of brokers that are not alive, those that were seen last are remembered.
+pub(super) fn introduce(ledger: &mut impl Ledger, broker: &BrokerRecord) -> Result<(), StoreError> {
+    let mut writing = ledger.begin_writing("write down who the broker is", Pace::Journal)?;
+    writing.put_broker(broker)?;
+    if writing.count_brokers()? > MOST_BROKERS {
+        forget_one(&mut writing)?;
+    }
+    writing.commit_surviving(Durability::Kill)
+}
+
+fn forget_one(writing: &mut impl BrokerRows) -> Result<(), StoreError> {
+    let known = all_rows(|page| writing.brokers(page))?;
+    let gone = known.into_iter().filter(|broker| !broker.is_alive);
+    let oldest = gone.min_by_key(|broker| broker.record.last_seen);
+    if let Some(oldest) = oldest {
+        writing.remove_broker(&oldest.record.name)?;
+    }
+    Ok(())
+}
+
+pub(super) fn note(
+    ledger: &mut impl Ledger,
+    broker: &BrokerRecord,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let mut writing = ledger.begin_writing("write down that the broker runs", Pace::Journal)?;
+    if !writing.note_broker(&broker.name, at)? {
+        writing.put_broker(&BrokerRecord {
+            last_seen: at,
+            ..broker.clone()
+        })?;
+    }
+    writing.commit_surviving(Durability::Kill)
+}
+
+/// So many brokers are remembered. Who starts them is who administers them.
+pub const MOST_BROKERS: u64 = 1_000;
