@@ -2,7 +2,7 @@
 
 use countersign_core::audit::{AuditCheck, AuditHead, AuditHeads, AuditKey, AuditRow};
 use countersign_core::ledger::Ledger;
-use countersign_core::name::LoginName;
+use countersign_core::name::TenantId;
 use countersign_core::store::{AdminStore, AuditQuery, Intent, Listed, Page};
 use countersign_core::time::{Timestamp, rfc3339};
 use serde::Serialize;
@@ -11,6 +11,11 @@ use crate::caller::Permission;
 use crate::command::{Command, Tx, run};
 use crate::context::Context;
 use crate::error::AdminError;
+use crate::lookup;
+
+use self::others::without_others;
+
+mod others;
 
 /// Lists the newest rows that a query asks for, newest last.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +25,7 @@ impl Command for ListAudit {
     type Output = Vec<AuditRow>;
 
     fn needs(&self) -> Permission {
-        Permission::Platform
+        Permission::see(self.0.tenant.as_ref())
     }
 
     fn intent(&self) -> Intent {
@@ -28,7 +33,8 @@ impl Command for ListAudit {
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<AuditRow>, AdminError> {
-        Ok(tx.audit(&self.0)?)
+        let rows = tx.audit(&self.0)?;
+        told(tx, rows, self.0.tenant.as_ref())
     }
 }
 
@@ -45,7 +51,7 @@ impl Command for ListAuditPage {
     type Output = Listed<AuditRow>;
 
     fn needs(&self) -> Permission {
-        Permission::Platform
+        Permission::see(self.query.tenant.as_ref())
     }
 
     fn intent(&self) -> Intent {
@@ -53,7 +59,9 @@ impl Command for ListAuditPage {
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<AuditRow>, AdminError> {
-        Ok(tx.audit_page(&self.query, &self.page)?)
+        let Listed { rows, next } = tx.audit_page(&self.query, &self.page)?;
+        let rows = told(tx, rows, self.query.tenant.as_ref())?;
+        Ok(Listed { rows, next })
     }
 }
 
@@ -81,7 +89,7 @@ impl Command for FollowAudit {
     type Output = FollowedAudit;
 
     fn needs(&self) -> Permission {
-        Permission::Platform
+        Permission::see(self.query.tenant.as_ref())
     }
 
     fn intent(&self) -> Intent {
@@ -93,17 +101,11 @@ impl Command for FollowAudit {
         let last = looked_at.last().and_then(|row| row.id);
         let mut rows = Vec::new();
         for row in looked_at {
-            let is_admitted = self.query.admits(&row.entry, |name| {
-                let found = match LoginName::parse(name) {
-                    Ok(name) => tx.credential(&name)?,
-                    Err(_) => None,
-                };
-                Ok::<_, AdminError>(found.and_then(|found| found.tenant))
-            })?;
-            if is_admitted {
+            if lookup::is_asked_for(tx, &self.query, &row)? {
                 rows.push(row);
             }
         }
+        let rows = told(tx, rows, self.query.tenant.as_ref())?;
         Ok(FollowedAudit { rows, last })
     }
 }
@@ -116,7 +118,7 @@ impl Command for FindAuditRow {
     type Output = Option<AuditRow>;
 
     fn needs(&self) -> Permission {
-        Permission::Platform
+        Permission::SeeAuditRow(self.0)
     }
 
     fn intent(&self) -> Intent {
@@ -124,7 +126,13 @@ impl Command for FindAuditRow {
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Option<AuditRow>, AdminError> {
-        Ok(tx.audit_row(self.0)?)
+        let (authority, now) = (tx.caller.authority, tx.now);
+        let of = match authority.seen_tenants(tx, now)? {
+            Some(seen) => lookup::tenant_of_row(tx, self.0, &seen)?,
+            None => None,
+        };
+        let row = tx.audit_row(self.0)?.into_iter().collect();
+        Ok(told(tx, row, of.as_ref())?.pop())
     }
 }
 
@@ -234,6 +242,24 @@ impl Command for RecordPruning {
         tx.record("audit.prune", "audit", None, Some(&after));
         Ok(())
     }
+}
+
+/// The rows as the caller may read them: of a tenant, without what is of others.
+fn told(
+    tx: &mut Tx<'_>,
+    mut rows: Vec<AuditRow>,
+    tenant: Option<&TenantId>,
+) -> Result<Vec<AuditRow>, AdminError> {
+    let Some(tenant) = tenant.filter(|_| !tx.may(&Permission::Platform)) else {
+        return Ok(rows);
+    };
+    for row in &mut rows {
+        for said in [&mut row.entry.before, &mut row.entry.after] {
+            let own = said.as_deref().map(|json| without_others(tx, json, tenant));
+            *said = own.transpose()?;
+        }
+    }
+    Ok(rows)
 }
 
 /// How many rows are looked at at once.

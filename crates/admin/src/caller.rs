@@ -5,6 +5,7 @@ use countersign_core::credential::{CredentialId, Generation};
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::RoleName;
+use countersign_core::store::BrokerPresence;
 use countersign_core::time::Timestamp;
 use countersign_core::user::User;
 use countersign_core::web_session::WebSessionId;
@@ -59,6 +60,8 @@ pub struct SignedInUser {
 pub enum Permission {
     /// To change what belongs to a tenant.
     Administer(TenantId),
+    /// What any caller may who is there still; what it is about is looked at besides.
+    Any,
     /// To change a credential, as an administrator of its tenant.
     Change(LoginName),
     /// To make a plain credential in a tenant, in these groups and with these roles.
@@ -69,6 +72,8 @@ pub enum Permission {
     EndKey(KeyId),
     /// To end a token.
     EndToken(TokenId),
+    /// To end the sessions that are called so: by their names or their client ids.
+    Kick(String),
     /// To make an API token with this scope.
     MakeApiToken(TokenScope),
     /// To change a user, who may have grants in several tenants; see
@@ -82,8 +87,12 @@ pub enum Permission {
     Platform,
     /// To see what belongs to a tenant.
     See(TenantId),
+    /// To see a row of the audit.
+    SeeAuditRow(i64),
     /// To see a credential.
     SeeCredential(LoginName),
+    /// To see what is known of a name: why its client can't connect.
+    SeeName(LoginName),
     /// To see credentials of a tenant: all, or those that the caller administers or
     /// views.
     SeeSome(TenantId),
@@ -128,6 +137,53 @@ impl Authority {
             Some(scope) => Ok(scope.limit),
             None => Err(standing.not_admin(tenant)),
         }
+    }
+
+    /// The tenants of which the caller may see all; none where the caller may see all
+    /// tenants.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AdminError`] when there is no such caller any more, and when the store
+    /// can't be read.
+    pub(crate) fn seen_tenants(
+        self,
+        store: &mut Rows<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Vec<TenantId>>, AdminError> {
+        let standing = Standing::of(self, store, now)?;
+        Ok((!standing.is_platform()).then(|| standing.seen_tenants()))
+    }
+
+    /// Those of these sessions that the caller may end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Authority::seen_tenants`].
+    pub(crate) fn kickable(
+        self,
+        sessions: Vec<BrokerPresence>,
+        store: &mut Rows<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<BrokerPresence>, AdminError> {
+        let standing = Standing::of(self, store, now)?;
+        let mut kickable = Vec::new();
+        for session in sessions {
+            let tenant = session.presence.tenant.as_ref();
+            let scope = tenant.and_then(|tenant| standing.scope_in(tenant));
+            let Some(scope) = scope.filter(|scope| scope.administers) else {
+                continue;
+            };
+            let user = match session.presence.credential {
+                Some(id) if scope.limit.is_some() => store.credential_by_id(id)?,
+                Some(_) | None => None,
+            };
+            let is_of_group = user.is_some_and(|user| scope.holds_all(&user.groups));
+            if scope.limit.is_none() || is_of_group {
+                kickable.push(session);
+            }
+        }
+        Ok(kickable)
     }
 
     /// The user whose own things the caller may see and change.
@@ -178,6 +234,37 @@ impl Authority {
                 )))
             }
             Permission::Own => Ok(()),
+            Permission::Any if standing.is_in_force() => Ok(()),
+            Permission::Any => Err(forbidden("the caller may do nothing any more")),
+            Permission::Kick(target) => {
+                let called = lookup::sessions_called(store, target)?;
+                if self.kickable(called, store, now)?.is_empty() {
+                    return Err(lookup::no_session(target));
+                }
+                Ok(())
+            }
+            Permission::SeeAuditRow(id) => {
+                let seen = standing.seen_tenants();
+                match lookup::tenant_of_row(store, *id, &seen)? {
+                    Some(_) => Ok(()),
+                    None => Err(lookup::no_row(*id)),
+                }
+            }
+            Permission::SeeName(name) => {
+                let unknown = || no_credential(name);
+                let found = store.credential(name)?.ok_or_else(unknown)?;
+                let is_seen = match &found.tenant {
+                    Some(tenant) => scope_in(tenant).is_some_and(|it| it.limit.is_none()),
+                    None => {
+                        let user = Permission::ManageUser(name.clone());
+                        self.check(&user, store, now).is_ok()
+                    }
+                };
+                if is_seen {
+                    return Ok(());
+                }
+                Err(unknown())
+            }
             Permission::Administer(tenant) => {
                 if administers(tenant) {
                     return Ok(());

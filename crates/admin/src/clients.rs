@@ -35,7 +35,10 @@ impl Command for ListClients {
     type Output = Listed<BrokerPresence>;
 
     fn needs(&self) -> Permission {
-        Permission::see(self.tenant.as_ref())
+        match (&self.tenant, &self.name) {
+            (None, Some(name)) => Permission::SeeCredential(name.clone()),
+            (tenant, _) => Permission::see(tenant.as_ref()),
+        }
     }
 
     fn intent(&self) -> Intent {
@@ -91,7 +94,8 @@ impl Command for CountClients {
 ///
 /// What names a session that is connected now means that session; anything
 /// else is taken for a client id, of which a broker may know more than the
-/// store does.
+/// store does. An administrator of a tenant ends sessions that the store knows, one at a
+/// time.
 #[derive(Clone)]
 #[expect(missing_debug_implementations, reason = "a client id may be a secret")]
 pub struct RequestKick {
@@ -103,14 +107,23 @@ impl Command for RequestKick {
     type Output = KickRequestId;
 
     fn needs(&self) -> Permission {
-        Permission::Platform
+        Permission::Kick(self.target.clone())
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<KickRequestId, AdminError> {
         let target = self.target.as_str();
-        let named = match parse_session(target) {
-            Some((broker, session)) => tx.presence_of(broker, session)?,
-            None => None,
+        let named = if tx.may(&Permission::Platform) {
+            lookup::session_named(tx, target)?
+        } else {
+            let (authority, now) = (tx.caller.authority, tx.now);
+            let called = lookup::sessions_called(tx, target)?;
+            let mut kickable = authority.kickable(called, tx, now)?;
+            if kickable.len() > 1 {
+                let message = "several sessions have this client id; name one of them";
+                let subject = Subject::nameless(Noun::ClientId);
+                return Err(AdminError::new(ErrorKind::Conflict, subject, message));
+            }
+            Some(kickable.pop().ok_or_else(|| lookup::no_session(target))?)
         };
         let subject = shown_client_id(tx, target)?;
         let (kick, client_id) = match named {
@@ -151,10 +164,11 @@ impl Command for WithdrawKick {
     type Output = bool;
 
     fn needs(&self) -> Permission {
-        Permission::Platform
+        Permission::Any
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, AdminError> {
+        require_asked(tx, self.request)?;
         if !tx.withdraw_kick(self.request)? {
             return Ok(false);
         }
@@ -182,12 +196,16 @@ fn shown_client_id(rows: &mut Rows<'_>, client_id: &str) -> Result<String, Store
     Ok(shown_name(&rows.schemes()?, client_id))
 }
 
-/// The broker and the session that a name of a session is made of.
-fn parse_session(text: &str) -> Option<(&str, SessionNumber)> {
-    let (broker, number) = text.rsplit_once(':')?;
-    let session = SessionNumber(number.parse().ok()?);
-    // `01` is not how a session is called.
-    (session.0.to_string() == number).then_some((broker, session))
+/// Checks that it was the caller who asked for a kick, unless the caller may do
+/// everything.
+fn require_asked(tx: &mut Tx<'_>, request: KickRequestId) -> Result<(), AdminError> {
+    let actor = tx.kick_actor(request)?;
+    if actor.as_deref() == Some(tx.caller.actor) || tx.may(&Permission::Platform) {
+        return Ok(());
+    }
+    let message = "there is no such request to end a session";
+    let subject = Subject::nameless(Noun::Caller);
+    Err(AdminError::new(ErrorKind::NotFound, subject, message))
 }
 
 /// Tells whether a broker ended a session that was asked for.
@@ -198,7 +216,7 @@ impl Command for IsKicked {
     type Output = bool;
 
     fn needs(&self) -> Permission {
-        Permission::Platform
+        Permission::Any
     }
 
     fn intent(&self) -> Intent {
@@ -206,6 +224,7 @@ impl Command for IsKicked {
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, AdminError> {
+        require_asked(tx, self.0)?;
         Ok(tx.is_kick_answered(self.0)?)
     }
 }

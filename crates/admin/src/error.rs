@@ -79,6 +79,8 @@ pub enum Noun {
     Application,
     /// An attribute of a credential.
     Attribute,
+    /// A row of the audit.
+    AuditRow,
     /// A broker.
     Broker,
     /// The caller of the command.

@@ -21,6 +21,12 @@ use countersign_core::user::parse_email;
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::kind::wrong_kind;
 
+mod audit_rows;
+mod sessions;
+
+pub(crate) use self::audit_rows::{is_asked_for, no_row, tenant_of_row};
+pub(crate) use self::sessions::{no_session, session_named, sessions_called};
+
 /// A credential and the scheme that it was made by.
 #[derive(Clone, Debug)]
 pub struct ShownCredential {

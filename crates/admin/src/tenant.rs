@@ -83,7 +83,7 @@ impl Command for ListTenants {
     type Output = Listed<Tenant>;
 
     fn needs(&self) -> Permission {
-        Permission::Platform
+        Permission::Any
     }
 
     fn intent(&self) -> Intent {
@@ -91,7 +91,18 @@ impl Command for ListTenants {
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<Tenant>, AdminError> {
-        Ok(tx.tenants(&self.0)?)
+        let (authority, now) = (tx.caller.authority, tx.now);
+        let Some(seen) = authority.seen_tenants(tx, now)? else {
+            return Ok(tx.tenants(&self.0)?);
+        };
+        let page = &self.0;
+        let sought = usize::try_from(page.sought()).unwrap_or(usize::MAX);
+        let later = seen.iter().filter(|id| Some(*id) > page.after.as_ref());
+        let mut rows = Vec::new();
+        for id in later.take(sought) {
+            rows.extend(tx.tenant(id)?);
+        }
+        Ok(page.listed(rows))
     }
 }
 

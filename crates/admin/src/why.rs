@@ -16,6 +16,29 @@ use crate::view::shown_name;
 #[derive(Clone, Debug)]
 pub struct LookIntoName(pub LoginName);
 
+/// Lets a caller ask what a broker would answer a client of this name, or one without a
+/// name: a [`PolicyCheck`](crate::check::PolicyCheck) answers whoever asks. The output is
+/// whether the answer may name what is of other tenants.
+#[derive(Clone, Debug)]
+pub struct PermitCheck(pub Option<LoginName>);
+
+impl Command for PermitCheck {
+    type Output = bool;
+
+    fn needs(&self) -> Permission {
+        let of_name = |name: &LoginName| Permission::SeeName(name.clone());
+        self.0.as_ref().map_or(Permission::Platform, of_name)
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, AdminError> {
+        Ok(tx.may(&Permission::Platform))
+    }
+}
+
 /// What is known of a name.
 #[derive(Clone, Debug)]
 pub struct NameReport {
@@ -35,7 +58,7 @@ impl Command for LookIntoName {
     type Output = NameReport;
 
     fn needs(&self) -> Permission {
-        Permission::Platform
+        Permission::SeeName(self.0.clone())
     }
 
     fn intent(&self) -> Intent {

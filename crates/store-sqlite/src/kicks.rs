@@ -43,6 +43,18 @@ impl KickRows for SqliteTransaction<'_> {
         })
     }
 
+    fn kick_actor(&mut self, id: KickRequestId) -> Result<Option<String>, StoreError> {
+        self.run("look up a request to kick", |connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT actor FROM kick_request WHERE id = ?1")?;
+            let mut rows = statement.query([id.0])?;
+            Ok(match rows.next()? {
+                Some(row) => row.get(0)?,
+                None => None,
+            })
+        })
+    }
+
     fn remove_kick_requests(&mut self, at: Timestamp, most: usize) -> Result<usize, StoreError> {
         self.run("remove requests to kick", |connection| {
             remove(connection, at, most)

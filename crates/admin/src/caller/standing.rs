@@ -1,6 +1,8 @@
 //! What a caller may, as a transaction finds it: as a platform administrator, and in
 //! each tenant.
 
+use std::collections::BTreeSet;
+
 use countersign_core::api_token::{ApiToken, TokenScope};
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::Kind;
@@ -136,6 +138,34 @@ impl Standing {
                 })
             }
         }
+    }
+
+    /// Says whether the caller may do anything at all.
+    pub(super) fn is_in_force(&self) -> bool {
+        match &self.who {
+            Who::Owner => true,
+            Who::Principal { is_in_force, .. } | Who::Token { is_in_force, .. } => *is_in_force,
+        }
+    }
+
+    /// The tenants of which the caller may see all, without those that a platform
+    /// administrator sees besides.
+    pub(super) fn seen_tenants(&self) -> Vec<TenantId> {
+        let (principal, scope) = match &self.who {
+            Who::Owner => (None, None),
+            Who::Principal { principal, .. } => (Some(&**principal), None),
+            Who::Token { token, owner, .. } => (owner.as_deref(), token.scope.tenant()),
+        };
+        let granted = principal.and_then(|it| it.kind.user());
+        let granted = granted.into_iter().flat_map(|user| &user.grants);
+        let granted = granted.map(|grant| &grant.tenant);
+        let own = principal.and_then(|it| it.tenant.as_ref());
+        let all: BTreeSet<_> = granted.chain(own).chain(scope).collect();
+        let seen = |tenant: &&TenantId| {
+            let scope = self.scope_in(tenant);
+            scope.is_some_and(|scope| scope.limit.is_none())
+        };
+        all.into_iter().filter(seen).cloned().collect()
     }
 
     /// The user whose own things these are.

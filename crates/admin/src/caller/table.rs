@@ -90,7 +90,7 @@ use crate::user::{
     ConfirmSecondFactor, CreateUser, DeleteUser, DisableSecondFactor, EnrolSecondFactor, GrantUser,
     ListUsers, ResetUserPassword, SetUser, ShowUser, UngrantUser, UnlockUser,
 };
-use crate::why::LookIntoName;
+use crate::why::{LookIntoName, PermitCheck};
 
 use self::callers::callers;
 use self::furnished::{furnished, group, id_of, mark, new_api_token, on_pump, scheme};
@@ -114,6 +114,8 @@ enum May {
     GroupViewer,
     /// Every user who signed in with a password, and not the platform.
     Own,
+    /// Whoever is there still. What it is about is looked at besides.
+    Any,
 }
 
 /// A command that is tried, and what came of it in words.
@@ -154,6 +156,10 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
     let rules = || ChangeCredentialRules {
         name: pump(),
         change: adding("allow publish acme/y"),
+    };
+    let of_acme = || AuditQuery {
+        tenant: Some(acme()),
+        ..AuditQuery::default()
     };
     let of_role = || ChangeRoleRules {
         tenant: acme(),
@@ -220,13 +226,13 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Admin DeleteUser DeleteUser(kate());
         Admin DisableSecondFactor DisableSecondFactor(kate());
         Admin EnrolSecondFactor EnrolSecondFactor(kate());
-        Platform FindAuditRow FindAuditRow(1);
+        Viewer FindAuditRow FindAuditRow(1);
         Platform FindLastAct FindLastAct { before: now };
         Platform ForgetBroker ForgetBroker("gone".into());
         Admin GrantUser GrantUser {
             email: kate(), grant: Grant { tenant: acme(), group: None, right: GrantedRight::OrgAdmin },
         };
-        Platform IsKicked IsKicked(request);
+        Any IsKicked IsKicked(request);
         Platform ImportCredentials ImportCredentials { tenant: acme(), credentials: Vec::new() };
         Platform ImportRole ImportRole {
             tenant: acme(), name: role_name("more"), description: None, no_wildcards: false, rules: Vec::new(),
@@ -238,6 +244,12 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Viewer ListApplications ListApplications { tenant: Some(acme()), ..ListApplications::default() };
         Platform ListApplications ListApplications::default();
         Platform FollowAudit FollowAudit::default();
+        Viewer FollowAudit FollowAudit { query: of_acme(), ..FollowAudit::default() };
+        Viewer ListAudit ListAudit(of_acme());
+        Viewer ListAuditPage ListAuditPage { query: of_acme(), ..ListAuditPage::default() };
+        GroupViewer ListClients ListClients { name: Some(pump()), ..ListClients::default() };
+        Viewer PermitCheck PermitCheck(Some(pump()));
+        Platform PermitCheck PermitCheck(None);
         Platform ListAudit ListAudit(AuditQuery::default());
         Platform ListAuditPage ListAuditPage::default();
         Platform ListBrokers ListBrokers::default();
@@ -250,12 +262,12 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Platform ListRoles ListRoles::default();
         Platform ListReplacedSchemes ListReplacedSchemes;
         Platform ListSchemes ListSchemes;
-        Platform ListTenants ListTenants::default();
+        Any ListTenants ListTenants::default();
         Viewer ListThings ListThings { tenant: Some(acme()), ..ListThings::default() };
         Viewer ListTokens ListTokens { tenant: Some(acme()), ..ListTokens::default() };
         Platform ListTokens ListTokens::default();
         Platform ListUsers ListUsers::default();
-        Platform LookIntoName LookIntoName(login_name("dev1@acme"));
+        Viewer LookIntoName LookIntoName(login_name("dev1@acme"));
         Platform LookUpCredentials LookUpCredentials(vec![pump()]);
         Platform LookUpTenant LookUpTenant(acme());
         Admin PreviewAssignment PreviewAssignment { of: held_by("DM"), is_to_be_held: true };
@@ -269,7 +281,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Platform RecordRestore RecordRestore;
         Platform ReleaseClientId ReleaseClientId(ClientId::parse("c").unwrap());
         Platform RemoveScheme RemoveScheme(scheme_name("mine"));
-        Platform RequestKick RequestKick { target: "c".into() };
+        GroupAdmin RequestKick RequestKick { target: "c".into() };
         GroupAdmin ResetPassword ResetPassword { name: pump(), secret: NewSecret::Chosen(chosen()) };
         Admin ResetUserPassword ResetUserPassword::new(kate(), chosen());
         GroupAdmin RevokeCredential RevokeCredential { name: pump(), reason: None };
@@ -338,7 +350,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Platform SetUser SetUser { email: kate(), is_platform_admin: true };
         Own ShowMe ShowMe;
         Platform VerifyAudit VerifyAudit::default();
-        Platform WithdrawKick WithdrawKick { target: "c".into(), request };
+        Any WithdrawKick WithdrawKick { target: "c".into(), request };
     }
 }
 

@@ -1,16 +1,25 @@
 //! What an administrator of a tenant is told, and not told, of other tenants.
 
+use countersign_core::audit::RefusedAct;
 use countersign_core::client_id::{ClientId, ClientIdRule};
+use countersign_core::ledger::Ledger as _;
 use countersign_core::name::{GroupPath, TenantId};
-use countersign_core::store::CredentialQuery;
+use countersign_core::presence::{Presence, PresenceEvent, SessionNumber};
+use countersign_core::reason::Reason;
+use countersign_core::store::{
+    AuditQuery, Batch, CredentialQuery, GateStore as _, KickTarget, Page, Refusal,
+};
+use countersign_core::user::GrantedRight;
 
 use super::{Authority, Caller, Permission};
+use crate::audit::{FindAuditRow, ListAudit};
+use crate::clients::{IsKicked, RequestKick, WithdrawKick};
 use crate::command::{Command, Tx, run};
 use crate::context::{Context, RandomError, RandomSource};
 use crate::credential::{CreateCredential, ListCredentials, NewCredential};
 use crate::error::{AdminError, ErrorKind, Noun};
 use crate::fixture::{Fixture, JANE, new_credential, new_tenant, scheme_name, tenant_id};
-use crate::tenant::{CreateTenant, NewTenant};
+use crate::tenant::{CreateTenant, ListTenants, NewTenant};
 use crate::thing::ListThings;
 
 /// Randomness that is the same each time.
@@ -146,4 +155,178 @@ fn who_administers_nothing_of_a_tenant_is_not_taken_for_one_without_a_limit() {
     let jane = fixture.session_of(JANE);
     let error = fixture.run_by(jane, &LimitElsewhere).unwrap_err();
     assert!(error.is(ErrorKind::NotFound, Noun::Tenant), "{error}");
+}
+
+#[test]
+fn a_name_with_the_suffix_of_another_tenant_tells_not_that_there_is_one() {
+    let mut fixture = Fixture::with_admin();
+    fixture.tenant("other", &[]).unwrap();
+    let jane = fixture.session_of(JANE);
+    let refused = fixture.run(&CreateCredential(new_credential("x@other")));
+    assert!(refused.err().unwrap().to_string().contains("`other`"));
+    for (given, made) in [("x@other", "x@other@acme"), ("x@none", "x@none@acme")] {
+        let created = fixture.run_by(jane, &CreateCredential(new_credential(given)));
+        let name = created.ok().unwrap().described.credential.name;
+        assert_eq!(name.as_str(), made);
+    }
+}
+
+#[test]
+fn the_audit_of_a_tenant_says_nothing_of_others() {
+    let mut fixture = Fixture::with_admin();
+    fixture.tenant("other", &[]).unwrap();
+    fixture.user("ann@mail.test");
+    let admin = GrantedRight::OrgAdmin;
+    fixture
+        .grant("ann@mail.test", "other", admin.clone())
+        .unwrap();
+    fixture.grant("ann@mail.test", "acme", admin).unwrap();
+    for held_by in ["dev1@acme", "spy@other"] {
+        let refusal = Refusal {
+            minute: fixture.now,
+            act: RefusedAct::Login,
+            subject: "dev1@acme".into(),
+            address: None,
+            client_id: Some(held_by.into()),
+            topic: None,
+            cause: Reason::ClientIdOwned,
+            about: Some(format!(r#"{{"held_by":"{held_by}","held_since":null}}"#)),
+            count: 1,
+        };
+        let batch = Batch {
+            refusals: vec![refusal],
+            ..Batch::default()
+        };
+        fixture.store.write_batch("b", &batch).unwrap();
+    }
+    let of_acme = ListAudit(AuditQuery {
+        tenant: Some(tenant_id("acme")),
+        ..AuditQuery::default()
+    });
+    let all = format!("{:?}", fixture.run(&of_acme).unwrap());
+    assert!(
+        all.contains("\\\"other\\\"") && all.contains(r#"held_by\":\"spy@other"#),
+        "{all}"
+    );
+    let jane = fixture.session_of(JANE);
+    let rows = fixture.run_by(jane, &of_acme).unwrap();
+    let told = format!("{rows:?}");
+    assert!(
+        !told.contains("\\\"other\\\"") && !told.contains(r#"held_by\":\"spy"#),
+        "{told}"
+    );
+    assert!(told.contains(r#"held_by\":\"dev1@acme"#), "{told}");
+    let grant = rows
+        .iter()
+        .find(|row| row.entry.act == "user.grant" && row.entry.subject.starts_with("ann"));
+    assert!(
+        grant
+            .unwrap()
+            .entry
+            .after
+            .as_ref()
+            .unwrap()
+            .contains("acme")
+    );
+    // A row is found by whoever sees it in a list, and by nobody else.
+    let every = fixture.run(&ListAudit::default()).unwrap();
+    for row in every.iter().filter_map(|row| row.id) {
+        let is_listed = rows.iter().any(|it| it.id == Some(row));
+        let found = fixture.run_by(jane, &FindAuditRow(row));
+        assert_eq!(found.is_ok(), is_listed, "{row}: {found:?}");
+    }
+}
+
+#[test]
+fn whoever_asks_for_a_kick_ends_and_takes_back_none_of_others() {
+    let mut fixture = Fixture::with_admin();
+    fixture.tenant("other", &[]).unwrap();
+    fixture.user("joe@mail.test");
+    fixture
+        .grant("joe@mail.test", "other", GrantedRight::OrgAdmin)
+        .unwrap();
+    let observations = ["acme", "other"]
+        .into_iter()
+        .zip(1..)
+        .map(|(tenant, number)| {
+            PresenceEvent::Connected(Presence {
+                session: SessionNumber(number),
+                client_id: "c".into(),
+                tie: ClientId::parse("c").unwrap().tie(),
+                username: None,
+                credential: None,
+                tenant: Some(tenant_id(tenant)),
+                address: None,
+                protocol: 4,
+                connected_at: fixture.now,
+                authenticated: false,
+                listener: None,
+                stored: false,
+            })
+        });
+    let batch = Batch {
+        observations: observations.collect(),
+        ..Batch::default()
+    };
+    fixture.store.write_batch("b", &batch).unwrap();
+    let _alive = fixture.store.lock_broker("b").unwrap();
+    let (jane, joe) = (
+        fixture.session_of(JANE),
+        fixture.session_of("joe@mail.test"),
+    );
+    let kick = |target: &str| RequestKick {
+        target: target.into(),
+    };
+    for target in ["b:2", "b:9", "none"] {
+        let refused = fixture.run_by(jane, &kick(target)).unwrap_err();
+        assert!(refused.is(ErrorKind::NotFound, Noun::ClientId), "{refused}");
+    }
+    // By a client id she means the session of her tenant, not all that have it.
+    let request = fixture.run_by(jane, &kick("c")).unwrap();
+    let target = fixture.store.kick_request(request).unwrap();
+    let own = KickTarget::Session {
+        broker: "b".into(),
+        session: SessionNumber(1),
+    };
+    assert_eq!(target, Some(own));
+    let withdraw = WithdrawKick {
+        target: "c".into(),
+        request,
+    };
+    let mut by_joe = Context {
+        now: fixture.now,
+        caller: Caller {
+            actor: "http:joe@mail.test",
+            authority: joe,
+        },
+        random: &mut Zeros,
+    };
+    let refused = run(&mut fixture.store, &mut by_joe, &withdraw).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::NotFound);
+    assert!(run(&mut fixture.store, &mut by_joe, &IsKicked(request)).is_err());
+    assert!(!fixture.run_by(jane, &IsKicked(request)).unwrap());
+    assert!(fixture.run_by(jane, &withdraw).unwrap());
+}
+
+#[test]
+fn tenants_are_listed_as_far_as_they_are_seen() {
+    let mut fixture = Fixture::with_admin();
+    fixture.tenant("other", &[]).unwrap();
+    fixture.tenant("third", &[]).unwrap();
+    fixture.grant(JANE, "third", GrantedRight::Viewer).unwrap();
+    let jane = fixture.session_of(JANE);
+    let mut page = Page {
+        limit: 1,
+        ..Page::default()
+    };
+    let mut seen = Vec::new();
+    loop {
+        let listed = fixture.run_by(jane, &ListTenants(page.clone())).unwrap();
+        seen.extend(listed.rows.into_iter().map(|tenant| tenant.id.to_string()));
+        let Some(next) = listed.next else {
+            break;
+        };
+        page.after = Some(next);
+    }
+    assert_eq!(seen, ["acme", "third"]);
 }

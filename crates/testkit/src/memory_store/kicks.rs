@@ -78,6 +78,11 @@ impl KickRows for MemoryTransaction<'_> {
         Ok(row.is_some_and(|row| row.answer == KickAnswer::Done))
     }
 
+    fn kick_actor(&mut self, id: KickRequestId) -> Result<Option<String>, StoreError> {
+        let row = self.tables.kicks.get(&id.0);
+        Ok(row.map(|row| row.entry.actor.clone()))
+    }
+
     fn remove_kick_requests(&mut self, at: Timestamp, most: usize) -> Result<usize, StoreError> {
         let kicks = &mut self.tables.kicks;
         Ok(kicks.remove_some(most, |_, kick| kick.entry.time < at))

@@ -22,6 +22,8 @@ pub(super) struct Column {
     sort: Sort,
     /// Whether it is a user who signed in, with things of their own.
     owns: bool,
+    /// Whether it is a caller still.
+    is_there: bool,
 }
 
 impl Column {
@@ -34,6 +36,7 @@ impl Column {
             May::Viewer => &[Platform, Admin, Viewer],
             May::GroupViewer => &[Platform, Admin, GroupAdmin, Viewer, GroupViewer],
             May::Own => return self.owns,
+            May::Any => return self.is_there,
         };
         sorts.contains(&self.sort)
     }
@@ -62,7 +65,13 @@ pub(super) fn callers(fixture: &mut Fixture) -> Vec<(String, Authority, Column)>
     ];
     let mut callers = Vec::new();
     let mut add = |name: String, authority, sort, owns| {
-        callers.push((name, authority, Column { sort, owns }));
+        let gone = ["a deleted", "a revoked", "before a reset"];
+        let column = Column {
+            sort,
+            owns,
+            is_there: !gone.iter().any(|it| name.contains(it)),
+        };
+        callers.push((name, authority, column));
     };
     add(
         "the platform".into(),

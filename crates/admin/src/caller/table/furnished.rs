@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use countersign_core::api_token::{ApiToken, ApiTokenId, TokenScope};
+use countersign_core::presence::{Presence, PresenceEvent, SessionNumber};
 use countersign_core::secret::SecretDigest;
 use countersign_core::store::rows::{ApiTokenRows as _, WebSessionRows as _};
-use countersign_core::store::{AdminStore as _, AdminTransaction as _, Intent};
+use countersign_core::store::{
+    AdminStore as _, AdminTransaction as _, Batch, GateStore as _, Intent,
+};
 use countersign_core::web_session::WebSession;
 
 use super::*;
@@ -91,6 +94,8 @@ pub(super) fn furnished() -> Fixture {
     };
     fixture.run(&AssignRole(held)).unwrap();
     fixture.log_in("pump@acme", "c");
+    let pump = id_of(&mut fixture, &login_name("pump@acme"));
+    connect(&mut fixture, pump);
     fixture.application("fleet", Application::default());
     fixture.thing("valve", "fleet").unwrap();
     fixture.token(&[]).unwrap();
@@ -102,6 +107,33 @@ pub(super) fn furnished() -> Fixture {
     };
     fixture.run(&CreateOperator(root)).unwrap();
     fixture
+}
+
+/// Has the pump connected with client id `c`.
+fn connect(fixture: &mut Fixture, pump: CredentialId) {
+    use countersign_core::ledger::Ledger as _;
+    let client_id = ClientId::parse("c").unwrap();
+    let connected = PresenceEvent::Connected(Presence {
+        session: SessionNumber(1),
+        client_id: client_id.as_str().into(),
+        tie: client_id.tie(),
+        username: Some("pump@acme".into()),
+        credential: Some(pump),
+        tenant: Some(tenant_id("acme")),
+        address: None,
+        protocol: 4,
+        connected_at: fixture.now,
+        authenticated: true,
+        listener: None,
+        stored: false,
+    });
+    let batch = Batch {
+        observations: vec![connected],
+        ..Batch::default()
+    };
+    fixture.store.write_batch("b", &batch).unwrap();
+    // A session of a broker that is not alive is not connected.
+    Box::leak(Box::new(fixture.store.lock_broker("b").unwrap()));
 }
 
 /// A user as signed in, with a web session or without.

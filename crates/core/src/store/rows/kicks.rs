@@ -74,6 +74,13 @@ pub trait KickRows {
     /// See [`KickRows`].
     fn is_kick_answered(&mut self, id: KickRequestId) -> Result<bool, StoreError>;
 
+    /// Who asked, as the audit calls them; none where there is no such request.
+    ///
+    /// # Errors
+    ///
+    /// See [`KickRows`].
+    fn kick_actor(&mut self, id: KickRequestId) -> Result<Option<String>, StoreError>;
+
     /// Removes up to `most` requests to kick that were made before `at`; says how
     /// many they were.
     ///
