@@ -30,7 +30,8 @@ use crate::error::CliError;
 use crate::export::Export;
 use crate::import::ImportCommand;
 use crate::invocation::Invocation;
-use crate::output::Output;
+use crate::keys::{DOCTOR, PATH, SETTINGS, Shows, WHY};
+use crate::output::{Format, Output};
 use crate::store_files::DEFAULT_STORE;
 
 /// Decides who may connect to an MQTT broker and what they may do there.
@@ -49,13 +50,10 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Runs the command.
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
+        let shows = self.command.shows();
         let invocation = Invocation {
+            output: self.common.output(shows)?,
             store: self.common.store,
-            output: if self.common.json {
-                Output::Json
-            } else {
-                Output::Text
-            },
         };
         match self.command {
             Command::Application { command } => command.run(&invocation),
@@ -84,6 +82,42 @@ impl Arguments {
             Command::Why(why) => why.run(&invocation),
         }
     }
+
+    /// Says whether programs read what is printed, and so what goes wrong.
+    pub(crate) fn is_for_programs(&self) -> bool {
+        self.common.json || matches!(self.common.format, Some(Format::Json | Format::Jsonl))
+    }
+}
+
+impl Command {
+    /// What is printed.
+    fn shows(&self) -> Shows {
+        match self {
+            Self::Application { command } => command.shows(),
+            Self::Audit { command } => command.shows(),
+            Self::Backup(_) | Self::Init(_) | Self::Man(_) | Self::Restore(_) => {
+                Shows::all_of(&[PATH])
+            }
+            Self::Broker { command } => command.shows(),
+            Self::Check(check) => check.shows(),
+            Self::Clients { command } => command.shows(),
+            Self::Completions(_) => Shows::NOTHING,
+            Self::Credential { command } => command.shows(),
+            Self::Doctor(_) => Shows::all_of(&[DOCTOR]),
+            Self::Export(export) => export.shows(),
+            Self::Import { command } => command.shows(),
+            Self::Jwt { command } => command.shows(),
+            Self::Operator { command } => command.shows(),
+            Self::Role { command } => command.shows(),
+            Self::Scheme { command } => command.shows(),
+            Self::Settings { .. } => Shows::all_of(&[SETTINGS]),
+            Self::Tenant { command } => command.shows(),
+            Self::Thing { command } => command.shows(),
+            Self::Token { command } => command.shows(),
+            Self::User { command } => command.shows(),
+            Self::Why(_) => Shows::all_of(&[WHY]),
+        }
+    }
 }
 
 #[derive(Args, Debug)]
@@ -97,9 +131,42 @@ struct Common {
         default_value = DEFAULT_STORE
     )]
     store: PathBuf,
-    /// Print one JSON document.
-    #[arg(long, global = true)]
+    /// Print `json`, `jsonl` (a document a line), `text` for people, or `wide` text with
+    /// all columns.
+    #[arg(
+        short = 'o',
+        global = true,
+        value_name = "FORMAT",
+        value_enum,
+        hide_possible_values = true
+    )]
+    format: Option<Format>,
+    /// Print one JSON document, as `-o json` does.
+    #[arg(long, global = true, conflicts_with = "format")]
     json: bool,
+    /// Print the value of this key and nothing else; of a list, one a line.
+    #[arg(long, global = true, value_name = "KEY", conflicts_with_all = ["format", "json"])]
+    field: Option<String>,
+    /// Print what an act left, too, and not only that it was done.
+    #[arg(short, long, global = true)]
+    verbose: bool,
+}
+
+impl Common {
+    fn output(&self, shows: Shows) -> Result<Output, CliError> {
+        let format = if self.json {
+            Some(Format::Json)
+        } else {
+            self.format
+        };
+        let field = self.field.as_deref();
+        let field = field.map(|asked| shows.field(asked)).transpose()?;
+        Ok(Output::new(
+            format.unwrap_or(Format::Text),
+            field,
+            self.verbose,
+        ))
+    }
 }
 
 /// In the order in which one comes to need them.
@@ -285,6 +352,7 @@ Exit codes:
   0  done
   1  refused or not found; nothing was changed
   2  the arguments make no sense
+  3  the store can't be used; nothing was changed
   4  partly done, or a report that stopped at a loss";
 
 #[cfg(test)]

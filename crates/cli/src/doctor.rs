@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::account::Account;
 use crate::error::{CliError, REFUSED};
 use crate::invocation::Invocation;
-use crate::listing::Column;
+use crate::output::{Mark, Output};
 use crate::store_files::DEFAULT_STORE;
 
 mod access;
@@ -111,16 +111,43 @@ impl Report {
 
     fn print(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         let all_well = self.0.iter().all(|finding| finding.ok);
-        let mut listing = invocation.output.listing(COLUMNS);
-        for finding in &self.0 {
-            listing.push(finding)?;
+        if invocation.output.is_for_people() {
+            self.print_for_people(invocation.output)?;
+        } else {
+            let mut listing = invocation.output.listing(&[], "");
+            for finding in &self.0 {
+                listing.push(finding)?;
+            }
+            listing.finish()?;
         }
-        listing.finish()?;
         Ok(if all_well {
             ExitCode::SUCCESS
         } else {
             ExitCode::from(REFUSED)
         })
+    }
+}
+
+impl Report {
+    /// What is well in one line, then each problem, the worst first, and below it what
+    /// to do.
+    fn print_for_people(&self, output: Output) -> Result<(), CliError> {
+        let of_level = |level| self.0.iter().filter(move |it| it.level == level);
+        let mut names: Vec<_> = of_level(Level::Ok).map(|finding| finding.check).collect();
+        names.dedup();
+        if !names.is_empty() {
+            output.paragraph(Mark::Done, &names.join(", "))?;
+        }
+        for (level, mark) in [(Level::Fail, Mark::Bad), (Level::Warn, Mark::Doubtful)] {
+            for finding in of_level(level) {
+                let problem = finding.problem.as_deref().unwrap_or_default();
+                output.paragraph(mark, &format!("{}: {problem}", finding.check))?;
+                if let Some(fix) = &finding.fix {
+                    output.paragraph(Mark::More, &format!("fix: {fix}"))?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -212,10 +239,4 @@ fn user_of_broker(config: Option<&BrokerConfig>, store: &Path) -> Result<Option<
     })
 }
 
-const COLUMNS: &[Column] = &[
-    ("check", "CHECK"),
-    ("level", "LEVEL"),
-    ("problem", "PROBLEM"),
-    ("fix", "FIX"),
-];
 const USUAL_CONFIG: &str = "/etc/mosquitto/mosquitto.conf";

@@ -3,12 +3,15 @@
 use core::error::Error;
 
 use countersign_admin::AdminError;
+use countersign_core::store::{StoreError, StoreErrorKind};
 
 use crate::hint::hint;
 
 /// Why a command was not done.
 #[derive(Debug)]
 pub(crate) enum CliError {
+    /// No command was given to one that has commands: its short help says which.
+    Bare,
     /// It was refused, or what it is about was not found.
     Refused(anyhow::Error),
     /// The arguments make no sense together.
@@ -21,11 +24,37 @@ impl CliError {
         Self::Refused(anyhow::Error::msg(text.into()))
     }
 
+    /// A refusal in the words of an error that is about another file than the store.
+    pub(crate) fn elsewhere(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::refused(Self::from(error).text())
+    }
+
     /// The refusal of a command, if it is one.
     pub(crate) fn refusal(&self) -> Option<&AdminError> {
         match self {
             Self::Refused(error) => error.downcast_ref(),
-            Self::Usage(_) => None,
+            Self::Bare | Self::Usage(_) => None,
+        }
+    }
+
+    /// Which code the program ends with.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::Refused(error) if error.chain().any(is_about_store) => UNUSABLE,
+            Self::Refused(_) => REFUSED,
+            Self::Bare | Self::Usage(_) => USAGE,
+        }
+    }
+
+    /// What kind of failure it is, for programs.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Bare | Self::Usage(_) => "usage",
+            Self::Refused(_) => match self.refusal() {
+                Some(refusal) => refusal.kind().as_str(),
+                None if self.code() == UNUSABLE => "unavailable",
+                None => "refused",
+            },
         }
     }
 
@@ -36,6 +65,7 @@ impl CliError {
                 let said: Vec<_> = error.chain().map(with_hint).collect();
                 said.join(": ")
             }
+            Self::Bare => "no command was given".into(),
             Self::Usage(text) => text.clone(),
         }
     }
@@ -50,6 +80,15 @@ impl CliError {
 fn with_hint(error: &(dyn Error + 'static)) -> String {
     let hint = error.downcast_ref().and_then(hint);
     format!("{error}{}", hint.unwrap_or_default())
+}
+
+/// Says whether it is the store that can't be used.
+fn is_about_store(error: &(dyn Error + 'static)) -> bool {
+    let store = match error.downcast_ref::<AdminError>() {
+        Some(refusal) => refusal.store(),
+        None => error.downcast_ref::<StoreError>(),
+    };
+    store.is_some_and(|error| error.kind() != StoreErrorKind::Conflict)
 }
 
 /// All errors below are refusals. `CliError` is no error itself, so that this
@@ -79,6 +118,9 @@ pub(crate) const REFUSED: u8 = 1;
 
 /// The code of what is partly done, or of a report that stopped at a loss.
 pub(crate) const STOPPED: u8 = 4;
+
+/// The code where the store can't be used.
+pub(crate) const UNUSABLE: u8 = 3;
 
 /// The code for arguments that make no sense.
 pub(crate) const USAGE: u8 = 2;

@@ -16,6 +16,7 @@ use self::target::{ExportDynamicSecurity, ExportMosquitto};
 use crate::error::CliError;
 use crate::invocation::{Invocation, run_on};
 use crate::json;
+use crate::keys::{REPORT, Shows};
 use crate::new_file::NewFile;
 use crate::progress::Progress;
 
@@ -69,6 +70,17 @@ struct OwnForm {
 }
 
 impl Export {
+    /// What is printed.
+    pub(crate) fn shows(&self) -> Shows {
+        match &self.target {
+            Some(ExportTarget::DynamicSecurity(_) | ExportTarget::Mosquitto(_)) => {
+                Shows::all_of(&[REPORT])
+            }
+            None if self.own.file.as_deref() == Some(Path::new(STANDARD_OUTPUT)) => Shows::NOTHING,
+            None => Shows::all_of(&[&["path", "rows"]]),
+        }
+    }
+
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         match self.target {
             None => self.own.run(invocation),
@@ -102,8 +114,10 @@ impl OwnForm {
             write(&store, &scope, &mut output, Some(Progress::default()))
         })?;
         let made = json!({ "path": file.path(), "rows": rows });
+        let shown = file.path().to_owned();
         file.keep()?;
-        invocation.output.record(&made)?;
+        let done = format!("{rows} rows written to {}", shown.display());
+        invocation.output.act(&done, &made)?;
         Ok(ExitCode::SUCCESS)
     }
 }

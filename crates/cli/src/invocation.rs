@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use countersign_admin::error::Noun;
 use countersign_admin::{AdminError, Caller, Command, Context, ErrorKind, OsRandom};
 use countersign_core::store::{Intent, Keyed, Listed, Page, StoreError, each_row};
-use countersign_core::time::Timestamp;
 use countersign_sqlite::SqliteStore;
 
 use crate::account::{self, Account};
+pub(crate) use crate::clock::now;
 use crate::error::CliError;
 use crate::identity::{self, ActingAs};
 use crate::output::Output;
@@ -152,9 +152,4 @@ pub(crate) fn as_caller<T>(act: impl FnOnce(&mut Context<'_>) -> T) -> T {
         caller: Caller::owner(&actor),
         random: &mut OsRandom,
     })
-}
-
-/// The time.
-pub(crate) fn now() -> Timestamp {
-    Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())
 }

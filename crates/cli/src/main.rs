@@ -12,15 +12,14 @@
 
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser as _};
-use countersign_core::given::one_line;
-
 use crate::args::Arguments;
 use crate::error::{CliError, REFUSED, USAGE, usage_of};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
 
 mod account;
 mod args;
+mod clock;
 mod command;
 mod doctor;
 mod error;
@@ -29,8 +28,10 @@ mod hint;
 mod identity;
 mod import;
 mod input;
+mod interrupt;
 mod invocation;
 mod json;
+mod keys;
 mod listing;
 mod new_file;
 mod new_store;
@@ -38,6 +39,7 @@ mod output;
 mod progress;
 mod secret_file;
 mod store_files;
+mod told;
 mod wiped;
 
 fn main() -> ExitCode {
@@ -45,11 +47,12 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return refuse_arguments(&error),
     };
+    let is_for_programs = arguments.is_for_programs();
     match arguments.run() {
         Ok(code) => code,
         Err(CliError::Refused(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error @ CliError::Refused(_)) => complain(&error.text(), REFUSED),
-        Err(error @ CliError::Usage(_)) => complain(&error.text(), USAGE),
+        Err(CliError::Bare) => show_short_help(),
+        Err(error) => complain(&error, is_for_programs),
     }
 }
 
@@ -66,10 +69,30 @@ fn refuse_arguments(error: &clap::Error) -> ExitCode {
         error.kind(),
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand
     ) {
-        eprint!("{}", short_help());
-        return ExitCode::from(USAGE);
+        return show_short_help();
     }
-    complain(&usage_of(error), USAGE)
+    complain(&CliError::usage(usage_of(error)), is_json_asked_for())
+}
+
+/// Says whether JSON is asked for by arguments that could not be read.
+fn is_json_asked_for() -> bool {
+    let mut words = std::env::args().skip(1).take_while(|word| word != "--");
+    let mut is_format = false;
+    words.any(|word| {
+        let format = word
+            .strip_prefix("-o")
+            .map(|rest| rest.trim_start_matches('='));
+        let is_json = |format: &str| matches!(format, "json" | "jsonl");
+        let found =
+            word == "--json" || format.is_some_and(is_json) || (is_format && is_json(&word));
+        is_format = word == "-o";
+        found
+    })
+}
+
+fn show_short_help() -> ExitCode {
+    eprint!("{}", short_help());
+    ExitCode::from(USAGE)
 }
 
 /// The short help of the command that was given without one of its own.
@@ -84,9 +107,18 @@ fn short_help() -> String {
     command.render_help().to_string()
 }
 
-fn complain(text: &str, code: u8) -> ExitCode {
-    eprintln!("countersign: {}", one_line(text));
-    ExitCode::from(code)
+/// Says what went wrong.
+fn complain(error: &CliError, is_for_programs: bool) -> ExitCode {
+    let text = error.text();
+    if is_for_programs {
+        let error = serde_json::json!({ "error": { "kind": error.kind(), "message": text } });
+        if let Ok(line) = json::line(&error) {
+            eprintln!("{}", line.as_str());
+        }
+    } else {
+        output::remark(&text);
+    }
+    ExitCode::from(error.code())
 }
 
 /// Says whether whoever read our output stopped reading, which is no failure.

@@ -37,7 +37,7 @@ mod shown_topic;
 pub use binding::{Folding, Naming, SchemeClientIds, TokenLogin};
 pub use draft::{CredentialDraft, DraftRequest};
 pub use draft_error::DraftError;
-pub use field::{FieldError, FieldValue};
+pub use field::{FIELD_KEYS, FieldError, FieldValue};
 pub use overlap::SchemeUsers;
 pub use random::{RandomError, RandomSource};
 pub use registry::{NameForm, SchemeTakenError, Schemes};

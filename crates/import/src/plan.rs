@@ -5,6 +5,8 @@
 //! So nothing may do more in between than at the end, and an import that was
 //! interrupted is run again.
 
+use core::ops::ControlFlow;
+
 use countersign_admin::import::{ImportedTenant, LookUpCredentials};
 use countersign_admin::taking::{TakeFromRest, Taking};
 use countersign_admin::{AdminError, Context, dry_run, run, run_unsynced};
@@ -43,12 +45,12 @@ pub struct Plan {
 
 /// Why a plan was not written to its end.
 #[derive(Debug, thiserror::Error)]
-#[error("{error}")]
+#[error("not all of it was written")]
 pub struct ApplyError {
     /// What was written until then.
     pub report: Report,
-    /// Why it stopped.
-    pub error: AdminError,
+    /// Why it stopped; none where it was told to.
+    pub error: Option<AdminError>,
 }
 
 impl ApplyError {
@@ -67,7 +69,7 @@ impl Plan {
     }
 
     /// Writes it, and hands over after each step the secrets that were made, and how
-    /// many of how many steps are done. All steps are synced to disk at the end: one
+    /// many of how many steps are done. It ends there where it is told to. All steps are synced to disk at the end: one
     /// that a power failure undoes is made by the import that is run again.
     ///
     /// # Errors
@@ -79,7 +81,7 @@ impl Plan {
         self,
         store: &mut S,
         context: &mut Context<'_>,
-        mut progress: impl FnMut(Vec<IssuedSecret>, u64, u64),
+        mut progress: impl FnMut(Vec<IssuedSecret>, u64, u64) -> ControlFlow<()>,
     ) -> Result<Report, Box<ApplyError>> {
         let Self {
             mut report,
@@ -94,13 +96,15 @@ impl Plan {
             .try_for_each(|(command, number)| {
                 let (created, updated) = (command.created(), command.updated());
                 let command = TakeFromRest { command, taking };
-                let issued = run_unsynced(store, context, &command)?;
+                let issued = run_unsynced(store, context, &command).map_err(Some)?;
                 report.count(&created, updated);
-                progress(issued, number, total);
-                Ok(())
+                match progress(issued, number, total) {
+                    ControlFlow::Break(()) if number < total => Err(None),
+                    ControlFlow::Break(()) | ControlFlow::Continue(()) => Ok(()),
+                }
             });
         let synced = store.sync_commits().map_err(AdminError::from);
-        match written.and(synced) {
+        match written.and(synced.map_err(Some)) {
             Ok(()) => {
                 report.applied = true;
                 Ok(report)

@@ -9,6 +9,7 @@
 #[expect(dead_code, reason = "each test file uses some of it")]
 mod common;
 
+use core::ops::ControlFlow;
 use std::fs;
 
 use countersign_admin::credential::{
@@ -48,7 +49,10 @@ fn plan(fixture: &mut Fixture, passwords: &str, acl: &str) -> Plan {
 
 fn import(fixture: &mut Fixture, passwords: &str, acl: &str) -> Report {
     let plan = plan(fixture, passwords, acl);
-    fixture.act(|store, context, _| plan.apply(store, context, |_, _, _| ()).unwrap())
+    fixture.act(|store, context, _| {
+        plan.apply(store, context, |_, _, _| ControlFlow::Continue(()))
+            .unwrap()
+    })
 }
 
 fn why(report: &Report) -> Vec<String> {
@@ -227,13 +231,50 @@ fn an_import_that_stopped_halfway_is_run_again() {
     let stopped = plan(&mut fixture, &users, "pattern home/%u\n");
     // The tenant comes first, then the role, then credentials, fifty at a time.
     let taken = plan(&mut fixture, &format!("user110:{HASH}\n"), "");
-    fixture.act(|store, context, _| taken.apply(store, context, |_, _, _| ()).unwrap());
-    let failed =
-        fixture.act(|store, context, _| stopped.apply(store, context, |_, _, _| ()).err().unwrap());
+    fixture.act(|store, context, _| {
+        taken
+            .apply(store, context, |_, _, _| ControlFlow::Continue(()))
+            .unwrap()
+    });
+    let failed = fixture.act(|store, context, _| {
+        stopped
+            .apply(store, context, |_, _, _| ControlFlow::Continue(()))
+            .err()
+            .unwrap()
+    });
     assert!(!failed.has_begun(), "{failed}");
     let report = import(&mut fixture, &users, "pattern home/%u\n");
     assert_eq!((report.created.credentials, report.unchanged), (119, 1));
     assert_eq!(fixture.lines().len(), 2 + 120);
+}
+
+#[test]
+fn an_import_that_is_told_to_end_does_so_behind_its_step_and_is_run_again() {
+    let mut fixture = Fixture::new("home/#");
+    let users: Vec<String> = (0..120)
+        .map(|number| format!("user{number:03}:{HASH}\n"))
+        .collect();
+    let users = users.concat();
+    let stopped = plan(&mut fixture, &users, "pattern home/%u\n");
+    let ended = fixture.act(|store, context, _| {
+        let end = |_, done, _| match done {
+            0..3 => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(()),
+        };
+        stopped.apply(store, context, end).err().unwrap()
+    });
+    // The tenant, its role, and fifty credentials.
+    assert!(ended.error.is_none() && ended.has_begun(), "{ended}");
+    assert_eq!(ended.report.created.credentials, 50);
+    assert!(!ended.report.applied);
+    let report = import(&mut fixture, &users, "pattern home/%u\n");
+    // The role and fifty credentials are there.
+    assert_eq!((report.created.credentials, report.unchanged), (70, 51));
+    // What is told to end with its last step is done.
+    let whole = plan(&mut fixture, &format!("more:{HASH}\n"), "");
+    let whole = fixture
+        .act(|store, context, _| whole.apply(store, context, |_, _, _| ControlFlow::Break(())));
+    assert!(whole.is_ok_and(|report| report.applied));
 }
 
 /// Each with a password and a rule.

@@ -9,6 +9,7 @@
 #[expect(dead_code, reason = "each test file uses some of it")]
 mod common;
 
+use core::ops::ControlFlow;
 use std::fs;
 
 use countersign_admin::credential::{RevokeCredential, ShowCredential};
@@ -102,7 +103,10 @@ fn try_import(
         let source = CsvSource::read(&path).unwrap();
         let plan = source.plan(store, context, &options)?;
         let mut issued = Vec::new();
-        let done = plan.apply(store, context, |secrets, _, _| issued.extend(secrets));
+        let done = plan.apply(store, context, |secrets, _, _| {
+            issued.extend(secrets);
+            ControlFlow::Continue(())
+        });
         Ok((done.unwrap(), issued))
     })
 }

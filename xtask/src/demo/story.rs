@@ -140,9 +140,9 @@ impl<'a> Story<'a> {
         self.shell
             .explain("Suspended: the live session falls at once, and when its client tries again it is refused.");
         self.shell
-            .run("countersign credential suspend dev1@kaa | grep ^state")?
+            .run("countersign credential suspend dev1@kaa")?
             .exits(0)?
-            .shows("Suspended")?;
+            .shows("suspended")?;
         self.shell.note("(what the device's mosquitto_sub said:)");
         live.finish()?.exits(5)?.shows(NOT_AUTHORISED)?;
 
@@ -158,9 +158,9 @@ impl<'a> Story<'a> {
         self.shell
             .explain("Reactivated: the same secret works again.");
         self.shell
-            .run("countersign credential reactivate dev1@kaa | grep ^state")?
+            .run("countersign credential reactivate dev1@kaa")?
             .exits(0)?
-            .shows("Active")?;
+            .shows("reactivated")?;
         self.shell.run(&self.publish())?.exits(0)?;
         Ok(())
     }
@@ -169,9 +169,9 @@ impl<'a> Story<'a> {
         self.shell
             .explain("Revoked is for good; the device is told no more than anybody else.");
         self.shell
-            .run("countersign credential revoke dev1@kaa --reason stolen | grep ^state")?
+            .run("countersign credential revoke dev1@kaa --reason stolen")?
             .exits(0)?
-            .shows("Revoked")?;
+            .shows("revoked")?;
         self.shell
             .run(&self.request())?
             .exits(5)?

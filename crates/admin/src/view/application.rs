@@ -32,6 +32,12 @@ impl IssuedApplicationView {
             old_secret_until: issued.old_token_until.map(rfc3339),
         }
     }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 /// All that is shown of an application.

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand, value_parser};
 use countersign_admin::application::{
-    CreateApplication, DeleteApplication, ListApplications, NewApplication, RotateApplication,
-    ShowApplication,
+    CreateApplication, DeleteApplication, IssuedApplication, ListApplications, NewApplication,
+    RotateApplication, ShowApplication,
 };
 use countersign_admin::view::{ApplicationView, IssuedApplicationView};
 use countersign_core::auto_registration::{AutoRegistration, KeyPattern};
@@ -19,7 +19,9 @@ use serde_json::json;
 use crate::command::taking::TakingArguments;
 use crate::error::CliError;
 use crate::invocation::Invocation;
+use crate::keys::{APPLICATION, DELETED, ISSUED_APPLICATION, LOSER, Shows};
 use crate::listing::Column;
+use crate::output::Mark;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ApplicationCommand {
@@ -96,7 +98,7 @@ impl ApplicationCommand {
         match self {
             Self::Create(create) => create.run(invocation)?,
             Self::List { tenant } => {
-                let mut listing = invocation.output.listing(COLUMNS);
+                let mut listing = invocation.output.listing(COLUMNS, "No applications.");
                 invocation.each_row(
                     |page| ListApplications {
                         tenant: tenant.clone(),
@@ -121,17 +123,28 @@ impl ApplicationCommand {
                     name,
                     overlap,
                 })?;
-                invocation
-                    .output
-                    .record(&IssuedApplicationView::of(&issued))?;
+                print_issued(invocation, &issued, "has a new token, which is")?;
             }
             Self::Delete(Named { name, tenant }) => {
                 let deleted = json!({ "deleted": name.as_str() });
+                let done = format!("application {name} of {tenant} deleted with its things");
                 invocation.run(&DeleteApplication { tenant, name })?;
-                invocation.output.record(&deleted)?;
+                invocation.output.act(&done, &deleted)?;
             }
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// What is printed.
+    pub(crate) fn shows(&self) -> Shows {
+        match self {
+            Self::Create(create) if create.taking.is_dry_run() => Shows::all_of(&[LOSER]),
+            Self::Create(_) | Self::Rotate { .. } => {
+                Shows::all_of(&[ISSUED_APPLICATION]).once("secret", true)
+            }
+            Self::Delete(_) => Shows::all_of(&[DELETED]),
+            Self::List { .. } | Self::Show(_) => Shows::all_of(&[APPLICATION]),
+        }
     }
 }
 
@@ -154,10 +167,23 @@ impl ApplicationCreate {
         let Some(issued) = self.taking.run(invocation, CreateApplication(new))? else {
             return Ok(());
         };
-        invocation
-            .output
-            .record(&IssuedApplicationView::of(&issued))
+        print_issued(invocation, &issued, "created; its token is")
     }
+}
+
+/// Prints an application's new token, which is shown this once.
+fn print_issued(
+    invocation: &Invocation,
+    issued: &IssuedApplication,
+    what: &str,
+) -> Result<(), CliError> {
+    let view = IssuedApplicationView::of(issued);
+    let done = format!("application {} {what} shown this once", view.name());
+    let keys = ["secret", "old_secret_until"];
+    let more = &[] as &[(&str, &str)];
+    invocation
+        .output
+        .made(Mark::Done, &done, &view, &keys, more)
 }
 
 const COLUMNS: &[Column] = &[

@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::error::CliError;
 use crate::input::When;
 use crate::invocation::Invocation;
+use crate::keys::{AUDIT, Shows};
 
 mod follow;
 mod list;
@@ -88,19 +89,33 @@ impl AuditCommand {
             Self::Verify { expect } => {
                 let check = invocation.run(&VerifyAudit(expect))?;
                 let rows = intact(check).map_err(CliError::refused)?;
+                let done = format!("the audit is intact, all {rows} rows");
                 invocation
                     .output
-                    .record(&json!({ "intact": true, "rows": rows }))?;
+                    .act(&done, &json!({ "intact": true, "rows": rows }))?;
             }
             Self::Prune { before } => {
                 let removed = invocation.act(|store, context| {
                     let before = before.seen_from(context.now);
                     audit::prune(store, context, before)
                 })?;
-                invocation.output.record(&json!({ "removed": removed }))?;
+                let done = format!("{removed} rows of the audit removed");
+                invocation
+                    .output
+                    .act(&done, &json!({ "removed": removed }))?;
             }
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// What is printed.
+    pub(crate) fn shows(&self) -> Shows {
+        match self {
+            Self::Head => Shows::all_of(&[&["acts", "refusals"]]),
+            Self::List(_) | Self::Show { .. } => Shows::all_of(&[AUDIT]),
+            Self::Prune { .. } => Shows::all_of(&[&["removed"]]),
+            Self::Verify { .. } => Shows::all_of(&[&["intact", "rows"]]),
+        }
     }
 }
 

@@ -26,7 +26,7 @@ impl Backup {
         let mut progress = Progress::default();
         let mut target = {
             let _there = ActingAs::for_keeper_of(&path)?;
-            BackupTarget::create(&path)?
+            BackupTarget::create(&path).map_err(CliError::elsewhere)?
         };
         let filled = invocation.with_store(|store| {
             let step = |step: BackupProgress| progress.show(step.done, step.total);
@@ -35,13 +35,14 @@ impl Backup {
         progress.clear();
         let _there = ActingAs::for_keeper_of(&path)?;
         match filled {
-            Ok(()) => target.keep()?,
+            Ok(()) => target.keep().map_err(CliError::elsewhere)?,
             Err(failure) => {
                 target.discard();
                 return Err(failure);
             }
         }
-        invocation.output.record(&json!({ "path": path }))?;
+        let done = format!("backup made at {}", path.display());
+        invocation.output.act(&done, &json!({ "path": path }))?;
         Ok(ExitCode::SUCCESS)
     }
 }

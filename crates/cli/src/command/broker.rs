@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::error::CliError;
 use crate::invocation::Invocation;
+use crate::keys::{BROKER, Shows};
 use crate::listing::Column;
 
 #[derive(Debug, Subcommand)]
@@ -32,7 +33,7 @@ impl BrokerCommand {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         match self {
             Self::List => {
-                let mut listing = invocation.output.listing(COLUMNS);
+                let mut listing = invocation.output.listing(COLUMNS, "No brokers.");
                 invocation
                     .each_row(ListBrokers, |broker| listing.push(&BrokerView::of(&broker)))?;
                 listing.finish()?;
@@ -41,10 +42,19 @@ impl BrokerCommand {
                 let command = ForgetBroker(name);
                 invocation.act(|store, context| forget(store, context, &command))?;
                 let forgotten = json!({ "forgotten": command.0 });
-                invocation.output.record(&forgotten)?;
+                let done = format!("broker {} forgotten", command.0);
+                invocation.output.act(&done, &forgotten)?;
             }
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// What is printed.
+    pub(crate) fn shows(&self) -> Shows {
+        match self {
+            Self::Forget { .. } => Shows::all_of(&[&["forgotten"]]),
+            Self::List => Shows::all_of(&[BROKER]),
+        }
     }
 }
 

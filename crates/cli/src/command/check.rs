@@ -13,6 +13,7 @@ use crate::doctor::PlacesOf;
 use crate::error::{CliError, REFUSED};
 use crate::input::{parse_qos, read_presented};
 use crate::invocation::{Invocation, now};
+use crate::keys::{CONNECT_ANSWER, Shows, TOPIC_ANSWER};
 
 mod batch;
 
@@ -138,6 +139,19 @@ pub(crate) struct ClientArguments {
 }
 
 impl Check {
+    /// What is printed.
+    pub(crate) fn shows(&self) -> Shows {
+        match &self.question {
+            Some(CheckCommand::Connect(_)) => Shows::all_of(&[CONNECT_ANSWER]),
+            Some(
+                CheckCommand::Deliver { .. }
+                | CheckCommand::Publish { .. }
+                | CheckCommand::Subscribe { .. },
+            ) => Shows::all_of(&[TOPIC_ANSWER]),
+            None => Shows::NOTHING,
+        }
+    }
+
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         let mut store = invocation.open_to_read()?;
         let asked = PlacesOf {
@@ -193,10 +207,7 @@ impl Check {
                 invocation,
             ),
             (None, Some(file)) => batch::run(&mut policy_check, &file),
-            (None, None) => Err(CliError::usage(
-                "nothing to check; write `connect`, `publish`, `subscribe` or `deliver`, or give \
-                 --batch",
-            )),
+            (None, None) => Err(CliError::Bare),
         }
     }
 }

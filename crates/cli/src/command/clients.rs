@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::error::CliError;
 use crate::invocation::{Invocation, run_on};
+use crate::keys::{CLIENT, Shows};
 use crate::listing::Column;
 
 mod watch;
@@ -96,7 +97,9 @@ impl ClientsCommand {
                 ..
             } => {
                 let columns = if all { ALL_COLUMNS } else { COLUMNS };
-                let mut listing = invocation.output.listing(columns);
+                let mut listing = invocation
+                    .output
+                    .listing(columns, "No clients are connected.");
                 let tenant = of.tenant;
                 invocation.each_row(
                     |page| ListClients {
@@ -117,11 +120,24 @@ impl ClientsCommand {
             Self::Kick { target } => kick(invocation, &target)?,
             Self::Release { client_id } => {
                 let released = json!({ "released": client_id.as_str() });
+                let done = format!("client id {} released", client_id.as_str());
                 invocation.run(&ReleaseClientId(client_id))?;
-                invocation.output.record(&released)?;
+                invocation.output.act(&done, &released)?;
             }
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// What is printed.
+    pub(crate) fn shows(&self) -> Shows {
+        match self {
+            Self::Count(_) => Shows::all_of(&[&["connected"]]),
+            Self::Kick { .. } => Shows::all_of(&[&["kicked"]]),
+            Self::List { watch: true, .. } => Shows::all_of(&[&["event"], CLIENT]),
+            Self::List { all: true, .. } => Shows::all_of(&[CLIENT, &["alive"]]),
+            Self::List { .. } => Shows::all_of(&[CLIENT]),
+            Self::Release { .. } => Shows::all_of(&[&["released"]]),
+        }
     }
 }
 
@@ -150,9 +166,9 @@ fn kick(invocation: &Invocation, target: &str) -> Result<(), CliError> {
         }
         std::thread::sleep(PAUSE);
     }
-    invocation
-        .output
-        .record(&json!({ "kicked": withdraw.target }))
+    let done = format!("{} kicked", withdraw.target);
+    let kicked = json!({ "kicked": withdraw.target });
+    invocation.output.act(&done, &kicked)
 }
 
 const COLUMNS: &[Column] = &[

@@ -16,23 +16,26 @@ use countersign_admin::{AdminError, Command, Permission, Tx};
 use countersign_core::name::LoginName;
 use countersign_core::rule::Effect;
 use countersign_core::store::Page;
-use countersign_core::time::rfc3339;
 use serde_json::json;
 
-use crate::command::operator;
 use crate::error::CliError;
 use crate::input::RuleArguments;
 use crate::invocation::{Invocation, now, run_on};
+use crate::keys::{CREDENTIAL, DELETED, MANY, NEW_CREDENTIAL, Shows};
 use crate::listing::Column;
+use crate::told::{Ending, change_in_words, told};
 
 mod change;
 mod create;
 mod many;
+mod one;
 mod secret;
 mod selection;
 
+use self::one::{act_on, print};
 use self::selection::{Chosen, Selection, Targets};
 
+pub(crate) use self::one::print_operator;
 pub(crate) use self::secret::SecretSource;
 
 #[derive(Debug, Subcommand)]
@@ -151,12 +154,13 @@ impl RuleOf {
             Some(effect) => self.words.adding(effect)?,
             None => self.words.removing(),
         };
+        let done = format!("{} {}", self.name.name, change_in_words(&change));
         let (changed, warnings) = invocation.run(&ChangeWithWarnings {
             name: self.name.name,
             change,
             is_operator,
         })?;
-        print(invocation, &changed)?;
+        print(invocation, &changed, Some(&done))?;
         for warning in &warnings {
             invocation.output.warn(warning);
         }
@@ -212,15 +216,19 @@ impl CredentialCommand {
             Self::Deny(rule) => rule.run(invocation, Some(Effect::Deny))?,
             Self::Remove(rule) => rule.run(invocation, None)?,
             Self::List(list) => list.run(invocation)?,
-            Self::Show(Name { name }) => act(invocation, &ShowCredential(name))?,
+            Self::Show(Name { name }) => {
+                print(invocation, &invocation.run(&ShowCredential(name))?, None)?;
+            }
             Self::Delete(targets) => match targets.chosen(false)? {
                 Chosen::Many(chosen) => {
                     return many::run(invocation, &chosen, ManyAct::Delete, None);
                 }
                 Chosen::One(name) => {
                     let deleted = json!({ "deleted": name.as_str() });
-                    invocation.run(&DeleteCredential(name))?;
-                    invocation.output.record(&deleted)?;
+                    let done = format!("{name} deleted");
+                    let act = DeleteCredential(name.clone());
+                    let ((), ended) = invocation.run(&Ending { name, act })?;
+                    invocation.output.act(&told(&done, ended), &deleted)?;
                 }
             },
             Self::Suspend(targets) => {
@@ -241,10 +249,46 @@ impl CredentialCommand {
             }
             Self::ResetPassword(reset) => return reset.run(invocation),
             Self::Rotate(rotate) => return rotate.run(invocation),
-            Self::Untie(Name { name }) => act(invocation, &UntieCredential(name))?,
+            Self::Untie(Name { name }) => {
+                let act = UntieCredential(name.clone());
+                let done = format!("{name} is tied to no client id any more");
+                let (untied, ended) = invocation.run(&Ending { name, act })?;
+                print(invocation, &untied, Some(&told(&done, ended)))?;
+            }
             Self::Set(set) => return set.run(invocation),
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl CredentialCommand {
+    /// What is printed.
+    pub(crate) fn shows(&self) -> Shows {
+        let shown = Shows::all_of(&[NEW_CREDENTIAL, CREDENTIAL]);
+        let of_targets = |targets: &Targets| {
+            if targets.is_one(false) {
+                shown
+            } else {
+                Shows::all_of(&[MANY])
+            }
+        };
+        match self {
+            Self::Allow(_)
+            | Self::Deny(_)
+            | Self::List(_)
+            | Self::Remove(_)
+            | Self::Show(_)
+            | Self::Untie(_) => shown,
+            Self::Create(create) => create.shows(),
+            Self::Delete(targets) if targets.is_one(false) => Shows::all_of(&[DELETED]),
+            Self::Delete(targets) | Self::Reactivate(targets) | Self::Suspend(targets) => {
+                of_targets(targets)
+            }
+            Self::ResetPassword(reset) => reset.shows(),
+            Self::Revoke { targets, .. } => of_targets(targets),
+            Self::Rotate(rotate) => rotate.shows(),
+            Self::Set(set) => of_targets(set.targets()),
+        }
     }
 }
 
@@ -258,7 +302,7 @@ impl CredentialList {
             },
         };
         let mut store = invocation.open_to_read()?;
-        let mut listing = invocation.output.listing(COLUMNS);
+        let mut listing = invocation.output.listing(COLUMNS, "No credentials.");
         loop {
             let page = run_on(&mut store, &list)?;
             for (credential, scheme) in page.iter() {
@@ -271,72 +315,6 @@ impl CredentialList {
             list.page.after = page.listed.next;
         }
     }
-}
-
-/// Does to one credential what `one` does, and to several what `many` does.
-fn act_on<C: Command<Output = ShownCredential>>(
-    invocation: &Invocation,
-    targets: Targets,
-    many: ManyAct,
-    one: impl FnOnce(LoginName) -> C,
-) -> Result<ExitCode, CliError> {
-    match targets.chosen(false)? {
-        Chosen::Many(chosen) => many::run(invocation, &chosen, many, None),
-        Chosen::One(name) => {
-            act(invocation, &one(name))?;
-            Ok(ExitCode::SUCCESS)
-        }
-    }
-}
-
-/// Runs a command on a credential and prints what it is then.
-fn act(
-    invocation: &Invocation,
-    command: &impl Command<Output = ShownCredential>,
-) -> Result<(), CliError> {
-    print(invocation, &invocation.run(command)?)
-}
-
-/// Prints a credential. People are also told what has no key in `--json`.
-fn print(invocation: &Invocation, described: &ShownCredential) -> Result<(), CliError> {
-    let ShownCredential { credential, scheme } = described;
-    if credential.is_operator() {
-        return operator::print(invocation, credential);
-    }
-    let old_secret_until =
-        credential
-            .secrets
-            .iter()
-            .find_map(|secret| match (secret.ends_at, secret.until_used) {
-                (Some(end), false) => Some(rfc3339(end)),
-                (Some(end), true) => Some(format!(
-                    "the new one is used, at the latest {}",
-                    rfc3339(end)
-                )),
-                (None, true) => Some("the new one is used".into()),
-                (None, false) => None,
-            });
-    let tied = if credential.client_id_tie.is_some() {
-        ", tied"
-    } else {
-        ""
-    };
-    let mut more = vec![(
-        "client id rule",
-        format!("{}{tied}", credential.client_id_rule),
-    )];
-    if credential.external_identity {
-        more.push(("external identity", "yes".into()));
-    }
-    if let Some(until) = old_secret_until {
-        more.push(("old secret until", until));
-    }
-    for rule in &credential.rules {
-        more.push(("rules", rule.to_string()));
-    }
-    invocation
-        .output
-        .record_with(&CredentialView::of(credential, scheme.as_ref()), &more)
 }
 
 const COLUMNS: &[Column] = &[

@@ -14,6 +14,7 @@ use crate::account::Account;
 use crate::error::CliError;
 use crate::invocation::{Invocation, run_on};
 use crate::new_store::{self, KeyFile};
+use crate::output::Mark;
 use crate::store_files::key_of;
 
 #[derive(Args, Debug)]
@@ -51,15 +52,18 @@ impl Init {
                     .into(),
             ),
         ];
+        let done = format!("store made at {}", store.display());
+        let path = json!({ "path": store });
         invocation
             .output
-            .record_with(&json!({ "path": store }), &hints)?;
+            .made(Mark::Done, &done, &path, &["key", "next"], &hints)?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 /// Makes the store and closes it, so that all of it is in one file.
 fn fill(draft: &Path, settings: Settings) -> Result<(), CliError> {
-    let mut store = SqliteStore::create(draft, &Settings::default())?;
+    let mut store =
+        SqliteStore::create(draft, &Settings::default()).map_err(CliError::elsewhere)?;
     run_on(&mut store, &CreateStore(settings))
 }

@@ -16,7 +16,9 @@ use countersign_core::role::RoleName;
 
 use crate::error::CliError;
 use crate::invocation::Invocation;
+use crate::keys::{Shows, TOKEN};
 use crate::listing::Column;
+use crate::output::Mark;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum JwtCommand {
@@ -102,7 +104,7 @@ impl JwtCommand {
         match self {
             Self::Create(create) => create.run(invocation)?,
             Self::List { tenant } => {
-                let mut listing = invocation.output.listing(COLUMNS);
+                let mut listing = invocation.output.listing(COLUMNS, "No tokens.");
                 invocation.each_row(
                     |page| ListTokens {
                         tenant: tenant.clone(),
@@ -114,11 +116,30 @@ impl JwtCommand {
             }
             Self::Revoke(revoke) => revoke.run(invocation)?,
             Self::RotateKey { tenant, overlap } => {
+                let done = format!("tenant {tenant} signs with a new key");
                 let rotated = invocation.run(&RotateKey { tenant, overlap })?;
-                invocation.output.record(&RotatedKeyView::of(&rotated))?;
+                let view = RotatedKeyView::of(&rotated);
+                let keys = ["key", "old_key_until"];
+                let more = &[] as &[(&str, &str)];
+                invocation
+                    .output
+                    .made(Mark::Done, &done, &view, &keys, more)?;
             }
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// What is printed.
+    pub(crate) fn shows(&self) -> Shows {
+        match self {
+            Self::Create(_) => {
+                Shows::all_of(&[&["token", "jti", "expires_at"]]).once("token", true)
+            }
+            Self::List { .. } | Self::Revoke(_) => Shows::all_of(&[TOKEN]),
+            Self::RotateKey { .. } => {
+                Shows::all_of(&[&["key", "tenant", "created_at", "old_key_until"]])
+            }
+        }
     }
 }
 
@@ -132,15 +153,25 @@ impl JwtCreate {
             ttl: self.ttl,
             issuer: Issuer::Named(self.issuer),
         }))?;
-        invocation.output.record(&CreatedTokenView::of(&made))
+        let view = CreatedTokenView::of(&made);
+        let keys = ["token", "jti", "expires_at"];
+        let more = &[] as &[(&str, &str)];
+        invocation.output.made(
+            Mark::Done,
+            "token created; it is shown this once",
+            &view,
+            &keys,
+            more,
+        )
     }
 }
 
 impl JwtRevoke {
     fn run(self, invocation: &Invocation) -> Result<(), CliError> {
         if let Some(id) = self.id {
+            let done = format!("token {id} revoked");
             let token = invocation.run(&RevokeToken(id))?;
-            return invocation.output.record(&TokenView::of(&token));
+            return invocation.output.act(&done, &TokenView::of(&token));
         }
         let tenant = self.tenant;
         let tokens = match (self.issuer, self.key) {
@@ -157,7 +188,9 @@ impl JwtRevoke {
 }
 
 fn print_all(invocation: &Invocation, tokens: &[ShownToken]) -> Result<(), CliError> {
-    let mut listing = invocation.output.listing(COLUMNS);
+    let mut listing = invocation
+        .output
+        .listing(COLUMNS, "No tokens were revoked.");
     for token in tokens {
         listing.push(&TokenView::of(token))?;
     }

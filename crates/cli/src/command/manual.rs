@@ -56,9 +56,10 @@ impl Man {
         }
         let _acting = ActingAs::for_keeper_of(&self.directory.join("countersign.1"))?;
         clap_mangen::generate_to(Arguments::command(), &self.directory)?;
+        let done = format!("manual pages written to {}", self.directory.display());
         invocation
             .output
-            .record(&json!({ "path": self.directory }))?;
+            .act(&done, &json!({ "path": self.directory }))?;
         Ok(ExitCode::SUCCESS)
     }
 }

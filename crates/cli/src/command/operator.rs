@@ -8,15 +8,17 @@ use countersign_admin::operator::{
 };
 use countersign_admin::text::FreeText;
 use countersign_admin::view::{NewOperatorView, OperatorView};
-use countersign_core::credential::Credential;
 use countersign_core::name::LoginName;
 use countersign_core::rule::{Action, Effect, Pattern, Rule};
 use serde_json::json;
 
-use super::credential::{RuleOf, SecretSource};
+use super::credential::{RuleOf, SecretSource, print_operator};
 use crate::error::CliError;
 use crate::invocation::Invocation;
+use crate::keys::{DELETED, OPERATOR, Shows};
 use crate::listing::Column;
+use crate::output::Mark;
+use crate::told::{Ending, told};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum OperatorCommand {
@@ -92,7 +94,7 @@ impl OperatorCommand {
             Self::Deny(rule) => rule.run_for_operator(invocation, Some(Effect::Deny))?,
             Self::Remove(rule) => rule.run_for_operator(invocation, None)?,
             Self::List => {
-                let mut listing = invocation.output.listing(COLUMNS);
+                let mut listing = invocation.output.listing(COLUMNS, "No operators.");
                 invocation.each_row(ListOperators, |operator| {
                     listing.push(&OperatorView::of(&operator))
                 })?;
@@ -100,23 +102,42 @@ impl OperatorCommand {
             }
             Self::Show(Name { name }) => {
                 let operator = invocation.run(&ShowOperator(name))?;
-                print(invocation, &operator)?;
+                print_operator(invocation, &operator, None)?;
             }
             Self::Set(OperatorSet { name, description }) => {
                 let Some(description) = description else {
                     return Err(CliError::usage("nothing to set; give --description"));
                 };
                 let Name { name } = name;
+                let done = format!("{name} changed");
                 let operator = invocation.run(&SetOperator { name, description })?;
-                print(invocation, &operator)?;
+                print_operator(invocation, &operator, Some(&done))?;
             }
             Self::Delete(Name { name }) => {
                 let deleted = json!({ "deleted": name.as_str() });
-                invocation.run(&DeleteOperator(name))?;
-                invocation.output.record(&deleted)?;
+                let done = format!("{name} deleted");
+                let act = DeleteOperator(name.clone());
+                let ((), ended) = invocation.run(&Ending { name, act })?;
+                invocation.output.act(&told(&done, ended), &deleted)?;
             }
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// What is printed.
+    pub(crate) fn shows(&self) -> Shows {
+        match self {
+            Self::Create(create) => {
+                Shows::all_of(&[&["name", "secret"]]).once("secret", create.secret.is_generated())
+            }
+            Self::Delete(_) => Shows::all_of(&[DELETED]),
+            Self::Allow(_)
+            | Self::Deny(_)
+            | Self::List
+            | Self::Remove(_)
+            | Self::Set(_)
+            | Self::Show(_) => Shows::all_of(&[OPERATOR]),
+        }
     }
 }
 
@@ -135,25 +156,22 @@ impl OperatorCreate {
             .rule_warnings()
             .map_err(|error| CliError::usage(error.to_string()))?;
         let issued = invocation.run(&CreateOperator(new))?;
-        invocation.output.record(&NewOperatorView::of(&issued))?;
+        let name = &issued.described.credential.name;
+        let done = match &issued.secret {
+            Some(_) => format!("{name} created; its secret is shown this once"),
+            None => format!("{name} created"),
+        };
+        let view = NewOperatorView::of(&issued);
+        let more = &[] as &[(&str, &str)];
+        invocation
+            .output
+            .made(Mark::Done, &done, &view, &["secret"], more)?;
         oddities.tell(invocation.output);
         for warning in &warnings {
             invocation.output.warn(warning);
         }
         Ok(())
     }
-}
-
-/// Prints an operator, its rules line by line.
-pub(crate) fn print(invocation: &Invocation, operator: &Credential) -> Result<(), CliError> {
-    let rules: Vec<_> = operator
-        .rules
-        .iter()
-        .map(|rule| ("rules", rule.to_string()))
-        .collect();
-    invocation
-        .output
-        .record_with(&OperatorView::of(operator), &rules)
 }
 
 const COLUMNS: &[Column] = &[

@@ -21,6 +21,7 @@ use crate::error::CliError;
 use crate::identity::ActingAs;
 use crate::invocation::{Invocation, now, run_on};
 use crate::new_store::{self, KeyFile};
+use crate::output::Mark;
 use crate::store_files::{beside, key_of};
 
 #[derive(Args, Debug)]
@@ -55,9 +56,11 @@ impl Restore {
             ),
         )];
         let hints: &[_] = if key.exists() { &[] } else { &hints };
+        let done = format!("store made at {}", store.display());
+        let path = json!({ "path": store });
         invocation
             .output
-            .record_with(&json!({ "path": store }), hints)?;
+            .made(Mark::Done, &done, &path, &["key"], hints)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -19,8 +19,9 @@ use serde_json::json;
 use crate::error::CliError;
 use crate::input::RuleArguments;
 use crate::invocation::{Invocation, run_on};
+use crate::keys::{DELETED, EFFECT, ROLE, Shows};
 use crate::listing::Column;
-use crate::output::Output;
+use crate::told::change_in_words;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RoleCommand {
@@ -145,22 +146,24 @@ impl RoleCommand {
                     description,
                     no_wildcards,
                 };
+                let done = format!("role {} created in {}", new.name, new.tenant);
                 let role = invocation.run(&CreateRole(new))?;
-                print(invocation, &role)?;
+                print(invocation, &role, Some(&done))?;
             }
             Self::Set {
                 role: RoleOf { name, tenant },
                 no_wildcards,
             } => {
+                let done = format!("role {name} of {tenant} changed");
                 let role = invocation.run(&SetRole {
                     tenant,
                     name,
                     no_wildcards,
                 })?;
-                print(invocation, &role)?;
+                print(invocation, &role, Some(&done))?;
             }
             Self::List { tenant } => {
-                let mut listing = invocation.output.listing(COLUMNS);
+                let mut listing = invocation.output.listing(COLUMNS, "No roles.");
                 invocation.each_row(
                     |page| ListRoles {
                         tenant: tenant.clone(),
@@ -172,7 +175,7 @@ impl RoleCommand {
             }
             Self::Show(RoleOf { name, tenant }) => {
                 let role = invocation.run(&ShowRole { tenant, name })?;
-                print(invocation, &role)?;
+                print(invocation, &role, None)?;
             }
             Self::Delete {
                 role: RoleOf { name, tenant },
@@ -184,12 +187,13 @@ impl RoleCommand {
                     RoleDeletion::OnlyUnused
                 };
                 let deleted = json!({ "deleted": name.as_str() });
+                let done = format!("role {name} of {tenant} deleted");
                 invocation.run(&DeleteRole {
                     tenant,
                     name,
                     deletion,
                 })?;
-                invocation.output.record(&deleted)?;
+                invocation.output.act(&done, &deleted)?;
             }
             Self::Assign(role) => role.run(invocation, true)?,
             Self::Unassign(role) => role.run(invocation, false)?,
@@ -198,6 +202,28 @@ impl RoleCommand {
             Self::Remove(rule) => rule.run(invocation, None)?,
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl RoleCommand {
+    /// What is printed.
+    pub(crate) fn shows(&self) -> Shows {
+        match self {
+            Self::Allow(rule) | Self::Deny(rule) | Self::Remove(rule) if rule.dry_run => {
+                Shows::all_of(&[EFFECT])
+            }
+            Self::Assign(role) | Self::Unassign(role) if role.dry_run => Shows::all_of(&[EFFECT]),
+            Self::Delete { .. } => Shows::all_of(&[DELETED]),
+            Self::Allow(_)
+            | Self::Assign(_)
+            | Self::Create { .. }
+            | Self::Deny(_)
+            | Self::List { .. }
+            | Self::Remove(_)
+            | Self::Set { .. }
+            | Self::Show(_)
+            | Self::Unassign(_) => Shows::all_of(&[ROLE]),
+        }
     }
 }
 
@@ -212,12 +238,21 @@ impl RoleOfGroup {
             let preview = PreviewAssignment { of, is_to_be_held };
             return print_effects(invocation, &invocation.run(&preview)?);
         }
+        let (role, verb) = (
+            &of.role,
+            if is_to_be_held {
+                "holds"
+            } else {
+                "no longer holds"
+            },
+        );
+        let done = format!("group {} of {} {verb} role {role}", of.group, of.tenant);
         let role = if is_to_be_held {
             invocation.run(&AssignRole(of))?
         } else {
             invocation.run(&UnassignRole(of))?
         };
-        print(invocation, &role)
+        print(invocation, &role, Some(&done))
     }
 }
 
@@ -241,7 +276,16 @@ impl RuleOf {
         // Looking at all holders takes longer than brokers may wait for the lock.
         let warnings = run_on(&mut store, &RoleRuleWarnings(change.clone()))?;
         let role = run_on(&mut store, &change)?;
-        print(invocation, &role)?;
+        let within = change.group.as_ref();
+        let within = within.map(|group| format!(" in group {group}"));
+        let done = format!(
+            "role {} of {} {}{}",
+            change.name,
+            change.tenant,
+            change_in_words(&change.change),
+            within.unwrap_or_default()
+        );
+        print(invocation, &role, Some(&done))?;
         for warning in &warnings {
             invocation.output.warn(warning);
         }
@@ -251,16 +295,19 @@ impl RuleOf {
 
 /// Prints who would gain or lose what.
 fn print_effects(invocation: &Invocation, effects: &[ChangeEffect]) -> Result<(), CliError> {
-    let mut listing = invocation.output.listing(EFFECTS);
+    let mut listing = invocation
+        .output
+        .listing(EFFECTS, "Nobody would gain or lose anything.");
     for effect in effects {
-        match invocation.output {
-            Output::Json => listing.push(&EffectView::of(effect))?,
-            Output::Text => listing.push(&json!({
+        if invocation.output.is_for_people() {
+            listing.push(&json!({
                 "name": effect.name.as_str(),
                 "connected": effect.is_connected,
                 "gains": in_words(&effect.gains),
                 "loses": in_words(&effect.loses),
-            }))?,
+            }))?;
+        } else {
+            listing.push(&EffectView::of(effect))?;
         }
     }
     listing.finish()
@@ -272,8 +319,8 @@ pub(crate) fn in_words(uses: &[TopicUses]) -> Vec<String> {
     uses.iter().map(word).collect()
 }
 
-/// Prints a role, its rules line by line.
-fn print(invocation: &Invocation, shown: &ShownRole) -> Result<(), CliError> {
+/// Prints a role, its rules line by line, or what was done to it.
+fn print(invocation: &Invocation, shown: &ShownRole, done: Option<&str>) -> Result<(), CliError> {
     let rules: Vec<_> = shown
         .role
         .rules
@@ -286,7 +333,7 @@ fn print(invocation: &Invocation, shown: &ShownRole) -> Result<(), CliError> {
             ("rules", format!("{}{group}", bound.rule))
         })
         .collect();
-    invocation.output.record_with(&RoleView::of(shown), &rules)
+    invocation.output.tell(done, &RoleView::of(shown), &rules)
 }
 
 const COLUMNS: &[Column] = &[

@@ -8,14 +8,14 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use countersign_admin::scheme::{AddScheme, ListSchemes, RemoveScheme, ShowScheme};
 use countersign_admin::view::SchemeView;
-use countersign_core::scheme::{FieldValue, Scheme, SchemeName};
+use countersign_core::scheme::{FIELD_KEYS, FieldValue, Scheme, SchemeName};
 use serde_json::json;
 use toml::Value;
 
 use crate::error::CliError;
 use crate::invocation::Invocation;
+use crate::keys::{DELETED, Shows};
 use crate::listing::Column;
-use crate::output::Output;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SchemeCommand {
@@ -50,7 +50,7 @@ impl SchemeCommand {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         match self {
             Self::List => {
-                let mut listing = invocation.output.listing(COLUMNS);
+                let mut listing = invocation.output.listing(COLUMNS, "No schemes.");
                 for scheme in invocation.run(&ListSchemes)?.iter() {
                     listing.push(&SchemeView::of(scheme))?;
                 }
@@ -62,30 +62,38 @@ impl SchemeCommand {
             Self::Add { file } => {
                 let add = AddScheme(read(&file)?);
                 invocation.run(&add)?;
-                print(invocation, &add.0)?;
+                let done = format!("scheme {} added", add.0.name());
+                invocation.output.act(&done, &SchemeView::of(&add.0))?;
             }
             Self::Remove { name } => {
                 let deleted = json!({ "deleted": name.as_str() });
+                let done = format!("scheme {name} removed");
                 invocation.run(&RemoveScheme(name))?;
-                invocation.output.record(&deleted)?;
+                invocation.output.act(&done, &deleted)?;
             }
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// What is printed.
+    pub(crate) fn shows(&self) -> Shows {
+        match self {
+            Self::Add { .. } | Self::List | Self::Show { .. } => Shows::all_of(&[&FIELD_KEYS]),
+            Self::Remove { .. } => Shows::all_of(&[DELETED]),
+        }
     }
 }
 
 /// Prints a scheme: its fields as JSON, or as TOML in the order of its own.
 fn print(invocation: &Invocation, scheme: &Scheme) -> Result<(), CliError> {
-    match invocation.output {
-        Output::Json => invocation.output.record(&SchemeView::of(scheme)),
-        Output::Text => {
-            let mut stdout = std::io::stdout().lock();
-            for (key, value) in scheme.to_fields() {
-                writeln!(stdout, "{key} = {}", to_toml(value))?;
-            }
-            Ok(stdout.flush()?)
-        }
+    if !invocation.output.is_for_people() {
+        return invocation.output.record(&SchemeView::of(scheme));
     }
+    let mut stdout = std::io::stdout().lock();
+    for (key, value) in scheme.to_fields() {
+        writeln!(stdout, "{key} = {}", to_toml(value))?;
+    }
+    Ok(stdout.flush()?)
 }
 
 /// Reads a scheme from a file.

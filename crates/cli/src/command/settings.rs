@@ -57,8 +57,8 @@ pub(crate) struct SettingsSet {
 
 impl SettingsCommand {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
-        let settings = match self {
-            Self::Show => invocation.run(&ShowSettings)?,
+        let (done, settings) = match self {
+            Self::Show => (None, invocation.run(&ShowSettings)?),
             Self::Set(SettingsSet {
                 argon2,
                 client_id_hold,
@@ -81,10 +81,15 @@ impl SettingsCommand {
                          --keep-refusals, --lockout or --rehash",
                     ));
                 }
-                invocation.run(&SetSettings(changes))?
+                (
+                    Some("settings changed"),
+                    invocation.run(&SetSettings(changes))?,
+                )
             }
         };
-        invocation.output.record(&SettingsView::of(&settings))?;
+        let more = &[] as &[(&str, &str)];
+        let view = SettingsView::of(&settings);
+        invocation.output.tell(done, &view, more)?;
         Ok(ExitCode::SUCCESS)
     }
 }

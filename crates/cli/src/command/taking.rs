@@ -31,6 +31,11 @@ impl TakingArguments {
         self.take && !self.dry_run
     }
 
+    /// Says whether nothing is changed.
+    pub(crate) fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
     /// Runs an act as they say; for a dry run prints who would lose what.
     pub(crate) fn run<C: Plan>(
         &self,
@@ -39,7 +44,9 @@ impl TakingArguments {
     ) -> Result<Option<C::Output>, CliError> {
         if self.dry_run {
             let losers = invocation.run(&PreviewTaking(command))?;
-            let mut listing = invocation.output.listing(LOSERS);
+            let mut listing = invocation
+                .output
+                .listing(LOSERS, "Nobody would lose anything.");
             for loser in &losers {
                 listing.push(&LoserView::of(loser))?;
             }

@@ -21,6 +21,7 @@ use crate::command::taking::TakingArguments;
 use crate::error::CliError;
 use crate::input::{ClientIdPrefix, NamePrefix};
 use crate::invocation::{Invocation, as_caller, run_on};
+use crate::keys::{DELETED, LOSER, Shows, TENANT};
 use crate::listing::Column;
 use crate::progress::Progress;
 
@@ -160,7 +161,7 @@ impl TenantCommand {
         match self {
             Self::Create(create) => create.run(invocation)?,
             Self::List => {
-                let mut listing = invocation.output.listing(COLUMNS);
+                let mut listing = invocation.output.listing(COLUMNS, "No tenants.");
                 invocation
                     .each_row(ListTenants, |tenant| listing.push(&TenantView::of(&tenant)))?;
                 listing.finish()?;
@@ -187,13 +188,27 @@ impl TenantCommand {
                 });
                 progress.clear();
                 deleted?;
-                invocation
-                    .output
-                    .record(&json!({ "deleted": tenant.as_str() }))?;
+                let done = format!("tenant {tenant} deleted");
+                let deleted = json!({ "deleted": tenant.as_str() });
+                invocation.output.act(&done, &deleted)?;
                 tell_of_retained(invocation, owned.iter().cloned().collect(), Vec::new());
             }
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl TenantCommand {
+    /// What is printed.
+    pub(crate) fn shows(&self) -> Shows {
+        match self {
+            Self::Create(create) if create.taking.is_dry_run() => Shows::all_of(&[LOSER]),
+            Self::Set(set) if set.taking.is_dry_run() => Shows::all_of(&[LOSER]),
+            Self::Delete { .. } => Shows::all_of(&[DELETED]),
+            Self::Create(_) | Self::List | Self::Set(_) | Self::Show { .. } => {
+                Shows::all_of(&[TENANT])
+            }
+        }
     }
 }
 
@@ -211,7 +226,9 @@ impl TenantCreate {
         let Some(tenant) = self.taking.run(invocation, CreateTenant(new))? else {
             return Ok(());
         };
-        invocation.output.record(&TenantView::of(&tenant))?;
+        let owned: Vec<_> = tenant.namespaces.iter().map(ToString::to_string).collect();
+        let done = format!("tenant {} created; it owns {}", tenant.id, owned.join(", "));
+        invocation.output.act(&done, &TenantView::of(&tenant))?;
         if self.taking.takes() {
             let named = tenant.namespaces.named();
             tell_of_retained(invocation, Vec::new(), named.cloned().collect());
@@ -255,7 +272,8 @@ impl TenantSet {
         let Some(tenant) = self.taking.run(invocation, SetTenant { id, changes })? else {
             return Ok(());
         };
-        invocation.output.record(&TenantView::of(&tenant))?;
+        let done = format!("tenant {} changed", tenant.id);
+        invocation.output.act(&done, &TenantView::of(&tenant))?;
         tell_of_retained(invocation, self.remove, self.add);
         if restricts
             && tenant.authentication.admits_anonymous()

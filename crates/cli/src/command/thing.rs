@@ -14,7 +14,9 @@ use serde_json::json;
 
 use crate::error::CliError;
 use crate::invocation::Invocation;
+use crate::keys::{DELETED, Shows, THING};
 use crate::listing::Column;
+use crate::told::{Ending, told};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ThingCommand {
@@ -75,13 +77,14 @@ impl ThingCommand {
                     tenant: thing.tenant,
                     application,
                 };
-                print(invocation, &invocation.run(&CreateThing(new))?)?;
+                let done = format!("thing {} created in {}", new.key, new.tenant);
+                print(invocation, &invocation.run(&CreateThing(new))?, Some(&done))?;
             }
             Self::List {
                 tenant,
                 application,
             } => {
-                let mut listing = invocation.output.listing(COLUMNS);
+                let mut listing = invocation.output.listing(COLUMNS, "No things.");
                 invocation.each_row(
                     |page| ListThings {
                         tenant: tenant.clone(),
@@ -93,23 +96,46 @@ impl ThingCommand {
                 listing.finish()?;
             }
             Self::Show(Keyed { key, tenant }) => {
-                print(invocation, &invocation.run(&ShowThing { key, tenant })?)?;
+                print(
+                    invocation,
+                    &invocation.run(&ShowThing { key, tenant })?,
+                    None,
+                )?;
             }
             Self::Untie(Keyed { key, tenant }) => {
-                print(invocation, &invocation.run(&UntieThing { key, tenant })?)?;
+                let done = format!("thing {key} is tied to no client any more");
+                let name = key.clone();
+                let act = UntieThing { key, tenant };
+                let (thing, ended) = invocation.run(&Ending { name, act })?;
+                print(invocation, &thing, Some(&told(&done, ended)))?;
             }
             Self::Delete(Keyed { key, tenant }) => {
                 let deleted = json!({ "deleted": key.as_str() });
-                invocation.run(&DeleteThing { key, tenant })?;
-                invocation.output.record(&deleted)?;
+                let done = format!("thing {key} deleted");
+                let name = key.clone();
+                let act = DeleteThing { key, tenant };
+                let ((), ended) = invocation.run(&Ending { name, act })?;
+                invocation.output.act(&told(&done, ended), &deleted)?;
             }
         }
         Ok(ExitCode::SUCCESS)
     }
+
+    /// What is printed.
+    pub(crate) fn shows(&self) -> Shows {
+        match self {
+            Self::Delete(_) => Shows::all_of(&[DELETED]),
+            Self::Create { .. } | Self::List { .. } | Self::Show(_) | Self::Untie(_) => {
+                Shows::all_of(&[THING])
+            }
+        }
+    }
 }
 
-fn print(invocation: &Invocation, thing: &Credential) -> Result<(), CliError> {
-    invocation.output.record(&ThingView::of(thing))
+/// Prints a thing, or what was done to it.
+fn print(invocation: &Invocation, thing: &Credential, done: Option<&str>) -> Result<(), CliError> {
+    let more = &[] as &[(&str, &str)];
+    invocation.output.tell(done, &ThingView::of(thing), more)
 }
 
 const COLUMNS: &[Column] = &[

@@ -13,7 +13,9 @@ use countersign_core::name::TenantId;
 
 use crate::error::CliError;
 use crate::invocation::Invocation;
+use crate::keys::{API_TOKEN, NEW_API_TOKEN, Shows};
 use crate::listing::Column;
+use crate::output::Mark;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenCommand {
@@ -65,10 +67,15 @@ impl TokenCommand {
                     description: create.description,
                 }))?;
                 let view = CreatedApiTokenView::of(&created);
-                invocation.output.record(&view)?;
+                let keys = ["id", "secret", "expires_at"];
+                let more = &[] as &[(&str, &str)];
+                let done = "API token created; it is shown this once";
+                invocation
+                    .output
+                    .made(Mark::Done, done, &view, &keys, more)?;
             }
             Self::List { tenant } => {
-                let mut listing = invocation.output.listing(COLUMNS);
+                let mut listing = invocation.output.listing(COLUMNS, "No API tokens.");
                 invocation.each_row(
                     |page| ListApiTokens {
                         tenant: tenant.clone(),
@@ -79,11 +86,21 @@ impl TokenCommand {
                 listing.finish()?;
             }
             Self::Revoke { id } => {
+                let done = format!("API token {id} revoked");
                 let revoked = invocation.run(&RevokeApiToken(id))?;
-                invocation.output.record(&ApiTokenView::of(&revoked))?;
+                let view = ApiTokenView::of(&revoked);
+                invocation.output.act(&done, &view)?;
             }
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// What is printed.
+    pub(crate) fn shows(&self) -> Shows {
+        match self {
+            Self::Create(_) => Shows::all_of(&[NEW_API_TOKEN]).once("secret", true),
+            Self::List { .. } | Self::Revoke { .. } => Shows::all_of(&[API_TOKEN]),
+        }
     }
 }
 

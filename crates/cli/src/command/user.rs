@@ -18,8 +18,9 @@ use self::mfa::MfaCommand;
 use crate::error::CliError;
 use crate::input::read_new_password;
 use crate::invocation::{Invocation, now};
+use crate::keys::{DELETED, Shows, USER};
 use crate::listing::Column;
-use crate::output::Output;
+use crate::told::{Ending, told};
 
 mod mfa;
 
@@ -138,44 +139,85 @@ impl UserCommand {
                 platform_admin,
             } => {
                 let (password, oddities) = read_new_password(password_stdin)?;
+                let done = format!("user {email} created");
                 let create = CreateUser::new(email, password);
-                print(invocation, &create.with_platform_admin(platform_admin))?;
+                let create = create.with_platform_admin(platform_admin);
+                print(invocation, &create, Some(&done))?;
                 oddities.tell(invocation.output);
             }
             Self::Set {
                 email: Email { email },
                 platform_admin: is_platform_admin,
-            } => print(
-                invocation,
-                &SetUser {
+            } => {
+                let is = if is_platform_admin {
+                    "is"
+                } else {
+                    "is no longer"
+                };
+                let done = format!("user {email} {is} a platform administrator");
+                let set = SetUser {
                     email,
                     is_platform_admin,
-                },
-            )?,
+                };
+                print(invocation, &set, Some(&done))?;
+            }
             Self::List => list(invocation)?,
-            Self::Show(Email { email }) => print(invocation, &ShowUser(email))?,
+            Self::Show(Email { email }) => print(invocation, &ShowUser(email), None)?,
             Self::Delete(Email { email }) => {
                 let deleted = json!({ "deleted": email.as_str() });
-                invocation.run(&DeleteUser(email))?;
-                invocation.output.record(&deleted)?;
+                let done = format!("user {email} deleted");
+                let act = DeleteUser(email.clone());
+                let ((), ended) = invocation.run(&Ending { name: email, act })?;
+                invocation.output.act(&told(&done, ended), &deleted)?;
             }
             Self::ResetPassword(WithPassword {
                 email: Email { email },
                 password_stdin,
             }) => {
                 let (password, oddities) = read_new_password(password_stdin)?;
-                print(invocation, &ResetUserPassword::new(email, password))?;
+                let name = email.clone();
+                let act = ResetUserPassword::new(email, password);
+                let (user, ended) = invocation.run(&Ending {
+                    name: name.clone(),
+                    act,
+                })?;
+                let done = format!("user {name} has a new password");
+                print_user(invocation, &user, Some(&told(&done, ended)))?;
                 oddities.tell(invocation.output);
             }
-            Self::Unlock(Email { email }) => print(invocation, &UnlockUser(email))?,
+            Self::Unlock(Email { email }) => {
+                let done = format!("user {email} may log in again");
+                print(invocation, &UnlockUser(email), Some(&done))?;
+            }
             Self::Grant(grant) => grant.run(invocation)?,
             Self::Ungrant {
                 email: Email { email },
                 tenant,
-            } => print(invocation, &UngrantUser { email, tenant })?,
+            } => {
+                let done = format!("user {email} has no grant in {tenant} any more");
+                print(invocation, &UngrantUser { email, tenant }, Some(&done))?;
+            }
             Self::Mfa { command } => command.run(invocation)?,
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl UserCommand {
+    /// What is printed.
+    pub(crate) fn shows(&self) -> Shows {
+        match self {
+            Self::Delete(_) => Shows::all_of(&[DELETED]),
+            Self::Mfa { command } => command.shows(),
+            Self::Create { .. }
+            | Self::Grant(_)
+            | Self::List
+            | Self::ResetPassword(_)
+            | Self::Set { .. }
+            | Self::Show(_)
+            | Self::Ungrant { .. }
+            | Self::Unlock(_) => Shows::all_of(&[USER]),
+        }
     }
 }
 
@@ -192,58 +234,65 @@ impl UserGrant {
             right,
         };
         let Email { email } = self.email;
-        print(invocation, &GrantUser { email, grant })
+        let done = format!("user {email} has a grant more: {}", in_words(&grant));
+        print(invocation, &GrantUser { email, grant }, Some(&done))
     }
 }
 
 fn list(invocation: &Invocation) -> Result<(), CliError> {
-    let mut listing = invocation.output.listing(COLUMNS);
+    let mut listing = invocation.output.listing(COLUMNS, "No users.");
     let now = now();
     invocation.each_row(ListUsers, |described| {
         let view = UserView::of(&described, now);
-        match invocation.output {
-            Output::Json => listing.push(&view),
-            Output::Text => {
-                let mut record = serde_json::to_value(&view)?;
-                if let Some(grants) = record.get_mut("grants") {
-                    *grants = Value::from(grants_in_words(&described));
-                }
-                listing.push(&record)
-            }
+        if !invocation.output.is_for_people() {
+            return listing.push(&view);
         }
+        let mut record = serde_json::to_value(&view)?;
+        if let Some(grants) = record.get_mut("grants") {
+            *grants = Value::from(grants_in_words(&described));
+        }
+        listing.push(&record)
     })?;
     listing.finish()
 }
 
-/// Runs a command on a user and prints what they are then, the grants line by
-/// line.
-fn print<C>(invocation: &Invocation, command: &C) -> Result<(), CliError>
+/// Runs a command on a user and prints what they are then, or what was done to them.
+fn print<C>(invocation: &Invocation, command: &C, done: Option<&str>) -> Result<(), CliError>
 where
     C: Command<Output = ShownUser>,
 {
-    let described = invocation.run(command)?;
-    let grants: Vec<_> = grants_in_words(&described)
+    print_user(invocation, &invocation.run(command)?, done)
+}
+
+/// The same for a user, the grants line by line.
+fn print_user(
+    invocation: &Invocation,
+    described: &ShownUser,
+    done: Option<&str>,
+) -> Result<(), CliError> {
+    let grants: Vec<_> = grants_in_words(described)
         .into_iter()
         .map(|grant| ("grants", grant))
         .collect();
     invocation
         .output
-        .record_with(&UserView::of(&described, now()), &grants)
+        .tell(done, &UserView::of(described, now()), &grants)
+}
+
+fn in_words(grant: &Grant) -> String {
+    let right = match &grant.right {
+        GrantedRight::OrgAdmin => "org admin".into(),
+        GrantedRight::Role(role) => format!("role {role}"),
+        GrantedRight::Viewer => "viewer".into(),
+    };
+    let within = match &grant.group {
+        Some(group) => format!(" of group {group}"),
+        None => String::new(),
+    };
+    format!("{right}{within} in {}", grant.tenant)
 }
 
 fn grants_in_words(described: &ShownUser) -> Vec<String> {
-    let in_words = |grant: &Grant| {
-        let right = match &grant.right {
-            GrantedRight::OrgAdmin => "org admin".into(),
-            GrantedRight::Role(role) => format!("role {role}"),
-            GrantedRight::Viewer => "viewer".into(),
-        };
-        let within = match &grant.group {
-            Some(group) => format!(" of group {group}"),
-            None => String::new(),
-        };
-        format!("{right}{within} in {}", grant.tenant)
-    };
     let grants = described
         .user
         .kind

@@ -12,7 +12,7 @@ use countersign_core::store::ExportScope;
 use countersign_import::target::{dynamic_security_file, mosquitto_files};
 
 use crate::error::CliError;
-use crate::import::print_report;
+use crate::import::{Written, print_report};
 use crate::invocation::{Invocation, now, run_on};
 use crate::new_file::NewFile;
 
@@ -48,7 +48,7 @@ impl ExportMosquitto {
         acl.file().write_all(files.acl.as_bytes())?;
         passwords.keep()?;
         acl.keep()?;
-        print_report(invocation.output, &files.report)?;
+        print_report(invocation.output, &files.report, Written::All)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -60,7 +60,7 @@ impl ExportDynamicSecurity {
         let written = dynamic_security_file(&rights, now())?;
         file.file().write_all(written.json.as_bytes())?;
         file.keep()?;
-        print_report(invocation.output, &written.report)?;
+        print_report(invocation.output, &written.report, Written::All)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -14,7 +14,7 @@ use countersign_import::export_file::open_export;
 use countersign_import::{Created, Report, SourceError, SourceName};
 use countersign_sqlite::{SqliteTransaction, StagedSummary, StagedTables, StagingError};
 
-use super::report::print;
+use super::report::{Written, print};
 use crate::error::CliError;
 use crate::invocation::{Invocation, as_caller};
 use crate::progress::Progress;
@@ -43,7 +43,12 @@ impl ImportCountersign {
             filled?;
         }
         let report = report(&self.file, &found, self.dry_run);
-        print(invocation.output, &report)?;
+        let written = if self.dry_run {
+            Written::Nothing
+        } else {
+            Written::All
+        };
+        print(invocation.output, &report, written)?;
         Ok(ExitCode::SUCCESS)
     }
 }

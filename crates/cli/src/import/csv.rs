@@ -8,11 +8,12 @@ use countersign_core::name::TenantId;
 use countersign_core::scheme::SchemeName;
 use countersign_import::{CsvOptions, CsvSource, IssuedSecret};
 
+use super::arguments::{Consent, TopicArguments, told};
 use super::report::secret_of;
-use super::{Consent, TopicArguments, told};
 use crate::error::CliError;
 use crate::input::Expiry;
 use crate::invocation::{Invocation, as_caller, now};
+use crate::keys::{REPORT, SECRETS, Shows};
 use crate::secret_file::SecretFile;
 
 #[derive(Args, Debug)]
@@ -41,6 +42,12 @@ pub(crate) struct ImportCsv {
 }
 
 impl ImportCsv {
+    /// What is printed.
+    pub(super) fn shows(&self) -> Shows {
+        let is_shown = self.output.is_none() && !self.consent.dry_run;
+        Shows::all_of(&[REPORT, SECRETS]).once("secrets", is_shown)
+    }
+
     pub(super) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         let source = CsvSource::read(&self.file).map_err(told)?;
         let instant = |text: &str| {

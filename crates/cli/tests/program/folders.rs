@@ -236,7 +236,7 @@ fn what_root_makes_of_another_users_store_goes_where_root_wants_it() {
     fs::set_permissions(&database, Permissions::from_mode(0o000)).unwrap();
     for (words, _) in &made {
         let ran = run(words);
-        assert_eq!(ran.code, Some(1), "{words:?}");
+        assert_eq!(ran.code, Some(3), "{words:?}");
         assert!(ran.stderr.contains("as `nobody`"), "{}", ran.stderr);
         assert_eq!(folders.state(), before, "{words:?}");
     }
@@ -392,7 +392,7 @@ fn a_store_of_roots_in_a_folder_of_another_user_says_whose_rights_are_missing() 
     for words in [["tenant", "list"], ["export", "-"]] {
         let said = folders
             .run(&[&["--store", &store][..], &words].concat())
-            .refused(1);
+            .refused(3);
         assert!(said.contains("as `nobody`"), "{said}");
     }
 }

@@ -20,11 +20,15 @@ mod folders;
 #[cfg(test)]
 mod init;
 #[cfg(test)]
+mod interrupts;
+#[cfg(test)]
 mod json;
 #[cfg(test)]
 mod many;
 #[cfg(test)]
 mod operators;
+#[cfg(test)]
+mod output;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
@@ -41,6 +45,8 @@ mod rule_warnings;
 mod schemes;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod terminal;
 #[cfg(test)]
 mod tokens;
 #[cfg(test)]

@@ -87,7 +87,7 @@ fn a_dry_run_says_what_would_be_done_and_then_it_is() {
         .run("credential reactivate --group DM")
         .done()
         .stdout;
-    assert!(text.contains("done            4\n"), "{text}");
+    assert_eq!(text, "✔ 4 of 4 credentials reactivated\n");
     assert_eq!(names(&fixture, "--state Suspended"), "");
 }
 

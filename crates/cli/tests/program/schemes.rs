@@ -276,7 +276,7 @@ fn what_scheme_show_prints_scheme_add_takes() {
         let text = text.replacen(&format!("\"{scheme}\""), &format!("\"{own}\""), 1);
         fs::write(&file, &text).unwrap();
         let added = fixture.run_words(&["scheme", "add", file.to_str().unwrap()]);
-        assert_eq!(added.done().stdout, text);
+        assert_eq!(added.done().stdout, format!("✔ scheme {own} added\n"));
         assert_eq!(
             fixture.run(&format!("scheme show {own}")).done().stdout,
             text

@@ -134,14 +134,18 @@ impl Ran {
         (self.done(), warnings)
     }
 
-    /// The run's one line of complaint, which must be all that it printed.
+    /// The run's one line of complaint, which must be all that it printed; of a document
+    /// what it says.
     #[track_caller]
     pub(crate) fn refused(self, code: i32) -> String {
         assert_eq!(self.code, Some(code), "{self:?}");
         assert_eq!(self.stdout, "", "{self:?}");
         let line = self.stderr.strip_suffix('\n').unwrap_or_default();
-        assert!(line.starts_with("countersign: "), "{self:?}");
         assert!(!line.contains('\n'), "{self:?}");
+        if let Ok(document) = serde_json::from_str::<Value>(line) {
+            return document["error"]["message"].as_str().unwrap().into();
+        }
+        assert!(line.starts_with("countersign: "), "{self:?}");
         line.into()
     }
 
@@ -184,7 +188,7 @@ pub(crate) fn is_root(test: &str) -> bool {
     root
 }
 
-fn ran(output: std::process::Output) -> Ran {
+pub(crate) fn ran(output: std::process::Output) -> Ran {
     Ran {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),

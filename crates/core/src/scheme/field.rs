@@ -80,7 +80,7 @@ impl Scheme {
             list(&self.publish),
             list(&self.subscribe),
         ];
-        let pairs = core::iter::zip(KEYS, values);
+        let pairs = core::iter::zip(FIELD_KEYS, values);
         pairs
             .filter_map(|(key, value)| Some((key, value?)))
             .collect()
@@ -181,11 +181,11 @@ pub enum FieldError {
 }
 
 fn known_keys() -> String {
-    KEYS.map(|key| format!("`{key}`")).join(", ")
+    FIELD_KEYS.map(|key| format!("`{key}`")).join(", ")
 }
 
 /// All keys, in the order that they are shown in.
-pub(super) const KEYS: [&str; 23] = [
+pub const FIELD_KEYS: [&str; 23] = [
     "name",
     "login_name",
     "login_name_shape",
@@ -267,7 +267,7 @@ mod tests {
             "client_id_accepts_shape",
             "accepts_shape",
         ];
-        let expected: Vec<_> = KEYS
+        let expected: Vec<_> = FIELD_KEYS
             .into_iter()
             .filter(|key| !without.contains(key))
             .collect();

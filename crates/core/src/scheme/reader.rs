@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::accepted::AcceptedShapes;
-use super::field::KEYS;
+use super::field::FIELD_KEYS;
 use super::{
     ChosenSecrets, FieldError, FieldValue, Folding, KEY_ATTRIBUTE, NameAttribute, Naming,
     SchemeClientIds, Shape, ShapeError, TokenLogin,
@@ -20,7 +20,7 @@ impl Fields {
         let mut taken = BTreeMap::new();
         for (key, value) in fields {
             let key = key.into();
-            if !KEYS.contains(&&*key) {
+            if !FIELD_KEYS.contains(&&*key) {
                 return Err(FieldError::Unknown { key: key.into() });
             }
             if taken.contains_key(&key) {

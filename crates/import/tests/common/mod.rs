@@ -1,5 +1,7 @@
 //! A store that imports go to, and what is in it afterwards, line by line.
 
+use core::ops::ControlFlow;
+
 use countersign_admin::credential::ListCredentials;
 use countersign_admin::operator::ListOperators;
 use countersign_admin::role::ListRoles;
@@ -68,8 +70,11 @@ impl Fixture {
     ) -> Report {
         let planned = self.act(|store, context, options| plan(store, context, options).unwrap());
         let told = planned.report().clone();
-        let done =
-            self.act(|store, context, _| planned.apply(store, context, |_, _, _| ()).unwrap());
+        let done = self.act(|store, context, _| {
+            planned
+                .apply(store, context, |_, _, _| ControlFlow::Continue(()))
+                .unwrap()
+        });
         let expected = Report {
             applied: true,
             ..told

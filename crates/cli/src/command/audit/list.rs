@@ -107,16 +107,18 @@ impl Printer {
     fn new(output: Output, is_stream: bool) -> Self {
         Self {
             output,
-            listing: output.listing(COLUMNS),
+            listing: output.listing(COLUMNS, "No rows."),
             is_stream,
         }
     }
 
     pub(super) fn print(&mut self, row: &AuditRow) -> Result<(), CliError> {
-        match self.output {
-            Output::Json if self.is_stream => self.output.line(&AuditView::of(row)),
-            Output::Json => self.listing.push(&AuditView::of(row)),
-            Output::Text => self.listing.push(&row::line(row)?),
+        if self.output.is_for_people() {
+            self.listing.push(&row::line(row)?)
+        } else if self.is_stream {
+            self.output.line(&AuditView::of(row))
+        } else {
+            self.listing.push(&AuditView::of(row))
         }
     }
 

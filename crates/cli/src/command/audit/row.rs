@@ -5,14 +5,19 @@ use countersign_core::audit::AuditRow;
 use serde_json::{Value, json};
 
 use crate::error::CliError;
-use crate::output::for_people;
+use crate::output::value::{Times, text};
 
 /// What an act changed, a line for each field: what it was, and what it is.
 pub(super) fn changes(row: &AuditRow) -> Result<Vec<(&'static str, String)>, CliError> {
     let view = serde_json::to_value(AuditView::of(row))?;
     let changes = view.get("changes").and_then(Value::as_array);
     let lines = changes.into_iter().flatten().map(|change| {
-        let part = |key| change.get(key).map(for_people).unwrap_or_default();
+        let part = |key| {
+            let value = change.get(key);
+            value
+                .map(|value| text("", value, Times::Exact))
+                .unwrap_or_default()
+        };
         let (field, before, after) = (part("field"), part("before"), part("after"));
         let line = format!("{}: {} → {}", *field, *before, *after);
         ("changes", line)

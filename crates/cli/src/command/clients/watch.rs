@@ -26,7 +26,7 @@ struct ClientEvent<'a> {
 /// reads it any more.
 pub(super) fn run(invocation: &Invocation, list: &ListClients) -> Result<(), CliError> {
     let mut store = invocation.open()?;
-    let mut listing = invocation.output.listing(COLUMNS);
+    let mut listing = invocation.output.listing(COLUMNS, "");
     let (mut connected, mut seen) = (BTreeMap::new(), None);
     loop {
         // Before the look: what is committed after it has another mark. A broker that
@@ -79,9 +79,10 @@ fn tell(
     client: &ClientView,
 ) -> Result<(), CliError> {
     let event = ClientEvent { event, client };
-    match output {
-        Output::Json => output.line(&event),
-        Output::Text => listing.push(&event),
+    if output.is_for_people() {
+        listing.push(&event)
+    } else {
+        output.line(&event)
     }
 }
 

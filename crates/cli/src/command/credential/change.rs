@@ -9,7 +9,8 @@ use countersign_core::client_id::ClientIdRule;
 use countersign_core::name::GroupPath;
 use countersign_core::role::RoleName;
 
-use super::{Targets, act_on};
+use super::Targets;
+use super::one::act_on;
 use crate::error::CliError;
 use crate::input::{Attribute, Expiry, check_to_come};
 use crate::invocation::{Invocation, now};
@@ -46,6 +47,10 @@ pub(crate) struct CredentialSet {
 }
 
 impl CredentialSet {
+    pub(super) fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
     pub(super) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         let attributes = Attribute::collect(self.attributes)?;
         let nothing = self.description.is_none()

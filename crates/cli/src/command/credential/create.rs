@@ -16,6 +16,8 @@ use crate::command::taking::TakingArguments;
 use crate::error::CliError;
 use crate::input::{Attribute, PasswordWarnings, When, check_to_come, read_secret};
 use crate::invocation::{Invocation, now};
+use crate::keys::{LOSER, NEW_CREDENTIAL, SECRET, Shows};
+use crate::output::Mark;
 
 #[derive(Args, Debug)]
 pub(crate) struct CredentialCreate {
@@ -72,6 +74,15 @@ pub(crate) struct CredentialCreate {
 }
 
 impl CredentialCreate {
+    /// What is printed.
+    pub(super) fn shows(&self) -> Shows {
+        if self.taking.is_dry_run() {
+            return Shows::all_of(&[LOSER]);
+        }
+        let is_made = self.secret.is_generated() && !self.secret_stdin;
+        Shows::all_of(&[NEW_CREDENTIAL, SECRET]).once("secret", is_made)
+    }
+
     pub(super) fn run(self, invocation: &Invocation) -> Result<(), CliError> {
         let attributes = Attribute::collect(self.attributes)?;
         let (secret, oddities) = if self.secret_stdin {
@@ -107,9 +118,16 @@ impl CredentialCreate {
         let Some(issued) = issued.map_err(|error| said(error, &scheme))? else {
             return Ok(());
         };
+        let name = &issued.described.credential.name;
+        let done = match &issued.secret {
+            Some(_) => format!("{name} created; its secret is shown this once"),
+            None => format!("{name} created"),
+        };
+        let view = IssuedCredentialView::of(&issued);
+        let more = &[] as &[(&str, &str)];
         invocation
             .output
-            .record(&IssuedCredentialView::of(&issued))?;
+            .made(Mark::Done, &done, &view, &SHOWN, more)?;
         if issued.secret.is_none() {
             oddities.tell(invocation.output);
         }
@@ -128,4 +146,15 @@ fn said(error: CliError, scheme: &SchemeName) -> CliError {
     error
 }
 
+/// What people are told of a new credential.
+const SHOWN: [&str; 8] = [
+    "username",
+    "client_id",
+    "secret",
+    "state",
+    "scheme",
+    "token",
+    "auth_type",
+    "device_id",
+];
 const BASIC: &str = "basic";

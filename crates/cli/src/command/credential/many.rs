@@ -6,23 +6,23 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use countersign_admin::credential::{
-    ActOnTarget, IssuedCredential, ManyAct, PreviewChanges, Step, Target, TargetOutcome, act_on,
+    ActOnTarget, IssuedCredential, ManyAct, PreviewChanges, Target, act_on,
 };
 use countersign_admin::role::ChangeEffect;
 use countersign_admin::view::EffectView;
 use countersign_admin::{AdminError, Mode};
 use countersign_sqlite::SqliteStore;
-use serde::{Serialize, Serializer};
-use zeroize::Zeroizing;
 
+use self::report::{NewSecretView, Report, Stopped};
 use super::selection::ManyChosen;
 use crate::command::role::in_words;
-use crate::error::{CliError, STOPPED};
+use crate::error::CliError;
+use crate::interrupt::{INTERRUPTED, Interrupt};
 use crate::invocation::{Invocation, as_caller, run_on};
-use crate::output::Output;
 use crate::progress::Progress;
 use crate::secret_file::SecretFile;
-use crate::wiped;
+
+mod report;
 
 /// Does something to many credentials. New secrets go to `output`, or are printed.
 pub(super) fn run(
@@ -59,7 +59,20 @@ pub(super) fn run(
     };
     act.do_to(&mut store, &targets, &mut secrets, &mut report)?;
     secrets.close(&mut report)?;
-    report.finish(invocation.output)
+    report.finish(invocation.output, done_to(&act.act))
+}
+
+/// What was done to one, as it is told behind its name.
+pub(super) fn done_to(act: &ManyAct) -> &'static str {
+    match act {
+        ManyAct::Delete => "deleted",
+        ManyAct::Reactivate => "reactivated",
+        ManyAct::ResetPassword => "given a new secret",
+        ManyAct::Revoke(_) => "revoked",
+        ManyAct::Rotate(_) => "given a new secret beside the old one",
+        ManyAct::Set(_) => "changed",
+        ManyAct::Suspend => "suspended",
+    }
 }
 
 /// What is done, and to which.
@@ -83,6 +96,7 @@ impl Act<'_> {
         } else {
             Mode::Commit
         };
+        let interrupt = Interrupt::watch()?;
         let mut progress = Progress::default();
         let as_u64 = |count| u64::try_from(count).unwrap_or(u64::MAX);
         for (step, targets) in (0_u64..).zip(targets.chunks(AT_ONCE)) {
@@ -104,6 +118,13 @@ impl Act<'_> {
             let reached = step.saturating_add(1).saturating_mul(as_u64(AT_ONCE));
             progress.show(reached.min(as_u64(report.matched)), as_u64(report.matched));
             if is_stopped {
+                break;
+            }
+            if interrupt.is_asked() && reached < as_u64(report.matched) {
+                report.stopped = Some(Stopped {
+                    after: targets.last().map(|target| target.name.to_string()),
+                    error: INTERRUPTED.into(),
+                });
                 break;
             }
         }
@@ -200,178 +221,7 @@ impl Secrets {
     }
 }
 
-/// What became of many credentials.
-#[derive(Default, Serialize)]
-struct Report {
-    #[serde(skip_serializing_if = "is_false")]
-    dry_run: bool,
-    matched: usize,
-    done: usize,
-    skipped: usize,
-    failed: Vec<Failed>,
-    sessions_ended: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stopped: Option<Stopped>,
-    /// Those that a dry run would act on.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    names: Vec<String>,
-    /// What a dry run of a change would give and take.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    effects: Vec<EffectView>,
-    /// The same for people.
-    #[serde(skip)]
-    told: Vec<String>,
-    /// What is printed this once.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    secrets: Vec<NewSecretView>,
-}
-
-#[derive(Serialize)]
-struct Failed {
-    name: String,
-    error: String,
-}
-
-/// Where it stopped, and why.
-#[derive(Serialize)]
-struct Stopped {
-    /// The last that it came to; none where it came to none.
-    after: Option<String>,
-    error: String,
-}
-
-/// A new secret.
-#[derive(Serialize)]
-struct NewSecretView {
-    name: String,
-    #[serde(serialize_with = "as_text")]
-    secret: Zeroizing<String>,
-}
-
-impl NewSecretView {
-    fn of(issued: &IssuedCredential) -> Self {
-        let made = issued.secret.as_ref().map_or(&[][..], |it| it.expose());
-        // Generated secrets are printable characters.
-        let secret = wiped::display(&core::str::from_utf8(made).unwrap_or_default());
-        Self {
-            name: issued.described.credential.name.to_string(),
-            secret,
-        }
-    }
-}
-
-impl Report {
-    /// Adds what became of a step, with its secrets where they are shown; says whether it
-    /// stopped there.
-    fn add(&mut self, targets: &[Target], step: Step, are_shown: bool) -> bool {
-        let mut last = None;
-        for (target, outcome) in targets.iter().zip(step.outcomes) {
-            last = Some(target.name.to_string());
-            match outcome {
-                Ok(TargetOutcome::Done {
-                    issued,
-                    sessions_ended,
-                }) => {
-                    let shown = issued.filter(|_| are_shown && !self.dry_run);
-                    self.secrets.extend(shown.map(|it| NewSecretView::of(&it)));
-                    self.done = self.done.saturating_add(1);
-                    self.sessions_ended = self.sessions_ended.saturating_add(sessions_ended);
-                    if self.dry_run && self.names.len() < MOST_SHOWN {
-                        self.names.push(target.name.to_string());
-                    }
-                }
-                Ok(TargetOutcome::Skipped) => self.skipped = self.skipped.saturating_add(1),
-                Err(error) if self.failed.len() < MOST_SHOWN => self.failed.push(Failed {
-                    name: target.name.to_string(),
-                    error: CliError::from(error).text(),
-                }),
-                Err(_) => {}
-            }
-        }
-        let Some(error) = step.stopped else {
-            return false;
-        };
-        self.stopped = Some(Stopped {
-            after: last,
-            error: CliError::from(error).text(),
-        });
-        true
-    }
-
-    /// Says whether a dry run would act on the credential of this name.
-    fn is_named(&self, name: &str) -> bool {
-        self.names.iter().rev().take(AT_ONCE).any(|it| it == name)
-    }
-
-    /// Prints what became of them. Where none was done and something failed, that is a
-    /// refusal.
-    fn finish(self, output: Output) -> Result<ExitCode, CliError> {
-        let is_whole = self.failed.is_empty() && self.stopped.is_none();
-        if !is_whole && self.done == 0 {
-            return Err(CliError::refused(self.why_none()));
-        }
-        let failed = self.failed.iter();
-        let failed = failed.map(|it| ("failed", format!("`{}`: {}", it.name, it.error)));
-        let stopped = self.stopped.iter().map(|it| ("stopped", it.in_words()));
-        let names = self.names.iter().map(|name| ("names", name.clone()));
-        let effects = self.told.iter().map(|line| ("effects", line.clone()));
-        let plain = failed.chain(stopped).chain(names).chain(effects);
-        let mut more: Vec<_> = plain
-            .map(|(key, text)| (key, Zeroizing::new(text)))
-            .collect();
-        let secrets = self.secrets.iter();
-        more.extend(secrets.map(|it| {
-            let line = wiped::display(&format_args!("{} {}", it.name, it.secret.as_str()));
-            ("secrets", line)
-        }));
-        output.record_with(&self, &more)?;
-        if let Some(stopped) = &self.stopped {
-            output.warn(&stopped.in_words());
-        }
-        Ok(if is_whole {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::from(STOPPED)
-        })
-    }
-
-    /// Why none was done, in one line.
-    fn why_none(&self) -> String {
-        let named = self.failed.iter().take(FEW);
-        let mut said: Vec<_> = named.map(|it| it.error.clone()).collect();
-        let more = self.failed.len().saturating_sub(FEW);
-        if more > 0 {
-            said.push(format!("and {more} more"));
-        }
-        said.extend(self.stopped.as_ref().map(|it| it.error.clone()));
-        format!("none of {} was done: {}", self.matched, said.join("; "))
-    }
-}
-
-impl Stopped {
-    fn in_words(&self) -> String {
-        match &self.after {
-            Some(name) => format!("stopped after `{name}`: {}; go on with --after", self.error),
-            None => format!("stopped: {}", self.error),
-        }
-    }
-}
-
-fn as_text<S: Serializer>(secret: &Zeroizing<String>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(secret)
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde hands over a reference"
-)]
-fn is_false(value: &bool) -> bool {
-    !*value
-}
-
 /// So many a transaction: brokers wait for its lock.
 const AT_ONCE: usize = 50;
 /// So many of a list are told.
 const MOST_SHOWN: usize = 1_000;
-/// So many are told in one line.
-const FEW: usize = 5;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use countersign_admin::credential::{ManyAct, ResetPassword, RotateCredential};
+use countersign_admin::credential::{IssuedCredential, ManyAct, ResetPassword, RotateCredential};
 use countersign_admin::secret::{NewSecret, Overlap};
 use countersign_admin::view::RenewedSecretView;
 use countersign_core::duration::parse_duration;
@@ -15,6 +15,9 @@ use super::selection::{Chosen, Targets};
 use crate::error::CliError;
 use crate::input::{PasswordWarnings, read_password};
 use crate::invocation::Invocation;
+use crate::keys::{MANY, RENEWED, SECRETS, Shows};
+use crate::output::Mark;
+use crate::told::{Ending, told};
 
 /// Where a secret comes from.
 #[derive(Args, Debug)]
@@ -29,6 +32,11 @@ pub(crate) struct SecretSource {
 }
 
 impl SecretSource {
+    /// Says whether a secret is made.
+    pub(crate) fn is_generated(&self) -> bool {
+        !self.password_stdin
+    }
+
     pub(crate) fn read(&self) -> Result<(NewSecret, PasswordWarnings), CliError> {
         Ok(if self.password_stdin {
             let (password, oddities) = read_password()?;
@@ -59,6 +67,12 @@ pub(crate) struct SecretOutput {
 }
 
 impl CredentialReset {
+    /// What is printed.
+    pub(super) fn shows(&self) -> Shows {
+        let goes_to_file = self.output.output.is_some();
+        shows_secrets(&self.targets, self.secret.is_generated(), goes_to_file)
+    }
+
     pub(super) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         let SecretOutput { output } = self.output;
         let name = match self.targets.chosen(output.is_some())? {
@@ -73,8 +87,12 @@ impl CredentialReset {
             }
         };
         let (secret, oddities) = self.secret.read()?;
-        let issued = invocation.run(&ResetPassword { name, secret })?;
-        invocation.output.record(&RenewedSecretView::of(&issued))?;
+        let act = ResetPassword {
+            name: name.clone(),
+            secret,
+        };
+        let (issued, ended) = invocation.run(&Ending { name, act })?;
+        print(invocation, &issued, ended)?;
         oddities.tell(invocation.output);
         Ok(ExitCode::SUCCESS)
     }
@@ -95,7 +113,37 @@ pub(crate) struct Rotate {
     until_used: bool,
 }
 
+/// What a change of the secrets of these shows.
+fn shows_secrets(targets: &Targets, makes: bool, goes_to_file: bool) -> Shows {
+    if targets.is_one(goes_to_file) {
+        return Shows::all_of(&[RENEWED]).once("secret", makes);
+    }
+    let is_shown = !goes_to_file && !targets.is_dry_run();
+    Shows::all_of(&[MANY, SECRETS]).once("secrets", is_shown)
+}
+
+/// Prints a new secret, which is shown this once.
+fn print(invocation: &Invocation, issued: &IssuedCredential, ended: u64) -> Result<(), CliError> {
+    let name = &issued.described.credential.name;
+    let done = match &issued.secret {
+        Some(_) => format!("{name} has a new secret, which is shown this once"),
+        None => format!("{name} has a new password"),
+    };
+    let view = RenewedSecretView::of(issued);
+    let more = &[] as &[(&str, &str)];
+    let done = told(&done, ended);
+    let keys = ["username", "secret", "old_secret_until"];
+    invocation
+        .output
+        .made(Mark::Done, &done, &view, &keys, more)
+}
+
 impl Rotate {
+    /// What is printed.
+    pub(super) fn shows(&self) -> Shows {
+        shows_secrets(&self.targets, true, self.output.output.is_some())
+    }
+
     pub(super) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         let overlap = match (self.overlap, self.until_used) {
             (None, false) => Overlap::None,
@@ -109,8 +157,13 @@ impl Rotate {
                 many::run(invocation, &chosen, ManyAct::Rotate(overlap), output)
             }
             Chosen::One(name) => {
-                let issued = invocation.run(&RotateCredential { name, overlap })?;
-                invocation.output.record(&RenewedSecretView::of(&issued))?;
+                let act = RotateCredential {
+                    name: name.clone(),
+                    overlap,
+                };
+                let (issued, live) = invocation.run(&Ending { name, act })?;
+                let ended = if overlap == Overlap::None { live } else { 0 };
+                print(invocation, &issued, ended)?;
                 Ok(ExitCode::SUCCESS)
             }
         }

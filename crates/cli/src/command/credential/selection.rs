@@ -141,6 +141,17 @@ pub(super) struct ManyChosen {
 }
 
 impl Targets {
+    /// Says whether one credential is meant, for what is done to one.
+    pub(super) fn is_one(&self, is_many: bool) -> bool {
+        let is_named_alone = self.from_file.is_none() && self.after.is_none();
+        !is_many && !self.dry_run && is_named_alone && self.names.len() == 1
+    }
+
+    /// Says whether nothing is changed.
+    pub(super) fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
     /// Those that are meant. One name alone is one credential, unless more is asked of
     /// it than of one.
     pub(super) fn chosen(self, is_many: bool) -> Result<Chosen, CliError> {
@@ -155,14 +166,9 @@ impl Targets {
             1 => {}
             _ => return Err(CliError::usage(SEVERAL_WAYS)),
         }
+        let is_one = self.is_one(is_many);
         let mut names = self.names;
-        if let (true, [_], None, None) = (
-            !is_many && !self.dry_run,
-            names.as_slice(),
-            &self.after,
-            &self.from_file,
-        ) && let Some(name) = names.pop()
-        {
+        if is_one && let Some(name) = names.pop() {
             return Ok(Chosen::One(name));
         }
         let names = match &self.from_file {

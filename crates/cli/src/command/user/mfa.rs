@@ -13,7 +13,8 @@ use super::{Email, print};
 use crate::error::CliError;
 use crate::input::read_code;
 use crate::invocation::Invocation;
-use crate::output::Output;
+use crate::keys::{ENROLMENT, Shows, USER};
+use crate::output::Mark;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum MfaCommand {
@@ -43,24 +44,45 @@ impl MfaCommand {
     pub(super) fn run(self, invocation: &Invocation) -> Result<(), CliError> {
         match self {
             Self::Enrol(Email { email }) => {
+                let name = email.to_string();
                 let enrolment = invocation.run(&EnrolSecondFactor(email))?;
-                print_enrolment(invocation, &EnrolmentView::of(&enrolment))
+                print_enrolment(invocation, &name, &EnrolmentView::of(&enrolment))
             }
             Self::Confirm {
                 email: Email { email },
                 code_stdin,
             } => {
                 let code = read_code(code_stdin)?;
-                print(invocation, &ConfirmSecondFactor { email, code })
+                let done = format!("user {email} needs a code from now on");
+                print(
+                    invocation,
+                    &ConfirmSecondFactor { email, code },
+                    Some(&done),
+                )
             }
-            Self::Disable(Email { email }) => print(invocation, &DisableSecondFactor(email)),
+            Self::Disable(Email { email }) => {
+                let done = format!("user {email} needs no code any more");
+                print(invocation, &DisableSecondFactor(email), Some(&done))
+            }
+        }
+    }
+
+    /// What is printed.
+    pub(super) fn shows(&self) -> Shows {
+        match self {
+            Self::Enrol(_) => Shows::all_of(&[ENROLMENT]).all_once(),
+            Self::Confirm { .. } | Self::Disable(_) => Shows::all_of(&[USER]),
         }
     }
 }
 
 /// Prints a second factor this once; on a terminal as a QR code, too.
-fn print_enrolment(invocation: &Invocation, view: &EnrolmentView) -> Result<(), CliError> {
-    if invocation.output == Output::Json {
+fn print_enrolment(
+    invocation: &Invocation,
+    name: &str,
+    view: &EnrolmentView,
+) -> Result<(), CliError> {
+    if !invocation.output.is_for_people() {
         return invocation.output.record(view);
     }
     if stdout().is_terminal()
@@ -76,5 +98,9 @@ fn print_enrolment(invocation: &Invocation, view: &EnrolmentView) -> Result<(), 
     let codes = view.recovery_codes().map(|code| ("recovery codes", code));
     let next = "show with a code that it works: `countersign user mfa confirm`";
     let more: Vec<_> = codes.chain([("next", next)]).collect();
-    invocation.output.record_with(view, &more)
+    let done = format!("user {name} has a second factor, which is shown this once");
+    let keys = ["otpauth", "secret", "recovery codes", "next"];
+    invocation
+        .output
+        .made(Mark::Done, &done, view, &keys, &more)
 }

@@ -1,0 +1,297 @@
+//! Which keys a command prints, known before it runs: what `--field` may ask for.
+
+use crate::error::CliError;
+
+/// What a command prints.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shows {
+    keys: &'static [&'static [&'static str]],
+    once: Option<Once>,
+}
+
+/// What is made now and shown this once: to print something else would lose it.
+#[derive(Clone, Copy, Debug)]
+enum Once {
+    /// Several things, of which one key would lose the others.
+    Several,
+    /// What has this key.
+    Under(&'static str),
+}
+
+impl Shows {
+    /// No document with keys.
+    pub(crate) const NOTHING: Self = Self::all_of(&[]);
+
+    /// A document with these keys, or a list of such.
+    pub(crate) const fn all_of(keys: &'static [&'static [&'static str]]) -> Self {
+        Self { keys, once: None }
+    }
+
+    /// The same, and what has this key is shown this once, where something is made.
+    pub(crate) const fn once(self, key: &'static str, is_made: bool) -> Self {
+        let once = if is_made {
+            Some(Once::Under(key))
+        } else {
+            None
+        };
+        Self { once, ..self }
+    }
+
+    /// The same, where more than one thing is shown this once.
+    pub(crate) const fn all_once(self) -> Self {
+        Self {
+            once: Some(Once::Several),
+            ..self
+        }
+    }
+
+    /// The key that is asked for, if it may be.
+    pub(crate) fn field(self, asked: &str) -> Result<&'static str, CliError> {
+        let mut keys = self.keys.iter().copied().flatten();
+        let Some(key) = keys.clone().find(|key| **key == asked) else {
+            let known: Vec<_> = keys.by_ref().map(|key| format!("`{key}`")).collect();
+            return Err(CliError::usage(if known.is_empty() {
+                "this prints nothing that has keys; leave --field out".into()
+            } else {
+                format!(
+                    "`{asked}` is not a key of what this prints; its keys are {}",
+                    known.join(", ")
+                )
+            }));
+        };
+        match self.once {
+            Some(Once::Under(secret)) if secret != *key => Err(CliError::usage(format!(
+                "`{asked}` alone would lose `{secret}`, which is made now and shown this once; \
+                 give --field {secret}, or -o json",
+            ))),
+            Some(Once::Several) => Err(CliError::usage(format!(
+                "`{asked}` alone would lose the rest of what is made now and shown this once; \
+                 give -o json"
+            ))),
+            Some(Once::Under(_)) | None => Ok(key),
+        }
+    }
+}
+
+pub(crate) const API_TOKEN: &[&str] = &[
+    "id",
+    "scope",
+    "owner",
+    "created_by",
+    "description",
+    "created_at",
+    "expires_at",
+    "last_used_at",
+];
+pub(crate) const APPLICATION: &[&str] = &[
+    "name",
+    "tenant",
+    "roles",
+    "org_admin",
+    "auto_register",
+    "max",
+    "pattern",
+    "registered",
+    "created_at",
+    "updated_at",
+    "generation",
+    "old_secret_until",
+];
+pub(crate) const AUDIT: &[&str] = &[
+    "id",
+    "time",
+    "actor",
+    "act",
+    "subject",
+    "outcome",
+    "cause",
+    "count",
+    "address",
+    "client_id",
+    "topic",
+    "changes",
+];
+pub(crate) const BROKER: &[&str] = &[
+    "name",
+    "alive",
+    "version",
+    "plugin_version",
+    "host",
+    "since",
+    "sessions",
+    "last_seen",
+    "options",
+];
+pub(crate) const CLIENT: &[&str] = &[
+    "session",
+    "client_id",
+    "username",
+    "tenant",
+    "address",
+    "protocol",
+    "connected_at",
+    "broker",
+    "authenticated",
+    "listener",
+];
+pub(crate) const CONNECT_ANSWER: &[&str] = &[
+    "verdict",
+    "reason",
+    "rule",
+    "considered",
+    "held_by",
+    "held_since",
+];
+pub(crate) const CREDENTIAL: &[&str] = &[
+    "updated_at",
+    "last_used_at",
+    "not_before",
+    "expires_at",
+    "roles",
+    "attributes",
+    "generation",
+    "revoked_reason",
+];
+pub(crate) const DELETED: &[&str] = &["deleted"];
+pub(crate) const DOCTOR: &[&str] = &["check", "ok", "level", "problem", "fix"];
+pub(crate) const EFFECT: &[&str] = &["name", "connected", "gains", "loses"];
+pub(crate) const ENROLMENT: &[&str] = &["otpauth", "secret", "recovery_codes"];
+pub(crate) const ISSUED_APPLICATION: &[&str] = &["name", "tenant", "secret", "old_secret_until"];
+pub(crate) const LOSER: &[&str] = &["tenant", "name", "loses", "sessions"];
+pub(crate) const MANY: &[&str] = &[
+    "dry_run",
+    "matched",
+    "done",
+    "skipped",
+    "failed",
+    "sessions_ended",
+    "stopped",
+    "names",
+    "effects",
+];
+/// What is told of a credential when it is made, and later.
+pub(crate) const NEW_CREDENTIAL: &[&str] = &[
+    "id",
+    "name",
+    "tenant",
+    "scheme",
+    "username",
+    "client_id",
+    "state",
+    "group",
+    "groups",
+    "description",
+    "created_at",
+    "token",
+    "auth_type",
+    "device_id",
+];
+pub(crate) const NEW_API_TOKEN: &[&str] = &["id", "scope", "secret", "expires_at"];
+pub(crate) const OPERATOR: &[&str] = &[
+    "name",
+    "state",
+    "description",
+    "created_at",
+    "updated_at",
+    "last_used_at",
+    "generation",
+    "revoked_reason",
+    "rules",
+];
+pub(crate) const PATH: &[&str] = &["path"];
+pub(crate) const RENEWED: &[&str] = &["username", "secret", "generation", "old_secret_until"];
+pub(crate) const REPORT: &[&str] = &[
+    "source",
+    "dry_run",
+    "applied",
+    "kept",
+    "created",
+    "updated",
+    "unchanged",
+    "changed",
+    "lost",
+];
+pub(crate) const ROLE: &[&str] = &[
+    "name",
+    "tenant",
+    "description",
+    "no_wildcards",
+    "groups",
+    "rules",
+];
+pub(crate) const SECRET: &[&str] = &["secret"];
+pub(crate) const SECRETS: &[&str] = &["secrets"];
+pub(crate) const SETTINGS: &[&str] = &[
+    "argon2",
+    "client_id_hold",
+    "keep_refusals",
+    "client_id_limit",
+    "lockout",
+    "rehash",
+];
+pub(crate) const TENANT: &[&str] = &[
+    "id",
+    "namespaces",
+    "authentication",
+    "subscribe",
+    "client_id_prefix",
+    "lockout",
+    "default_rights",
+    "default_roles",
+    "anonymous_rights",
+    "anonymous_roles",
+    "sys_read",
+    "name_prefix",
+    "created_at",
+];
+pub(crate) const THING: &[&str] = &[
+    "key",
+    "tenant",
+    "application",
+    "app_id_bound",
+    "created_at",
+    "updated_at",
+    "last_used_at",
+    "generation",
+];
+pub(crate) const TOKEN: &[&str] = &[
+    "jti",
+    "tenant",
+    "whoami",
+    "role",
+    "things",
+    "issuer",
+    "key",
+    "issued_at",
+    "expires_at",
+    "revoked_at",
+    "valid",
+];
+pub(crate) const TOPIC_ANSWER: &[&str] = &[
+    "verdict",
+    "reason",
+    "rule",
+    "considered",
+    "wall",
+    "variables",
+];
+pub(crate) const USER: &[&str] = &[
+    "email",
+    "platform_admin",
+    "mfa",
+    "locked_until",
+    "grants",
+    "created_at",
+    "updated_at",
+    "last_used_at",
+    "generation",
+];
+pub(crate) const WHY: &[&str] = &[
+    "name",
+    "state",
+    "reasons",
+    "sessions",
+    "last_logins",
+    "denied",
+    "advice",
+];
