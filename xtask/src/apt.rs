@@ -219,14 +219,19 @@ impl Drop for NoServices {
     }
 }
 
-/// The mirror of Debian that this machine's apt uses for its own suite.
-fn mirror() -> Result<String> {
+/// The suite of Debian that this machine has.
+pub fn codename() -> Result<String> {
     let release = fs::read_to_string("/etc/os-release").context("cannot read /etc/os-release")?;
     let codename = release
         .lines()
         .find_map(|line| line.strip_prefix("VERSION_CODENAME="))
-        .context("/etc/os-release names no VERSION_CODENAME")?
-        .trim_matches('"');
+        .context("/etc/os-release names no VERSION_CODENAME")?;
+    Ok(codename.trim_matches('"').to_owned())
+}
+
+/// The mirror of Debian that this machine's apt uses for its own suite.
+pub fn mirror() -> Result<String> {
+    let codename = &codename()?;
     let mut files = vec![PathBuf::from("/etc/apt/sources.list")];
     if let Ok(folder) = fs::read_dir("/etc/apt/sources.list.d") {
         files.extend(folder.flatten().map(|entry| entry.path()));

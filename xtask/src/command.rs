@@ -10,6 +10,9 @@ use countersign_testkit::broker::we_are_root;
 
 pub use countersign_testkit::artifacts::{cache, workspace};
 
+/// The version of everything in the workspace.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// The workspace's target folder.
 pub fn target() -> Result<PathBuf> {
     let mut metadata = cargo();

@@ -2,15 +2,15 @@
 //! broker: the C library with its header, the crates, the program, and the page
 //! that tells how.
 
-use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use crate::command::{cargo, run, target, workspace};
+use crate::c_library::Layout;
+use crate::command::{VERSION, build_release, cargo, run, target, workspace};
+use crate::tree::Tree;
 
 /// What a crate in another workspace is built from.
 const CRATES: &[&str] = &[
@@ -30,52 +30,24 @@ const PAGES: &[(&str, &str)] = &[
     ("LICENSE-MIT", "LICENSE-MIT"),
 ];
 
-const VERSION: &str = env!("CARGO_PKG_VERSION");
-
 /// Builds all of it, and puts it into `prefix`.
 pub fn dist(prefix: &Path) -> Result<()> {
     let prefix = &std::path::absolute(prefix)?;
-    let mut build = cargo();
-    build.args(["build", "--release"]);
-    build.args([
-        "--package",
-        "countersign-capi",
-        "--package",
-        "countersign-cli",
-    ]);
-    run(&mut build)?;
-    let release = target()?.join("release");
-
-    let lib = prefix.join("lib");
-    let full = format!("libcountersign.so.{VERSION}");
-    put(&release.join("libcountersign.so"), &lib.join(&full))?;
-    put(
-        &release.join("libcountersign.a"),
-        &lib.join("libcountersign.a"),
-    )?;
-    let short = VERSION.rsplit_once('.').map_or(VERSION, |(short, _)| short);
-    let short = format!("libcountersign.so.{short}");
-    link(&full, &lib.join(&short))?;
-    link(&short, &lib.join("libcountersign.so"))?;
-    put(
-        &workspace().join("include/countersign.h"),
-        &prefix.join("include/countersign.h"),
-    )?;
-    put(
-        &release.join("countersign"),
-        &prefix.join("bin/countersign"),
-    )?;
-    let template = workspace().join("crates/capi/countersign.pc.in");
-    let written = fs::read_to_string(template)?.replace("@VERSION@", VERSION);
-    let place = lib.join("pkgconfig/countersign.pc");
-    make_parent(&place)?;
-    fs::write(place, written)?;
-
-    let doc = prefix.join("share/doc/countersign");
+    let release = build_release(&["countersign-capi"])?.folder;
+    let tree = Tree::at(prefix)?;
+    let library = Layout {
+        below: "",
+        libraries: "lib".into(),
+        prefix: "${pcfiledir}/../..",
+    };
+    library.put_shared(&release, &tree)?;
+    library.put_development(&release, &tree)?;
+    tree.copy_program(&release.join("countersign"), "bin/countersign")?;
     for (from, to) in PAGES {
-        put(&workspace().join(from), &doc.join(to))?;
+        let to = format!("share/doc/countersign/{to}");
+        tree.copy(&workspace().join(from), &to)?;
     }
-    crates(&prefix.join("share/countersign/crates"))?;
+    crates(&tree.path("share/countersign/crates"))?;
     println!("Countersign {VERSION} is in {}", prefix.display());
     Ok(())
 }
@@ -103,24 +75,4 @@ fn crates(place: &Path) -> Result<()> {
         fs::rename(unpacked, place.join(name))?;
     }
     Ok(())
-}
-
-/// Copies by way of a rename: a program may hold the old file mapped.
-fn put(from: &Path, to: &Path) -> Result<()> {
-    make_parent(to)?;
-    let mut part = to.as_os_str().to_owned();
-    part.push(OsStr::new(".part"));
-    fs::copy(from, &part).with_context(|| format!("cannot copy {}", from.display()))?;
-    Ok(fs::rename(part, to)?)
-}
-
-fn link(to: &str, at: &Path) -> Result<()> {
-    if at.symlink_metadata().is_ok() {
-        fs::remove_file(at)?;
-    }
-    Ok(symlink(to, at)?)
-}
-
-fn make_parent(path: &Path) -> Result<()> {
-    Ok(fs::create_dir_all(path.parent().context("no parent")?)?)
 }

@@ -3,17 +3,21 @@
 mod apt;
 mod bench;
 mod brokers;
+mod c_library;
 mod codegen;
 mod command;
+mod debian_root;
 mod demo;
 mod dist;
 mod docs;
 mod fuzz;
 mod hostile;
 mod instructions;
+mod package;
 mod setup;
 mod structure;
 mod test;
+mod tree;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -68,6 +72,8 @@ enum Task {
         /// The folder, such as /usr/local
         prefix: PathBuf,
     },
+    /// Make Debian packages, a tarball, and the lists of what is in them
+    Package(package::Options),
     /// Install what building, testing and trying Countersign needs
     Setup,
     /// Measure how the crates are built inside, against structure.toml
@@ -106,6 +112,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Hostile(options) => hostile::hostile(&options)?,
         Task::Instructions => instructions::count()?,
         Task::Dist { prefix } => dist::dist(&prefix)?,
+        Task::Package(options) => package::package(&options)?,
         Task::Setup => setup::everything()?,
         Task::Structure(options) => structure::check(&options)?,
         Task::Test {

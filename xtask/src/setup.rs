@@ -25,11 +25,22 @@ const BROKER_PACKAGES: &[&str] = &[
     "libwebsockets17",
 ];
 
+/// What making packages needs besides.
+const PACKAGING_PACKAGES: &[&str] = &["dpkg-dev"];
+
 /// What the tests need besides.
 const TEST_PACKAGES: &[&str] = &[
+    // It reads what `packaging/apparmor` has.
+    "apparmor",
+    // A Debian to install packages in.
+    "debootstrap",
+    "iproute2",
     // `fail2ban-regex` reads a broker's log.
     "fail2ban",
     "openssl",
+    // They read manual pages and complete lines.
+    "fish",
+    "man-db",
     // For programs in C and C++ against libcountersign.
     "clang",
     "g++",
@@ -51,7 +62,7 @@ const MDBOOK: &str = "0.5.4";
 pub fn everything() -> Result<()> {
     let start = Instant::now();
     let _alone = lock()?;
-    let mut wanted = [PACKAGES, BROKER_PACKAGES, TEST_PACKAGES].concat();
+    let mut wanted = [PACKAGES, BROKER_PACKAGES, PACKAGING_PACKAGES, TEST_PACKAGES].concat();
     if env::var_os("CI").is_some() {
         wanted.extend(CODEGEN_PACKAGES);
     }
@@ -77,6 +88,12 @@ pub fn for_brokers(versions: &[Version]) -> Result<()> {
 pub fn for_codegen() -> Result<()> {
     let _alone = lock()?;
     packages(CODEGEN_PACKAGES)
+}
+
+/// Installs what `cargo xtask package` needs.
+pub fn for_packages() -> Result<()> {
+    let _alone = lock()?;
+    packages(&[PACKAGES, PACKAGING_PACKAGES].concat())
 }
 
 /// Whether `cargo xtask codegen` would have nothing to install.
@@ -149,7 +166,7 @@ fn tool(name: &str, version: &str, options: &[&str]) -> Result<PathBuf> {
 }
 
 /// Waits until no other setup works on the same cache.
-fn lock() -> Result<File> {
+pub fn lock() -> Result<File> {
     let cache = cache()?;
     fs::create_dir_all(&cache)
         .with_context(|| format!("cannot make the cache {}", cache.display()))?;

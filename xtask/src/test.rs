@@ -13,7 +13,8 @@ use clap::ValueEnum;
 use crate::codegen::Product;
 use crate::command::{build_release, cargo, run, shown, target, workspace};
 use crate::demo::{self, Options};
-use crate::{codegen, dist, fuzz, hostile, setup, structure};
+use crate::package::{self, package};
+use crate::{codegen, debian_root, dist, fuzz, hostile, setup, structure};
 
 /// A part of the tests, in the order in which they run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -36,6 +37,9 @@ pub enum Part {
     Embed,
     /// Tests against real brokers
     E2e,
+    /// What is packaged for users, on a Debian of its own from installation to
+    /// removal
+    Package,
     /// What strangers send, under libFuzzer for a moment
     Fuzz,
     /// Hostile traffic against real brokers for three minutes, watched by an
@@ -111,6 +115,7 @@ impl Part {
             Self::Deny => "deny",
             Self::Embed => "embed",
             Self::E2e => "e2e",
+            Self::Package => "package",
             Self::Fuzz => "fuzz",
             Self::Hostile => "hostile",
             Self::Demo => "demo",
@@ -191,6 +196,7 @@ impl Part {
             }
             Self::Embed => embed(names),
             Self::E2e => end_to_end(names),
+            Self::Package => packages(names),
             Self::Fuzz => {
                 fuzz::fuzz(&fuzz::Options::default())?;
                 Ok(Count::default())
@@ -290,6 +296,40 @@ fn embed(names: &[String]) -> Result<Count> {
                 "COUNTERSIGN_EXAMPLE_RUMQTTD",
                 debug.join("countersign-rumqttd"),
             ),
+        names,
+    )
+}
+
+/// Packages what users get, and runs the tests of it on a Debian of their own.
+fn packages(names: &[String]) -> Result<Count> {
+    if let Some(obstacle) = debian_root::obstacle() {
+        println!("skipped: {obstacle}");
+        return Ok(Count {
+            passed: 1,
+            skipped: true,
+            ..Count::default()
+        });
+    }
+    let target = target()?;
+    let [packages, again, next] =
+        ["packages", "packages-again", "packages-next"].map(|name| target.join(name));
+    for (folder, revision) in [(&packages, 1), (&again, 1), (&next, 2)] {
+        package(&package::Options::new(folder.clone(), revision))?;
+    }
+    let sums = |folder: &Path| fs::read_to_string(folder.join("SHA256SUMS"));
+    ensure!(
+        sums(&packages)? == sums(&again)?,
+        "what was packaged twice is not the same: compare {} and {}",
+        packages.display(),
+        again.display()
+    );
+    tests(
+        cargo()
+            .args(["test", "--package", "countersign-tests", "--no-fail-fast"])
+            .args(["--test", "package"])
+            .env("COUNTERSIGN_DEBIAN", debian_root::folder()?)
+            .env("COUNTERSIGN_PACKAGES", packages)
+            .env("COUNTERSIGN_NEXT_PACKAGES", next),
         names,
     )
 }
