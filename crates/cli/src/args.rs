@@ -242,7 +242,7 @@ enum Command {
     },
     /// Schemes: how kinds of credentials are made, bound and authorised.
     #[command(
-        after_help = "Examples:\n  countersign scheme list\n  countersign scheme show vwire | sed 's/^name = .*/name = \"my-scheme\"/' > my-scheme.toml\n  countersign scheme add my-scheme.toml"
+        after_help = "Examples:\n  countersign scheme list\n  countersign scheme show vwire | sed 's/^name = .*/name = \"my-scheme\"/' \\\n      > my-scheme.toml\n  countersign scheme add my-scheme.toml"
     )]
     Scheme {
         #[command(subcommand)]
@@ -275,7 +275,7 @@ enum Command {
     },
     /// Tokens (JWT) that let somebody in for a while.
     #[command(
-        after_help = "Examples:\n  countersign jwt create --tenant acme --role reader --whoami report --as jane@example.com\n  countersign jwt list --tenant acme"
+        after_help = "Examples:\n  countersign jwt create --tenant acme --role reader --whoami report \\\n      --as jane@example.com\n  countersign jwt list --tenant acme"
     )]
     Jwt {
         #[command(subcommand)]
@@ -326,7 +326,7 @@ enum Command {
     },
     /// Take over users and rules of other systems.
     #[command(
-        after_help = "Examples:\n  countersign import mosquitto --config /etc/mosquitto/mosquitto.conf --tenant home --dry-run"
+        after_help = "Examples:\n  countersign import mosquitto --config /etc/mosquitto/mosquitto.conf \\\n      --tenant home --dry-run"
     )]
     Import {
         #[command(subcommand)]

@@ -32,13 +32,13 @@ pub(crate) enum ImportCommand {
     Csv(ImportCsv),
     /// Take over clients, groups and roles of Mosquitto's dynamic-security.
     #[command(
-        after_help = "Examples:\n  countersign import dynamic-security /var/lib/mosquitto/dynamic-security.json --tenant home --dry-run"
+        after_help = "Examples:\n  countersign import dynamic-security /var/lib/mosquitto/dynamic-security.json \\\n      --tenant home --dry-run"
     )]
     DynamicSecurity(ImportDynamicSecurity),
     /// Take over users and rules of mosquitto-go-auth: of its files, or of an SQLite
     /// database.
     #[command(
-        after_help = "Examples:\n  countersign import go-auth --passwords /etc/mosquitto/passwd --acl /etc/mosquitto/acl --tenant home --dry-run"
+        after_help = "Examples:\n  countersign import go-auth --passwords /etc/mosquitto/passwd \\\n      --acl /etc/mosquitto/acl --tenant home --dry-run"
     )]
     GoAuth(ImportGoAuth),
     /// Take over what `export` wrote, into a store that holds nothing yet.
@@ -147,8 +147,10 @@ const MOSQUITTO: &str = "Nothing is written while something would be lost, unles
 is given. Run again, it changes nothing.
 
 Examples:
-  countersign import mosquitto --config /etc/mosquitto/mosquitto.conf --tenant home --dry-run
-  countersign import mosquitto --passwords /etc/mosquitto/passwd --acl /etc/mosquitto/acl --tenant home --namespace 'home/#'
+  countersign import mosquitto --config /etc/mosquitto/mosquitto.conf \\
+      --tenant home --dry-run
+  countersign import mosquitto --passwords /etc/mosquitto/passwd \\
+      --acl /etc/mosquitto/acl --tenant home --namespace 'home/#'
 
 Exit codes:
   0  done

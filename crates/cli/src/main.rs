@@ -21,6 +21,7 @@ mod account;
 mod args;
 mod clock;
 mod command;
+mod completion;
 mod doctor;
 mod error;
 mod export;
@@ -43,6 +44,9 @@ mod told;
 mod wiped;
 
 fn main() -> ExitCode {
+    if let Some(code) = completion::answer(Arguments::command) {
+        return code;
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return refuse_arguments(&error),

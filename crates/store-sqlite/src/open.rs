@@ -51,7 +51,7 @@ impl SqliteStore {
     /// broker uses it, `Damaged` when it is no database, and other kinds when it
     /// can't be opened.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        Self::open_with(path.as_ref(), MIGRATIONS, WhileHeldBack::Fail)
+        Self::open_with(path.as_ref(), MIGRATIONS, WhenOlder::Upgrade)
     }
 
     /// Opens a store to read it. One with an older schema that a live broker uses
@@ -63,7 +63,16 @@ impl SqliteStore {
     /// As [`SqliteStore::open`], but for kind `Older`, which is left for whatever
     /// would write.
     pub fn open_to_read(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        Self::open_with(path.as_ref(), MIGRATIONS, WhileHeldBack::ReadCopy)
+        Self::open_with(path.as_ref(), MIGRATIONS, WhenOlder::UpgradeOrReadCopy)
+    }
+
+    /// Opens a store to read it, as it is: one with an older schema is not opened.
+    ///
+    /// # Errors
+    ///
+    /// As [`SqliteStore::open`], and kind `Older` for any older schema.
+    pub fn open_as_it_is(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_with(path.as_ref(), MIGRATIONS, WhenOlder::Refuse)
     }
 
     /// Puts the schema and the settings into a new, empty file.
@@ -90,7 +99,7 @@ impl SqliteStore {
     fn open_with(
         path: &Path,
         migrations: &[&str],
-        while_held_back: WhileHeldBack,
+        when_older: WhenOlder,
     ) -> Result<Self, StoreError> {
         let action = "open the store";
         let unusable = |why: &str| unusable(path, why, action);
@@ -127,11 +136,14 @@ impl SqliteStore {
                 {
                     use_log(&connection).map_err(explain)?;
                 }
+                if version < newest && when_older == WhenOlder::Refuse {
+                    return Err(StoreError::new(action, StoreErrorKind::Older));
+                }
                 if version < newest {
                     match upgrade(&connection, &path, migrations) {
                         Ok(done) => upgraded = done,
                         Err(error)
-                            if while_held_back == WhileHeldBack::ReadCopy
+                            if when_older == WhenOlder::UpgradeOrReadCopy
                                 && error.kind() == StoreErrorKind::Older =>
                         {
                             connection = up_to_date_copy(&connection, version, migrations)
@@ -150,13 +162,16 @@ impl SqliteStore {
     }
 }
 
-/// What becomes of a store that can't be brought up to date for now.
+/// What becomes of a store with an older schema.
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum WhileHeldBack {
+enum WhenOlder {
     /// It is not opened.
-    Fail,
-    /// A copy of it is brought up to date and read.
-    ReadCopy,
+    Refuse,
+    /// It is brought up to date; while a broker holds that back, it is not opened.
+    Upgrade,
+    /// It is brought up to date; while a broker holds that back, a copy of it is
+    /// brought up to date and read.
+    UpgradeOrReadCopy,
 }
 
 /// What `source` holds, with the newest schema, in a database without a name that
@@ -201,13 +216,16 @@ mod tests {
         let name = format!("x.db.v{newest}.bak");
         std::fs::write(directory.path().join(&name), "of another day").unwrap();
         let newer = [MIGRATIONS, &["CREATE TABLE more (c TEXT) STRICT;"]].concat();
-        let store = SqliteStore::open_with(&path, &newer, WhileHeldBack::Fail).unwrap();
+        let store = SqliteStore::open_with(&path, &newer, WhenOlder::Upgrade).unwrap();
         assert_eq!(store.schema_version().unwrap(), newest + 1);
         store
             .connection
             .execute_batch("INSERT INTO more VALUES ('x')")
             .unwrap();
-        let copy = SqliteStore::open(directory.path().join(format!("{name}.1"))).unwrap();
+        let copy = directory.path().join(format!("{name}.1"));
+        let refused = SqliteStore::open_with(&copy, &newer, WhenOlder::Refuse).unwrap_err();
+        assert_eq!(refused.kind(), StoreErrorKind::Older);
+        let copy = SqliteStore::open_as_it_is(copy).unwrap();
         assert_eq!(copy.schema_version().unwrap(), newest);
         assert!(copy.quick_check().unwrap().is_empty());
         let error = SqliteStore::open(&path).unwrap_err();
@@ -223,7 +241,7 @@ mod tests {
             MIGRATIONS,
             &["CREATE TABLE more (c TEXT) STRICT; CREATE TABLE more (c);"],
         ];
-        assert!(SqliteStore::open_with(&path, &broken.concat(), WhileHeldBack::Fail).is_err());
+        assert!(SqliteStore::open_with(&path, &broken.concat(), WhenOlder::Upgrade).is_err());
         let store = SqliteStore::open(&path).unwrap();
         assert_eq!(store.schema_version().unwrap(), schema::newest(MIGRATIONS));
         assert!(store.connection.prepare("SELECT * FROM more").is_err());

@@ -60,8 +60,12 @@ fn five_minutes(debian: &Fixture) -> String {
     {
         let printed = debian.done(&line.replace("THE_SECRET", &secret));
         if line.contains("credential create") {
-            let words = printed.split_whitespace();
-            secret = words.max_by_key(|word| word.len()).unwrap().to_owned();
+            let mut words =
+                printed.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+            let shown = words.find(|word| word.starts_with("cs_"));
+            shown
+                .unwrap_or_else(|| panic!("{printed}"))
+                .clone_into(&mut secret);
         }
     }
     assert!(way.contains("mosquitto_pub"), "{way}");

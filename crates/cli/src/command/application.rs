@@ -28,7 +28,7 @@ pub(crate) enum ApplicationCommand {
     /// Make an application, and print its token this once. Its things present
     /// the token as their password.
     #[command(
-        after_help = "Examples:\n  countersign application create fleet --tenant acme --role ops\n  countersign application create portal --tenant acme --org-admin\n  countersign application create factory --tenant acme --auto-register --max 500 --pattern 'factory-*'"
+        after_help = "Examples:\n  countersign application create fleet --tenant acme --role ops\n  countersign application create portal --tenant acme --org-admin\n  countersign application create factory --tenant acme --auto-register \\\n      --max 500 --pattern 'factory-*'"
     )]
     Create(ApplicationCreate),
     /// List applications.

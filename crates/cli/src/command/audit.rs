@@ -46,7 +46,7 @@ pub(crate) enum AuditCommand {
     /// Without `--expect` this finds a chain that was damaged, and not one that
     /// was written anew from the beginning.
     #[command(
-        after_help = "Examples:\n  countersign audit verify\n  countersign audit verify --expect 17:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+        after_help = "Examples:\n  countersign audit verify\n  countersign audit verify --expect \\\n      17:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
     )]
     Verify {
         /// A head that was kept: nothing up to there was changed, cut or left

@@ -48,7 +48,7 @@ pub(crate) struct Check {
 pub(crate) enum CheckCommand {
     /// Ask whether a client would be let in. Exits with 1 if not.
     #[command(
-        after_help = "Examples:\n  countersign check connect --username dev1@acme --client-id c1\n  countersign check connect --username dev1@acme --client-id c1 --listener 8883 --broker edge-7\n  printf %s \"$PASSWORD\" | countersign check connect --username dev1@acme --client-id c1 --password-stdin\n  countersign check connect --username jwt --client-id c1 --password-stdin"
+        after_help = "Examples:\n  countersign check connect --username dev1@acme --client-id c1\n  countersign check connect --username dev1@acme --client-id c1 \\\n      --listener 8883 --broker edge-7\n  printf %s \"$PASSWORD\" | countersign check connect --username dev1@acme \\\n      --client-id c1 --password-stdin\n  countersign check connect --username jwt --client-id c1 --password-stdin"
     )]
     Connect(CheckConnect),
     /// Ask whether a client may publish. Exits with 1 if not.

@@ -42,7 +42,7 @@ pub(crate) use self::secret::SecretSource;
 pub(crate) enum CredentialCommand {
     /// Make a credential, and print its secret this once.
     #[command(
-        after_help = "Examples:\n  countersign credential create dev1 --tenant acme\n  countersign credential create dev2 --tenant acme --client-id first-use --expires +30d\n  countersign credential create --tenant acme --scheme vwire\n  printf %s \"$PASSWORD\" | countersign credential create dev3 --tenant acme --password-stdin\n  printf %s at_7f3a1c9e2b844d6fa913 | countersign credential create VW-ABC123 --tenant acme --scheme vwire --secret-stdin"
+        after_help = "Examples:\n  countersign credential create dev1 --tenant acme\n  countersign credential create dev2 --tenant acme --client-id first-use \\\n      --expires +30d\n  countersign credential create --tenant acme --scheme vwire\n  printf %s \"$PASSWORD\" | countersign credential create dev3 --tenant acme \\\n      --password-stdin\n  printf %s at_7f3a1c9e2b844d6fa913 | countersign credential create VW-ABC123 \\\n      --tenant acme --scheme vwire --secret-stdin"
     )]
     Create(create::CredentialCreate),
     /// List credentials by name.
@@ -70,7 +70,7 @@ pub(crate) enum CredentialCommand {
     Reactivate(Targets),
     /// Stop credentials for good. Their sessions end.
     #[command(
-        after_help = "Examples:\n  countersign credential revoke dev1@acme --reason stolen\n  printf '%s\\n' dev1@acme dev2@acme | countersign credential revoke --from-file - --reason sold"
+        after_help = "Examples:\n  countersign credential revoke dev1@acme --reason stolen\n  printf '%s\\n' dev1@acme dev2@acme \\\n      | countersign credential revoke --from-file - --reason sold"
     )]
     Revoke {
         #[command(flatten)]
@@ -81,12 +81,12 @@ pub(crate) enum CredentialCommand {
     },
     /// Replace all secrets at once. Its sessions end.
     #[command(
-        after_help = "Examples:\n  countersign credential reset-password dev1@acme\n  countersign credential reset-password --tenant acme --group DM --output passwords.csv --yes\n  printf %s \"$PASSWORD\" | countersign credential reset-password dev1@acme --password-stdin"
+        after_help = "Examples:\n  countersign credential reset-password dev1@acme\n  countersign credential reset-password --tenant acme --group DM \\\n      --output passwords.csv --yes\n  printf %s \"$PASSWORD\" | countersign credential reset-password dev1@acme \\\n      --password-stdin"
     )]
     ResetPassword(secret::CredentialReset),
     /// Make a new secret, beside which the old one may work for a while.
     #[command(
-        after_help = "Examples:\n  countersign credential rotate dev1@acme --overlap 24h\n  countersign credential rotate dev1@acme --overlap 30d --until-used\n  countersign credential rotate --tenant acme --expires-before +30d --overlap 24h --output new.csv"
+        after_help = "Examples:\n  countersign credential rotate dev1@acme --overlap 24h\n  countersign credential rotate dev1@acme --overlap 30d --until-used\n  countersign credential rotate --tenant acme --expires-before +30d \\\n      --overlap 24h --output new.csv"
     )]
     Rotate(secret::Rotate),
     /// Forget the client id that a credential was first used with. Its
@@ -95,7 +95,7 @@ pub(crate) enum CredentialCommand {
     Untie(Name),
     /// Let a credential do something, besides what its scheme and roles let it.
     #[command(
-        after_help = "Examples:\n  countersign credential allow dev1@acme publish 'acme/alarms/${username}' --max-qos 1"
+        after_help = "Examples:\n  countersign credential allow dev1@acme publish 'acme/alarms/${username}' \\\n      --max-qos 1"
     )]
     Allow(RuleOf),
     /// Keep a credential from something, whatever else lets it.
@@ -110,7 +110,7 @@ pub(crate) enum CredentialCommand {
     Remove(RuleOf),
     /// Change what a credential says.
     #[command(
-        after_help = "Examples:\n  countersign credential set dev1@acme --expires +30d --attr line=4\n  countersign credential set dev1@acme --expires never --attr line=\n  countersign credential set --tenant acme --group OLD --remove-group OLD --add-group NEW --dry-run"
+        after_help = "Examples:\n  countersign credential set dev1@acme --expires +30d --attr line=4\n  countersign credential set dev1@acme --expires never --attr line=\n  countersign credential set --tenant acme --group OLD --remove-group OLD \\\n      --add-group NEW --dry-run"
     )]
     Set(change::CredentialSet),
 }

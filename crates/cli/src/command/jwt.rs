@@ -25,7 +25,7 @@ pub(crate) enum JwtCommand {
     /// Make a token, and print it this once. Its bearer presents it as the
     /// password, and as user name `jwt`, NAME or none.
     #[command(
-        after_help = "Examples:\n  countersign jwt create --tenant acme --role reader --whoami report --as jane@example.com\n  countersign jwt create --tenant acme --role ops --whoami repair --thing pump-1 --ttl 15m --as portal"
+        after_help = "Examples:\n  countersign jwt create --tenant acme --role reader --whoami report \\\n      --as jane@example.com\n  countersign jwt create --tenant acme --role ops --whoami repair \\\n      --thing pump-1 --ttl 15m --as portal"
     )]
     Create(JwtCreate),
     /// List the tokens that have not ended long since.

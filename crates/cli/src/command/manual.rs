@@ -1,4 +1,7 @@
-//! What is generated from the arguments: completions and manual pages.
+//! What is generated from the code: completions and manual pages.
+
+mod commands;
+mod pages;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,6 +12,7 @@ use nix::unistd::Uid;
 use serde_json::json;
 
 use crate::args::Arguments;
+use crate::completion;
 use crate::error::CliError;
 use crate::identity::{ActingAs, is_open};
 use crate::invocation::Invocation;
@@ -21,15 +25,7 @@ pub(crate) struct Completions {
 
 impl Completions {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
-        let mut script = Vec::new();
-        clap_complete::generate(
-            self.shell,
-            &mut Arguments::command(),
-            "countersign",
-            &mut script,
-        );
-        std::io::Write::write_all(&mut std::io::stdout(), &script)?;
-        Ok(ExitCode::SUCCESS)
+        completion::write_script(&self.shell.to_string())
     }
 }
 
@@ -55,7 +51,8 @@ impl Man {
             )));
         }
         let _acting = ActingAs::for_keeper_of(&self.directory.join("countersign.1"))?;
-        clap_mangen::generate_to(Arguments::command(), &self.directory)?;
+        commands::write(Arguments::command(), &self.directory)?;
+        pages::write(&self.directory)?;
         let done = format!("manual pages written to {}", self.directory.display());
         invocation
             .output

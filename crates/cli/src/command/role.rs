@@ -81,7 +81,7 @@ pub(crate) enum RoleCommand {
     Unassign(RoleOfGroup),
     /// Let those who hold a role do something.
     #[command(
-        after_help = "Examples:\n  countersign role allow ops --tenant acme subscribe acme/+/state\n  countersign role allow ops --tenant acme publish 'acme/${group}/cmd' --group DM --max-qos 1 --dry-run"
+        after_help = "Examples:\n  countersign role allow ops --tenant acme subscribe acme/+/state\n  countersign role allow ops --tenant acme publish 'acme/${group}/cmd' \\\n      --group DM --max-qos 1 --dry-run"
     )]
     Allow(RuleOf),
     /// Keep those who hold a role from something, whatever else lets them.

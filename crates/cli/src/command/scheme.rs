@@ -31,7 +31,7 @@ pub(crate) enum SchemeCommand {
     },
     /// Add a scheme.
     #[command(
-        after_help = "Examples:\n  countersign scheme show vwire | sed 's/^name = .*/name = \"my-scheme\"/' > my-scheme.toml\n  countersign scheme add my-scheme.toml"
+        after_help = "Examples:\n  countersign scheme show vwire | sed 's/^name = .*/name = \"my-scheme\"/' \\\n      > my-scheme.toml\n  countersign scheme add my-scheme.toml"
     )]
     Add {
         /// A file of TOML, with the keys that `scheme show` prints.

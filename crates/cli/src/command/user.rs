@@ -28,7 +28,7 @@ mod mfa;
 pub(crate) enum UserCommand {
     /// Make a user, who may do nothing until something is granted.
     #[command(
-        after_help = "Examples:\n  countersign user create jane@example.com\n  printf %s \"$PASSWORD\" | countersign user create jane@example.com --password-stdin\n  countersign user create root@example.com --platform-admin"
+        after_help = "Examples:\n  countersign user create jane@example.com\n  printf %s \"$PASSWORD\" | countersign user create jane@example.com \\\n      --password-stdin\n  countersign user create root@example.com --platform-admin"
     )]
     Create {
         #[command(flatten)]
@@ -66,7 +66,7 @@ pub(crate) enum UserCommand {
     /// Let a user do something in a tenant, in the place of what was granted
     /// there before.
     #[command(
-        after_help = "Examples:\n  countersign user grant jane@example.com --tenant acme --org-admin\n  countersign user grant joe@example.com --tenant acme --role reader --group DM.X\n  countersign user grant ann@example.com --tenant acme --viewer"
+        after_help = "Examples:\n  countersign user grant jane@example.com --tenant acme --org-admin\n  countersign user grant joe@example.com --tenant acme --role reader \\\n      --group DM.X\n  countersign user grant ann@example.com --tenant acme --viewer"
     )]
     Grant(UserGrant),
     /// Take away what a user was granted in a tenant. Their sessions there end.

@@ -5,7 +5,6 @@
 //! What a comment behind a line says: `allow` and `deny` are the verdict of a
 //! `check`; `exit N` is the code; without any the line must be done.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -13,11 +12,12 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::support::subcommands;
+use crate::support::helps;
 
 /// A folder with a store and a shell in it.
 struct DocumentFixture {
     folder: TempDir,
+    shell: &'static str,
 }
 
 /// What a shell made of a line.
@@ -27,13 +27,14 @@ struct Ran {
     said: String,
     printed: String,
     /// The words that the program was given, each time it was called.
-    words: BTreeSet<String>,
+    words: Vec<String>,
 }
 
 impl DocumentFixture {
     fn new() -> Self {
         let fixture = Self {
             folder: tempfile::tempdir().unwrap(),
+            shell: "sh",
         };
         for folder in [
             "bin",
@@ -75,6 +76,14 @@ impl DocumentFixture {
         fixture
     }
 
+    /// One whose lines are run by this shell.
+    fn with(shell: &'static str) -> Self {
+        Self {
+            shell,
+            ..Self::new()
+        }
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -86,7 +95,7 @@ impl DocumentFixture {
         let here = self.inside(&line.replace("--owner mosquitto", "--owner $(id -un)"));
         let _ = fs::remove_file(self.path("words"));
         let path = format!("{root}/bin:{}", std::env::var("PATH").unwrap());
-        let output = Command::new("sh")
+        let output = Command::new(self.shell)
             .args(["-euc", &here])
             .current_dir(self.path("work"))
             .env("PATH", path)
@@ -97,12 +106,17 @@ impl DocumentFixture {
             .output()
             .unwrap();
         let words = fs::read(self.path("words")).unwrap_or_default();
-        let words = String::from_utf8(words).unwrap();
+        let words = String::from_utf8(words).unwrap().replace(&root, "");
+        let mut words: Vec<String> = words.split_terminator('\0').map(Into::into).collect();
+        let mut owner = words.iter_mut().skip_while(|word| *word != "--owner");
+        if let Some(owner) = owner.nth(1) {
+            *owner = "mosquitto".into();
+        }
         Ran {
             code: output.status.code(),
             said: String::from_utf8_lossy(&output.stderr).into_owned(),
             printed: String::from_utf8_lossy(&output.stdout).into_owned(),
-            words: words.split('\0').map(Into::into).collect(),
+            words,
         }
     }
 
@@ -160,8 +174,8 @@ impl Line {
         code.map_or(0, |code| code.parse().unwrap())
     }
 
-    /// The words that the line shows to its reader and a shell could mistake.
-    fn shown(&self) -> Vec<String> {
+    /// The words that the line shows to its reader.
+    fn words(&self) -> Vec<String> {
         let mut words = vec![String::new()];
         let mut quote = None;
         for letter in self.command.chars() {
@@ -172,10 +186,25 @@ impl Line {
                 _ => words.last_mut().unwrap().push(letter),
             }
         }
+        words.retain(|word| !word.is_empty());
+        words
+    }
+
+    /// The words that a shell could mistake.
+    fn shown(&self) -> Vec<String> {
         let special = |word: &String| {
             word.contains(['#', '+', '$']) && !word.starts_with("$(") && word != "$PASSWORD"
         };
-        words.into_iter().filter(special).collect()
+        self.words().into_iter().filter(special).collect()
+    }
+
+    /// What the program must be given, where the line calls it once and nothing
+    /// else.
+    fn arguments(&self) -> Option<Vec<String>> {
+        let arguments = self.command.strip_prefix("countersign ")?;
+        let is_more =
+            arguments.contains(['|', '>', '<', ';', '&', '`']) || arguments.contains("$(");
+        (!is_more).then(|| self.words().split_off(1))
     }
 
     /// Says what is wrong with how it ran, if anything.
@@ -186,6 +215,14 @@ impl Line {
                 ran.code,
                 self.code(),
                 ran.said
+            ));
+        }
+        if let Some(arguments) = self.arguments()
+            && !ran.words.starts_with(&arguments)
+        {
+            return Err(format!(
+                "the shell hands {:?} over and not {arguments:?}",
+                ran.words
             ));
         }
         for word in self.shown() {
@@ -278,31 +315,32 @@ fn is_not_run(command: &str) -> bool {
     NOT_RUN.iter().any(|(part, _)| command.contains(part))
 }
 
-/// The commands, each with all words that lead to it.
-fn commands(fixture: &DocumentFixture) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let mut open = vec!["countersign".to_owned()];
-    while let Some(command) = open.pop() {
-        let output = Command::new("sh")
-            .args(["-c", &format!("{command} --help")])
-            .env(
-                "PATH",
-                format!("{}:/usr/bin:/bin", fixture.path("bin").display()),
-            )
-            .env("COLUMNS", "1000")
-            .output()
-            .unwrap();
-        let help = String::from_utf8(output.stdout).unwrap();
-        let below = subcommands(&help).into_iter();
-        open.extend(below.map(|name| format!("{command} {name}")));
-        found.push((command, help));
+/// The examples of a help, as they are printed.
+fn examples(help: &str) -> String {
+    let examples = help.split_once("Examples:\n").map_or("", |(_, rest)| rest);
+    let examples = examples.lines().take_while(|line| line.starts_with("  "));
+    examples.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn every_example_of_help_fits_a_terminal_of_80_columns() {
+    let (narrow, wide) = (helps("80"), helps("1000"));
+    assert_eq!(narrow.len(), wide.len());
+    for ((command, narrow), (_, wide)) in narrow.iter().zip(&wide) {
+        let examples = examples(wide);
+        assert!(
+            narrow.contains(&examples),
+            "{command:?} breaks them: {narrow}"
+        );
+        for line in examples.lines() {
+            assert!(line.chars().count() <= 80, "{command:?}: {line}");
+        }
     }
-    found
 }
 
 #[test]
 fn every_example_of_help_runs_in_a_shell_as_it_stands() {
-    let fixture = DocumentFixture::new();
+    let fixture = DocumentFixture::with("bash");
     let states = tempfile::tempdir().unwrap();
     let state = |number: usize| states.path().join(number.to_string());
     let keep = |number: usize| {
@@ -320,13 +358,9 @@ fn every_example_of_help_runs_in_a_shell_as_it_stands() {
     }
     let mut wrong = Vec::new();
     let mut tried = 0;
-    for (command, help) in commands(&fixture) {
-        let examples = help.split_once("Examples:\n").map_or("", |(_, rest)| rest);
-        let examples: Vec<_> = examples
-            .lines()
-            .take_while(|line| line.starts_with("  "))
-            .map(Line::read)
-            .collect();
+    for (words, help) in helps("1000") {
+        let command = words.join(" ");
+        let examples = lines(&examples(&help));
         assert!(!examples.is_empty(), "`{command}` has no examples");
         fixture.restore(&state(STEPS.len()));
         for line in examples.iter().filter(|line| !is_not_run(&line.command)) {
@@ -343,7 +377,7 @@ fn every_example_of_help_runs_in_a_shell_as_it_stands() {
             }
             if result.is_err() {
                 wrong.push(format!(
-                    "{command} --help: {}\n    {}",
+                    "countersign {command} --help: {}\n    {}",
                     line.command,
                     first.unwrap_err()
                 ));
@@ -362,11 +396,19 @@ fn every_example_of_help_runs_in_a_shell_as_it_stands() {
 
 /// Lines of the documents that are not run here, and why.
 const ELSEWHERE: &[(&str, &str)] = &[
+    (
+        "apt ",
+        "a test of the packages does, on a Debian of its own",
+    ),
     ("cargo ", "building; `cargo xtask test` does"),
     ("install ", "what was built is installed"),
     (
         "cp examples/",
         "an end-to-end test loads the plugin by each of these files",
+    ),
+    (
+        "cp /usr/share/doc/",
+        "a test of the packages does, on a Debian of its own",
     ),
     ("cd ", "the folder of the service"),
     ("cp -p old/", "the files of the service"),
@@ -408,7 +450,8 @@ fn text(document: &str) -> String {
 
 /// The lines of a shell block.
 fn lines(block: &str) -> Vec<Line> {
-    let joined = block.replace("\\\n", " ");
+    let parts: Vec<_> = block.split("\\\n").map(str::trim).collect();
+    let joined = parts.join(" ");
     let commands = joined
         .lines()
         .filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -568,6 +611,8 @@ fn what_a_shell_makes_of_an_example_is_found_out() {
         let line = Line::read(line);
         assert!(line.judge(&fixture.run(&line.command)).is_err(), "{line:?}");
     }
+    let line = Line::read("countersign tenant create Plant A");
+    assert_eq!(line.arguments().unwrap().len(), 4);
     let line = Line::read("countersign operator create d --subscribe '$SYS/#'  # done");
     assert_eq!(line.judge(&fixture.run(&line.command)), Ok(()));
 }

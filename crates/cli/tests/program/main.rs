@@ -10,6 +10,8 @@ mod check;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
+mod completions;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod doctor;
@@ -23,6 +25,8 @@ mod init;
 mod interrupts;
 #[cfg(test)]
 mod json;
+#[cfg(test)]
+mod manual;
 #[cfg(test)]
 mod many;
 #[cfg(test)]

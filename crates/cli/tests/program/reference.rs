@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use countersign_core::options::OPTIONS;
 use countersign_core::reason::Reason;
@@ -12,7 +11,7 @@ use countersign_sqlite::SqliteStore;
 use serde_json::Value;
 
 use crate::clients::connect;
-use crate::support::{Fixture, subcommands};
+use crate::support::{Fixture, helps};
 
 /// Set by `cargo xtask codegen`, to have the pages written.
 const WRITE: &str = "COUNTERSIGN_WRITE_REFERENCE";
@@ -38,37 +37,20 @@ fn hold(name: &str, about: &str, content: &str) {
     );
 }
 
-fn help(words: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_countersign"))
-        .args(words)
-        .arg("--help")
-        .env_clear()
-        .env("COLUMNS", "80")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{words:?}");
-    let text = String::from_utf8(output.stdout).unwrap();
-    let lines: Vec<_> = text.lines().map(str::trim_end).collect();
-    lines.join("\n")
-}
-
-/// Adds a command and all below it.
-fn add_commands(words: &[&str], page: &mut String) {
-    let text = help(words);
-    let title = ["countersign"].iter().chain(words);
-    let title = title.copied().collect::<Vec<_>>().join(" ");
-    *page += &format!("## {title}\n\n```text\n{text}\n```\n\n");
-    for name in subcommands(&text) {
-        add_commands(&[words, &[name]].concat(), page);
-    }
-}
-
 #[test]
 fn the_reference_of_commands_is_current() {
     let mut page = String::from(
         "What `--help` says of each command. [The guide](../guide.md) shows them at work.\n\n",
     );
-    add_commands(&[], &mut page);
+    for (words, help) in helps("80") {
+        let title = [&["countersign".to_owned()], words.as_slice()].concat();
+        let lines: Vec<_> = help.lines().map(str::trim_end).collect();
+        page += &format!(
+            "## {}\n\n```text\n{}\n```\n\n",
+            title.join(" "),
+            lines.join("\n")
+        );
+    }
     assert!(page.matches("\n## ").count() > 60);
     hold("commands.md", "Commands and exit codes", &page);
 }

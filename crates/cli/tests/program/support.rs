@@ -196,8 +196,30 @@ pub(crate) fn ran(output: std::process::Output) -> Ran {
     }
 }
 
+/// Every command by the words that lead to it, each before those below it, and its
+/// help on a terminal of that width.
+pub(crate) fn helps(columns: &str) -> Vec<(Vec<String>, String)> {
+    let mut found = Vec::new();
+    let mut open = vec![Vec::new()];
+    while let Some(words) = open.pop() {
+        let output = Command::new(env!("CARGO_BIN_EXE_countersign"))
+            .args(&words)
+            .arg("--help")
+            .env_clear()
+            .env("COLUMNS", columns)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{words:?}");
+        let help = String::from_utf8(output.stdout).unwrap();
+        let below = subcommands(&help).into_iter().rev();
+        open.extend(below.map(|name| [words.as_slice(), &[name.to_owned()]].concat()));
+        found.push((words, help));
+    }
+    found
+}
+
 /// The commands below one, as its help lists them.
-pub(crate) fn subcommands(help: &str) -> Vec<&str> {
+fn subcommands(help: &str) -> Vec<&str> {
     let below = help.split_once("Commands:\n").map_or("", |(_, rest)| rest);
     let below = below.split("\n\n").next().unwrap_or_default();
     let lines = below.lines().filter_map(|line| line.strip_prefix("  "));

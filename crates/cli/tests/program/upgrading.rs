@@ -8,7 +8,7 @@ use countersign_sqlite::{BrokerLock, SqliteStore};
 use rusqlite::Connection;
 
 use self::schema_3::{open_as_a_broker_does, write_schema_3};
-use crate::support::Fixture;
+use crate::support::{Fixture, finish};
 
 #[path = "../../../store-sqlite/tests/common/schema_3.rs"]
 mod schema_3;
@@ -326,6 +326,19 @@ fn under_an_older_broker() -> (Fixture, (BrokerLock, Connection)) {
     write_schema_3(&fixture.store());
     let in_use = open_as_a_broker_does(&fixture.store());
     (fixture, (broker, in_use))
+}
+
+#[test]
+fn a_shell_that_completes_a_line_leaves_an_older_store_as_it_is() {
+    let fixture = Fixture::empty();
+    write_schema_3(&fixture.store());
+    let before = schema_of(&fixture);
+    let mut command = fixture.command();
+    command.env("COUNTERSIGN_COMPLETE", "bash").arg("--");
+    let ran = finish(command.args(["countersign", "tenant", "show", ""]));
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
+    assert_eq!(schema_of(&fixture), before);
+    assert!(!fixture.files().iter().any(|name| name.ends_with(".bak")));
 }
 
 fn schema_of(fixture: &Fixture) -> i64 {

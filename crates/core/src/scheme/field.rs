@@ -1,5 +1,6 @@
 //! Schemes as flat fields, which is how they are stored and written by hand.
 
+use super::known::FIELD_KEYS;
 use super::reader::Fields;
 use super::{NameAttribute, Scheme, SchemeName, SchemeNameError, Shape, ShapeError};
 use crate::given::Given;
@@ -183,33 +184,6 @@ pub enum FieldError {
 fn known_keys() -> String {
     FIELD_KEYS.map(|key| format!("`{key}`")).join(", ")
 }
-
-/// All keys, in the order that they are shown in.
-pub const FIELD_KEYS: [&str; 23] = [
-    "name",
-    "login_name",
-    "login_name_shape",
-    "login_name_accepts_shape",
-    "login_name_max_chars",
-    "folding",
-    "name_attribute",
-    "token_login",
-    "client_id",
-    "client_id_shape",
-    "client_id_accepts_shape",
-    "secret_shape",
-    "accepts_shape",
-    "secret_chosen",
-    "secret_min_chars",
-    "secret_max_chars",
-    "token_shape",
-    "token_accepts_shape",
-    "rotatable",
-    "tls_only",
-    "namespaces",
-    "publish",
-    "subscribe",
-];
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::accepted::AcceptedShapes;
-use super::field::FIELD_KEYS;
+use super::known::FIELD_KEYS;
 use super::{
     ChosenSecrets, FieldError, FieldValue, Folding, KEY_ATTRIBUTE, NameAttribute, Naming,
     SchemeClientIds, Shape, ShapeError, TokenLogin,

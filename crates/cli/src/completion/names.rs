@@ -1,0 +1,245 @@
+//! Names of a store that begin as a word does.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+
+use clap_complete::engine::CompletionCandidate;
+use countersign_admin::Command;
+use countersign_admin::application::ListApplications;
+use countersign_admin::broker::{ListBrokers, ShowBroker};
+use countersign_admin::credential::ListCredentials;
+use countersign_admin::operator::{ListOperators, ShowOperator};
+use countersign_admin::role::{ListRoles, ShowRole};
+use countersign_admin::scheme::ListSchemes;
+use countersign_admin::tenant::{ListTenants, ShowTenant};
+use countersign_admin::thing::{ListThings, ShowThing};
+use countersign_admin::user::{ListUsers, ShowUser};
+use countersign_core::credential::Credential;
+use countersign_core::kind::ApplicationName;
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::role::RoleName;
+use countersign_core::store::{CredentialQuery, Listed, Page};
+use countersign_sqlite::SqliteStore;
+
+use crate::identity::become_keeper_of;
+use crate::invocation::run_on;
+
+/// No shell is told more.
+const MOST: u64 = 100;
+
+/// What kind of name is asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Asked {
+    Applications,
+    Brokers,
+    Operators,
+    /// Credentials, operators and users, which many commands take.
+    Principals,
+    Roles,
+    Schemes,
+    Tenants,
+    Things,
+    Users,
+}
+
+/// The store that names come from, and what the words so far say of them.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    pub(super) store: PathBuf,
+    pub(super) tenant: Option<String>,
+}
+
+impl Names {
+    /// Names that go on as the word does; none where the store can't be read.
+    pub(super) fn complete(&self, asked: Asked, begun: &OsStr) -> Vec<CompletionCandidate> {
+        let names = begun.to_str().and_then(|begun| self.find(asked, begun));
+        let names = names.unwrap_or_default().into_iter();
+        names.map(CompletionCandidate::new).collect()
+    }
+
+    fn find(&self, asked: Asked, begun: &str) -> Option<Vec<String>> {
+        become_keeper_of(&self.store).ok()?;
+        let store = SqliteStore::open_as_it_is(&self.store).ok()?;
+        let tenant = self.tenant.as_deref().map(TenantId::parse);
+        let mut search = Search {
+            store,
+            begun,
+            tenant: tenant.transpose().ok()?,
+            found: Vec::new(),
+        };
+        search.find(asked);
+        Some(search.found)
+    }
+}
+
+/// A search for names that begin alike. Each listing begins at the word itself,
+/// as its keys are in order, and is one page long; the word as a whole is looked up
+/// beside it, as a page begins behind its key.
+struct Search<'a> {
+    store: SqliteStore,
+    begun: &'a str,
+    tenant: Option<TenantId>,
+    found: Vec<String>,
+}
+
+impl Search<'_> {
+    fn find(&mut self, asked: Asked) {
+        match asked {
+            Asked::Applications => self.applications(),
+            Asked::Brokers => self.brokers(),
+            Asked::Operators => self.operators(),
+            Asked::Principals => {
+                self.credentials();
+                self.operators();
+                self.users();
+            }
+            Asked::Roles => self.roles(),
+            Asked::Schemes => self.schemes(),
+            Asked::Tenants => self.tenants(),
+            Asked::Things => self.things(),
+            Asked::Users => self.users(),
+        }
+    }
+
+    /// The applications of a tenant, which has few.
+    fn applications(&mut self) {
+        let tenant = self.tenant.clone();
+        let page = page(None);
+        let listed = self.ask(&ListApplications { tenant, page });
+        let names = listed.into_iter().flat_map(|listed| listed.rows);
+        let names = names.filter_map(|it| ApplicationName::of_credential(&it.name));
+        self.add(names.map(|name| name.to_string()));
+    }
+
+    fn brokers(&mut self) {
+        let whole = self.ask(&ShowBroker(self.begun.to_owned()));
+        self.add(whole.into_iter().map(|it| it.record.name));
+        if let Some(page) = self.from(|text| Ok::<_, ()>(text.to_owned())) {
+            let listed = self.ask(&ListBrokers(page));
+            let brokers = listed.into_iter().flat_map(|listed| listed.rows);
+            self.add(brokers.map(|it| it.record.name));
+        }
+    }
+
+    fn credentials(&mut self) {
+        let prefix = Some(self.begun).filter(|begun| !begun.is_empty());
+        let Ok(name_prefix) = prefix.map(LoginName::parse).transpose() else {
+            return;
+        };
+        let query = CredentialQuery {
+            tenant: self.tenant.clone(),
+            name_prefix,
+            ..CredentialQuery::default()
+        };
+        let page = page(None);
+        let listed = self.ask(&ListCredentials { query, page });
+        self.add_credentials(listed.map(|page| page.listed));
+    }
+
+    fn operators(&mut self) {
+        if let Ok(name) = LoginName::parse(self.begun) {
+            let whole = self.ask(&ShowOperator(name));
+            self.add(whole.into_iter().map(|it| it.name.to_string()));
+        }
+        if let Some(page) = self.from(LoginName::parse) {
+            let listed = self.ask(&ListOperators(page));
+            self.add_credentials(listed);
+        }
+    }
+
+    fn roles(&mut self) {
+        let Some(tenant) = self.tenant.clone() else {
+            return;
+        };
+        if let Ok(name) = RoleName::parse(self.begun) {
+            let whole = self.ask(&ShowRole {
+                tenant: tenant.clone(),
+                name,
+            });
+            self.add(whole.into_iter().map(|it| it.role.name.to_string()));
+        }
+        let begin = |text: &str| RoleName::parse(text).map(|name| (tenant.clone(), name));
+        if let Some(page) = self.from(begin) {
+            let tenant = Some(tenant.clone());
+            let listed = self.ask(&ListRoles { tenant, page });
+            let roles = listed.into_iter().flat_map(|listed| listed.rows);
+            self.add(roles.map(|it| it.role.name.to_string()));
+        }
+    }
+
+    fn schemes(&mut self) {
+        let schemes = self.ask(&ListSchemes);
+        let names = schemes.iter().flat_map(|schemes| schemes.iter());
+        let names: Vec<_> = names.map(|scheme| scheme.name().to_string()).collect();
+        self.add(names);
+    }
+
+    fn tenants(&mut self) {
+        if let Ok(id) = TenantId::parse(self.begun) {
+            let whole = self.ask(&ShowTenant(id));
+            self.add(whole.into_iter().map(|it| it.id.to_string()));
+        }
+        if let Some(page) = self.from(TenantId::parse) {
+            let listed = self.ask(&ListTenants(page));
+            let tenants = listed.into_iter().flat_map(|listed| listed.rows);
+            self.add(tenants.map(|it| it.id.to_string()));
+        }
+    }
+
+    fn things(&mut self) {
+        if let (Some(tenant), Ok(key)) = (self.tenant.clone(), LoginName::parse(self.begun)) {
+            let whole = self.ask(&ShowThing { key, tenant });
+            self.add(whole.into_iter().map(|it| it.name.to_string()));
+        }
+        if let Some(page) = self.from(LoginName::parse) {
+            let listed = self.ask(&ListThings {
+                tenant: self.tenant.clone(),
+                application: None,
+                page,
+            });
+            self.add_credentials(listed);
+        }
+    }
+
+    fn users(&mut self) {
+        if let Ok(email) = LoginName::parse(self.begun) {
+            let whole = self.ask(&ShowUser(email));
+            self.add(whole.into_iter().map(|it| it.user.name.to_string()));
+        }
+        if let Some(page) = self.from(LoginName::parse) {
+            let listed = self.ask(&ListUsers(page));
+            let users = listed.into_iter().flat_map(|listed| listed.rows);
+            self.add(users.map(|it| it.user.name.to_string()));
+        }
+    }
+
+    fn ask<C: Command>(&mut self, command: &C) -> Option<C::Output> {
+        run_on(&mut self.store, command).ok()
+    }
+
+    /// The page of names behind the word, which is none where no name begins so.
+    fn from<K, E>(&self, parse: impl FnOnce(&str) -> Result<K, E>) -> Option<Page<K>> {
+        if self.begun.is_empty() {
+            return Some(page(None));
+        }
+        parse(self.begun).ok().map(|key| page(Some(key)))
+    }
+
+    fn add_credentials(&mut self, listed: Option<Listed<Credential>>) {
+        let rows = listed.into_iter().flat_map(|listed| listed.rows);
+        self.add(rows.map(|it| it.name.to_string()));
+    }
+
+    /// Takes those names that begin as the word does, as far as there is room.
+    fn add(&mut self, names: impl IntoIterator<Item = String>) {
+        let begin = |name: &String| name.starts_with(self.begun);
+        let names = names.into_iter().filter(begin);
+        let room = usize::try_from(MOST).unwrap_or_default();
+        let room = room.saturating_sub(self.found.len());
+        self.found.extend(names.take(room));
+    }
+}
+
+fn page<K>(after: Option<K>) -> Page<K> {
+    Page { after, limit: MOST }
+}
