@@ -202,6 +202,29 @@ pub mod tests {
     }
 
     #[test]
+    fn no_component_needs_a_newer_rust_than_we_say() {
+        let mut metadata = cargo();
+        metadata.args(["metadata", "--format-version=1", "--locked", "--offline"]);
+        let metadata: Value = serde_json::from_str(&read(&mut metadata).unwrap()).unwrap();
+        let components = Components::of_release().unwrap();
+        let minor = |version: &str| -> u32 {
+            let mut numbers = version.split('.');
+            assert_eq!(numbers.next(), Some("1"), "{version}");
+            numbers.next().unwrap().parse().unwrap()
+        };
+        let ours = minor(env!("CARGO_PKG_RUST_VERSION"));
+        let mut asked = 0;
+        for package in metadata["packages"].as_array().unwrap() {
+            let needed = package["rust_version"].as_str();
+            if let Some(needed) = needed.filter(|_| components.0.contains_key(&key(package))) {
+                assert!(minor(needed) <= ours, "{:?} needs {needed}", key(package));
+                asked += 1;
+            }
+        }
+        assert!(asked > 20, "{asked}");
+    }
+
+    #[test]
     fn nothing_is_built_into_nothing() {
         let empty = json!({ "packages": [], "resolve": { "nodes": [] } });
         let lock = toml::from_str("").unwrap();
