@@ -43,7 +43,7 @@ impl NewOperator {
     /// Returns [`AdminError`] for a rule that [`CreateOperator`] would refuse.
     pub fn rule_warnings(&self) -> Result<Vec<RuleWarning>, AdminError> {
         self.rules.iter().try_for_each(check_sendable)?;
-        Ok(self.rules.iter().flat_map(RuleWarning::of_text).collect())
+        Ok(RuleWarning::of_list(&self.rules))
     }
 }
 

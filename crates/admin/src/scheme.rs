@@ -8,7 +8,7 @@ use crate::caller::Permission;
 use crate::command::{Command, Tx};
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup;
-use crate::rule::check_sendable;
+use crate::rule::{RuleWarning, check_sendable};
 use crate::view::SchemeView;
 
 /// Lists all schemes, built in and added.
@@ -68,6 +68,16 @@ pub const MOST_PATTERNS: usize = 128;
 /// Adds a scheme.
 #[derive(Clone, Debug)]
 pub struct AddScheme(pub Scheme);
+
+impl AddScheme {
+    /// Says what its default rules would not do. What they reach depends on the tenants
+    /// whose credentials are made by it.
+    #[must_use]
+    pub fn rule_warnings(&self) -> Vec<RuleWarning> {
+        let rules: Vec<_> = self.0.rules().collect();
+        RuleWarning::of_list(&rules)
+    }
+}
 
 impl Command for AddScheme {
     type Output = ();

@@ -6,7 +6,7 @@ use core::fmt;
 use countersign_core::credential::Credential;
 use countersign_core::name::TenantId;
 use countersign_core::rights::Rights;
-use countersign_core::rule::{Action, Effect, Namespaces, Rule};
+use countersign_core::rule::{Action, Effect, Limits, Namespaces, Rule};
 use countersign_core::tenant::Tenant;
 use countersign_core::topic::TopicFilter;
 
@@ -75,6 +75,50 @@ impl RuleWarning {
         }
         warnings
     }
+}
+
+impl RuleWarning {
+    /// What can be said of rules that are written together, by their texts.
+    pub(crate) fn of_list(rules: &[Rule]) -> Vec<Self> {
+        let mut warnings = Vec::new();
+        for (place, rule) in rules.iter().enumerate() {
+            warnings.extend(Self::of_text(rule));
+            let is_idle = rules.iter().enumerate().any(|(at, other)| {
+                // Of two that say the same, the later adds nothing.
+                let comes_first = at < place || !allows_all_of(rule, other);
+                at != place && comes_first && allows_all_of(other, rule)
+            });
+            if is_idle {
+                warnings.push(Self::AddsNothing {
+                    rule: rule.clone(),
+                    by_default: None,
+                });
+            }
+        }
+        warnings
+    }
+}
+
+/// Says whether one rule allows all that another does, whatever their variables stand
+/// for. Of a few it is not known.
+fn allows_all_of(one: &Rule, other: &Rule) -> bool {
+    // What a variable stands for is a part of a level, and never begins with `$`.
+    let filter = |rule: &Rule| TopicFilter::parse(&rule.pattern().as_str().replace("${", "{"));
+    let (Ok(wide), Ok(narrow)) = (filter(one), filter(other)) else {
+        return false;
+    };
+    let is_of_act = one.action() == Action::Both || one.action() == other.action();
+    let is_unlimited = one.limits() == Limits::NONE || one.limits() == other.limits();
+    one.effect() == Effect::Allow
+        && other.effect() == Effect::Allow
+        && is_of_act
+        && is_unlimited
+        && one.is_literal() == other.is_literal()
+        && if one.is_literal() {
+            wide == narrow
+        } else {
+            wide.covers(&narrow)
+        }
 }
 
 impl fmt::Display for RuleWarning {
@@ -199,6 +243,55 @@ impl RuleWarning {
             })
         } else {
             Some(Self::NoValue { rule: rule.clone() })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::rule;
+
+    #[test]
+    fn of_rules_that_are_written_together_those_are_told_that_others_allow() {
+        for (rules, idle) in [
+            (&["allow publish a/#", "allow publish b/#"][..], &[][..]),
+            (
+                &["allow publish a/b", "allow publish a/#"],
+                &["allow publish a/b"],
+            ),
+            (
+                &["allow publish a/#", "allow publish a/#"],
+                &["allow publish a/#"],
+            ),
+            (
+                &["allow both a/#", "allow subscribe a/+"],
+                &["allow subscribe a/+"],
+            ),
+            (&["allow publish a/#", "allow both a/b"], &[]),
+            (&["allow publish a/# max_qos 1", "allow publish a/b"], &[]),
+            (&["allow publish a/#", "deny publish a/b"], &[]),
+            (
+                &["allow publish a/+/x", "allow publish a/${username}/x"],
+                &["allow publish a/${username}/x"],
+            ),
+            (
+                &["allow publish a/${username}/x", "allow publish a/+/x"],
+                &[],
+            ),
+            (
+                &["allow publish #", "allow publish ${attr.token}/#"],
+                &["allow publish ${attr.token}/#"],
+            ),
+        ] {
+            let rules: Vec<_> = rules.iter().map(|text| rule(text)).collect();
+            let told = RuleWarning::of_list(&rules);
+            let told: Vec<_> = told.iter().map(ToString::to_string).collect();
+            let expected: Vec<_> = idle
+                .iter()
+                .map(|text| format!("`{text}` adds nothing: other rules allow all of it already"))
+                .collect();
+            assert_eq!(told, expected);
         }
     }
 }

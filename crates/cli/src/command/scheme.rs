@@ -64,6 +64,9 @@ impl SchemeCommand {
                 invocation.run(&add)?;
                 let done = format!("scheme {} added", add.0.name());
                 invocation.output.act(&done, &SchemeView::of(&add.0))?;
+                for warning in add.rule_warnings() {
+                    invocation.output.warn(&warning);
+                }
             }
             Self::Remove { name } => {
                 let deleted = json!({ "deleted": name.as_str() });

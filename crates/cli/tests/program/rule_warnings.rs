@@ -58,6 +58,14 @@ fn a_rule_that_adds_nothing_or_reaches_nothing_is_written_with_a_warning() {
             "brokers refuse to publish to `$SYS`",
         ),
         (
+            "operator create twice --publish a/b --publish a/#",
+            "`allow publish a/b` adds nothing: other rules allow all of it already",
+        ),
+        (
+            "operator allow twice publish a/c",
+            "`allow publish a/c` adds nothing: other rules allow all of it already",
+        ),
+        (
             "credential allow monitor publish $SYS/x",
             "brokers refuse to publish to `$SYS`",
         ),
@@ -69,6 +77,33 @@ fn a_rule_that_adds_nothing_or_reaches_nothing_is_written_with_a_warning() {
     let line = "credential allow dev1@acme publish acme/b --json";
     let (ran, said) = fixture.run(line).warned();
     assert!(ran.json().is_object() && said.contains("adds nothing"));
+}
+
+#[test]
+fn a_scheme_whose_rules_do_not_do_what_they_seem_to_is_added_with_a_warning() {
+    let fixture = Fixture::new();
+    let file = fixture.directory.path().join("mine.toml");
+    let shown = fixture.run("scheme show vwire").done().stdout;
+    let add = |name: &str, publish: &str| {
+        let lines = shown.lines().map(|line| match line.split_once(" = ") {
+            Some(("name", _)) => format!("name = \"{name}\"\n"),
+            Some(("publish", _)) => format!("publish = [{publish}]\n"),
+            _ => format!("{line}\n"),
+        });
+        std::fs::write(&file, lines.collect::<String>()).unwrap();
+        let (_, said) = fixture
+            .run(&format!("scheme add {}", file.display()))
+            .warned();
+        said
+    };
+    assert_eq!(add("right", "\"mine/${username}/#\""), "");
+    let said = add("literal", "\"mine/%u/#\"");
+    assert!(
+        said.contains("`%u` is literal here; write `${username}`"),
+        "{said}"
+    );
+    let said = add("double", "\"mine/${username}/#\", \"mine/${username}/x\"");
+    assert!(said.contains("mine/${username}/x` adds nothing"), "{said}");
 }
 
 #[test]
