@@ -1,8 +1,9 @@
 //! The brokers that use a store.
 
 use countersign_core::audit::AuditEntry;
+use countersign_core::metrics::BrokerMetrics;
 use countersign_core::store::rows::KnownBroker;
-use countersign_core::store::{AdminStore, Intent, Listed, Page};
+use countersign_core::store::{AdminStore, Intent, Listed, Page, all_rows};
 use serde::Serialize;
 
 use crate::caller::Permission;
@@ -48,6 +49,34 @@ impl Command for ShowBroker {
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<KnownBroker, AdminError> {
         find(tx, &self.0)
+    }
+}
+
+/// Reads what the brokers that are alive have counted since they started, by name; of
+/// one that has told nothing that can be read, none.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadMetrics;
+
+impl Command for ReadMetrics {
+    type Output = Vec<(KnownBroker, Option<BrokerMetrics>)>;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Self::Output, AdminError> {
+        let brokers = all_rows(|page| tx.brokers(page))?;
+        let alive = brokers.into_iter().filter(|broker| broker.is_alive);
+        Ok(alive
+            .map(|broker| {
+                let metrics = tx.broker_metrics(&broker.record.name);
+                (broker, metrics)
+            })
+            .collect())
     }
 }
 

@@ -32,6 +32,7 @@ pub mod kind;
 pub mod ledger;
 pub mod lifecycle;
 pub mod lockout;
+pub mod metrics;
 pub mod name;
 pub mod number_map;
 pub mod options;

@@ -17,6 +17,7 @@ use countersign_core::store::{GateStore, KeyReading, StoreError, StoreMark};
 
 use crate::background::{Background, Job, Join, Progress};
 use crate::config::GateConfig;
+use crate::counters::Counters;
 use crate::host::LogLevel;
 use crate::wakeup::{Inbound, WakeSignal};
 
@@ -51,6 +52,7 @@ impl Follower {
         store: S,
         last: ChangeSeq,
         wake_signal: &Arc<WakeSignal>,
+        counters: &Arc<Counters>,
         config: &GateConfig,
     ) -> std::io::Result<Self> {
         let events = Arc::new(Inbound::new(Arc::clone(wake_signal)));
@@ -66,6 +68,7 @@ impl Follower {
             wake_signal: Arc::clone(wake_signal),
             events: Arc::clone(&events),
             background: Arc::clone(&config.background),
+            counters: Arc::clone(counters),
         };
         let join = config.background.start("countersign-log", Box::new(job))?;
         Ok(Self {
@@ -112,6 +115,7 @@ struct FollowerJob<S> {
     wake_signal: Arc<WakeSignal>,
     events: Arc<Inbound<FollowerEvent>>,
     background: Arc<dyn Background>,
+    counters: Arc<Counters>,
 }
 
 impl<S: GateStore> Job for FollowerJob<S> {
@@ -129,6 +133,9 @@ impl<S: GateStore> Job for FollowerJob<S> {
                 }
                 tell(&self.events, changes);
                 self.log_audit_heads();
+                if self.events.len() == 0 {
+                    self.counters.has_followed(self.background.uptime());
+                }
             }
             Err(error) => {
                 let error = error.to_string();

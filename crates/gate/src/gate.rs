@@ -72,15 +72,11 @@ impl<S: GateStore> Gate<S> {
         let broker_lock = store.lock_broker(config.broker())?;
         let writer = begin_journal(&mut store, &config)?;
         let last = store.last_change()?;
+        let counters = Arc::clone(&writer.counters);
         let wake_signal = Arc::new(WakeSignal::new(Arc::clone(&config.wake)));
-        let follower = Follower::start(store.reopen()?, last, &wake_signal, &config)?;
-        let admin_worker = AdminWorker::start(store.reopen()?, &wake_signal, &config)?;
-        let logins = Logins::start(
-            follower.read_key(&store),
-            &wake_signal,
-            &writer.queue(),
-            &config,
-        )?;
+        let follower = Follower::start(store.reopen()?, last, &wake_signal, &counters, &config)?;
+        let admin_worker = AdminWorker::start(store.reopen()?, &wake_signal, &counters, &config)?;
+        let logins = Logins::start(follower.read_key(&store), &wake_signal, &writer, &config)?;
         let view = StoreView::new(store, last)?;
         let verifier = SecretVerifier::new(view.snapshot.settings.argon2)?;
         Ok(Self {
@@ -88,7 +84,7 @@ impl<S: GateStore> Gate<S> {
                 config,
                 view,
                 verifier,
-                sessions: Sessions::default(),
+                sessions: Sessions::told_to(&counters.sessions),
                 journal: Journal::new(writer),
             },
             logins,

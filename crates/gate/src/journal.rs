@@ -25,6 +25,7 @@ mod buffer;
 pub(crate) mod denied_uses;
 pub(crate) mod entry;
 pub(crate) mod host_log;
+mod metrics_output;
 pub(crate) mod queue;
 pub(crate) mod recent_uses;
 mod refusal_counts;
@@ -56,6 +57,7 @@ pub(crate) fn begin_journal<S: GateStore>(
     store.give_up_arrivals(config.broker())?;
     let broker = config.describe(now);
     store.introduce_broker(&broker)?;
+    store.remove_metrics(&broker.name);
     Ok(Writer::start(store.reopen()?, broker, config)?)
 }
 

@@ -286,6 +286,7 @@ mod cache;
 mod command;
 mod config;
 mod connection;
+mod counters;
 mod digest_map;
 mod enforcer;
 mod follower;

@@ -18,8 +18,7 @@ use crate::host::{
     ClientRef, CompletionStatus, ConnectInfo, ConnectOutcome, Directive, Enhanced, Handle,
     LogLevel, OwnedConnectSource, RefusalCode, Ticket,
 };
-use crate::journal::entry::JournalEntry;
-use crate::journal::queue::JournalQueue;
+use crate::journal::writer::Writer;
 use crate::login::challenge::{CHALLENGE, ChallengeLimit, ENHANCED_METHOD};
 use crate::login::completions::Completions;
 use crate::login::decision::Decider;
@@ -67,10 +66,10 @@ impl Logins {
     pub(crate) fn start(
         seal_key: Option<SealKey>,
         wake_signal: &Arc<WakeSignal>,
-        journal: &Arc<JournalQueue<JournalEntry>>,
+        writer: &Writer,
         config: &GateConfig,
     ) -> std::io::Result<Self> {
-        let queue = HashQueue::start(config, wake_signal, journal)?;
+        let queue = HashQueue::start(config, wake_signal, writer)?;
         let decider = Decider::new(seal_key);
         let backoff = Backoff::new(config.options.hash_budget, config.options.hash_round);
         Ok(Self {

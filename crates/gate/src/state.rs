@@ -273,7 +273,8 @@ impl<S: GateStore> State<S> {
         let principal = name.map_or(DeniedPrincipal::Unauthenticated, DeniedPrincipal::Named);
         let now = self.now();
         let denied = DeniedUse::new(principal, act, cause, topic, now);
-        self.journal.writer.deny(denied, now);
+        let tenant = session.tenant.as_ref();
+        self.journal.writer.deny(denied, tenant, now);
     }
 
     fn judge(&mut self, client: &ClientRef<'_>, usage: TopicUse<'_>) -> Option<Verdict> {

@@ -132,15 +132,21 @@ pub(crate) fn lock_files(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// A name may hold anything, `/` say, so its hash names the file.
+/// The file that a broker locks.
 pub(crate) fn lock_file(path: &Path, broker: &str) -> PathBuf {
+    file_of(path, START, broker)
+}
+
+/// A broker's file beside the store at `path`. A name may hold anything, `/` say, so
+/// its hash names the file.
+pub(crate) fn file_of(path: &Path, start: &str, broker: &str) -> PathBuf {
     let digest = Sha256::digest(broker.as_bytes());
     let hex: String = digest
         .iter()
         .take(8)
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    beside(path, &format!("{START}{hex}"))
+    beside(path, &format!("{start}{hex}"))
 }
 
 const START: &str = "-broker-";

@@ -117,12 +117,15 @@ impl BrokerRows for SqliteTransaction<'_> {
     }
 
     fn remove_broker(&mut self, name: &str) -> Result<bool, StoreError> {
-        self.run("remove a broker", |connection| {
+        let removed = self.run("remove a broker", |connection| {
             let removed = connection
                 .prepare_cached("DELETE FROM broker WHERE name = ?1")?
                 .execute([name])?;
             Ok(removed > 0)
-        })
+        })?;
+        // Nobody reads it: the broker is not alive.
+        self.store().discard_metrics(name);
+        Ok(removed)
     }
 }
 

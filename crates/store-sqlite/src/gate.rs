@@ -8,6 +8,7 @@ use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::lockout::Lockout;
+use countersign_core::metrics::BrokerMetrics;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::ownership::{Holding, StoredSession};
 use countersign_core::role::{Role, RoleName};
@@ -246,6 +247,14 @@ impl GateStore for SqliteStore {
             BATCH_WAIT,
             |connection| secrets::replace_password_hash(connection, secret, old, new),
         )
+    }
+
+    fn put_metrics(&self, broker: &str, metrics: &BrokerMetrics) -> Result<(), StoreError> {
+        self.write_metrics(broker, metrics)
+    }
+
+    fn remove_metrics(&self, broker: &str) {
+        self.discard_metrics(broker);
     }
 
     fn maintain(&mut self, now: Timestamp) -> Result<(), StoreError> {

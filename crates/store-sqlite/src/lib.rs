@@ -43,6 +43,7 @@ mod listings;
 mod lockouts;
 mod log_position;
 mod maintenance;
+mod metrics;
 mod open;
 mod page_query;
 mod presence;

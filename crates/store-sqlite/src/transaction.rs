@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use countersign_core::ledger::{Durability, Ledger, LedgerTransaction, Pace};
+use countersign_core::metrics::BrokerMetrics;
 use countersign_core::seal::SealKey;
 use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
 use rusqlite::Connection;
@@ -149,6 +150,10 @@ impl LedgerTransaction for SqliteTransaction<'_> {
 impl AdminTransaction for SqliteTransaction<'_> {
     fn seal_key(&self) -> Option<SealKey> {
         self.store.key_file.read(&self.store.path).key
+    }
+
+    fn broker_metrics(&self, broker: &str) -> Option<BrokerMetrics> {
+        self.store.read_metrics(broker)
     }
 }
 

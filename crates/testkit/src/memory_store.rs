@@ -8,10 +8,11 @@
 //! meanwhile, and puts its tables in the place of those that all others see when it
 //! commits; dropped before, it never happened.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use countersign_core::metrics::BrokerMetrics;
 use countersign_core::store::{Settings, StoreError, StoreErrorKind};
 
 use self::tables::Tables;
@@ -68,6 +69,7 @@ impl MemoryStore {
                 committed: Mutex::new(committed),
                 turns: Turns::default(),
                 brokers: Mutex::default(),
+                metrics: Mutex::default(),
             }),
         }
     }
@@ -136,6 +138,8 @@ struct Shared {
     turns: Turns,
     /// The names of live brokers.
     brokers: Mutex<BTreeSet<String>>,
+    /// What brokers count.
+    metrics: Mutex<BTreeMap<String, BrokerMetrics>>,
 }
 
 impl Shared {
@@ -145,6 +149,10 @@ impl Shared {
 
     fn brokers(&self) -> MutexGuard<'_, BTreeSet<String>> {
         whatever_happened(&self.brokers)
+    }
+
+    fn metrics(&self) -> MutexGuard<'_, BTreeMap<String, BrokerMetrics>> {
+        whatever_happened(&self.metrics)
     }
 }
 

@@ -178,6 +178,7 @@ macro_rules! store_suite {
             things_go_with_their_application,
             what_was_counted_is_forgotten_after_a_month,
             who_uses_a_scheme_is_told_tenant_by_tenant,
+            what_a_broker_counts_is_read_while_it_lives,
             what_a_broker_left_is_cleared_in_parts,
             whose_a_stored_session_is_is_counted_and_its_use_is_not,
         );

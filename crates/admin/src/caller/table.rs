@@ -36,7 +36,7 @@ use crate::audit::{
     FindAuditRow, FindLastAct, FollowAudit, ListAudit, ListAuditPage, RecordPruning,
     ShowAuditHeads, VerifyAudit,
 };
-use crate::broker::{ClearBroker, ForgetBroker, ListBrokers, ShowBroker};
+use crate::broker::{ClearBroker, ForgetBroker, ListBrokers, ReadMetrics, ShowBroker};
 use crate::caller::Authority;
 use crate::clients::{
     CountClients, IsKicked, ListClients, ReleaseClientId, RequestKick, WithdrawKick,
@@ -275,6 +275,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         GroupAdmin ReactivateCredential ReactivateCredential(pump());
         Platform PreviewTaking PreviewTaking(CreateTenant(new_tenant("more", &[])));
         Platform ReadTenantRights ReadTenantRights(acme());
+        Platform ReadMetrics ReadMetrics;
         Platform RecordExport RecordExport { scope: ExportScope::default(), form: COUNTERSIGN };
         Platform RecordImport RecordImport { tenant: None, rows: 1 };
         Platform RecordPruning RecordPruning { before: now, last: AuditHead::START };

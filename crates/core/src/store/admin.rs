@@ -7,6 +7,7 @@ use crate::change::Change;
 use crate::client_id::ClientIdTie;
 use crate::credential::CredentialId;
 use crate::ledger::{Durability, LedgerTransaction, client_ids, credentials, presence};
+use crate::metrics::BrokerMetrics;
 use crate::name::TenantId;
 use crate::seal::SealKey;
 use crate::time::Timestamp;
@@ -49,14 +50,18 @@ pub enum Intent {
 /// [`AdminTransaction::commit`], it never happened.
 ///
 /// Its methods fail when the store can't be read, and those that write when it
-/// can't be written. [`seal_key`](Self::seal_key) is all that a store has to write
-/// itself.
+/// can't be written. [`seal_key`](Self::seal_key) and
+/// [`broker_metrics`](Self::broker_metrics) are all that a store has to write itself.
 pub trait AdminTransaction:
     ImportRows + LedgerTransaction + RoleRows + SchemeRows + TenantRows
 {
     /// What seeds and private keys are sealed with, from the file beside the
     /// store; none where it is missing or no such file.
     fn seal_key(&self) -> Option<SealKey>;
+
+    /// What a broker counted since it started; none of one that is not alive, or that
+    /// has put nothing where it can be read.
+    fn broker_metrics(&self, broker: &str) -> Option<BrokerMetrics>;
 
     /// Deletes a credential with all that belongs to it.
     ///

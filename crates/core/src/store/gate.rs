@@ -10,6 +10,7 @@ use crate::client_id::{ClientId, ClientIdTie};
 use crate::connect::{LoginRecord, Proof};
 use crate::credential::{Credential, CredentialId};
 use crate::ledger::Ledger;
+use crate::metrics::BrokerMetrics;
 use crate::name::{GroupPath, TenantId};
 use crate::ownership::{Holder, StoredSession};
 use crate::presence::PresenceEvent;
@@ -172,6 +173,17 @@ pub trait GateStore: Directory + Ledger + Send + Sized + 'static {
         old: &PasswordHash,
         new: &PasswordHash,
     ) -> Result<(), StoreError>;
+
+    /// Puts what a broker counts where those find it who watch, in place of what it
+    /// put there before. No transaction waits for it, and it is no commit.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when it can't be put there.
+    fn put_metrics(&self, broker: &str, metrics: &BrokerMetrics) -> Result<(), StoreError>;
+
+    /// Removes what a broker put there.
+    fn remove_metrics(&self, broker: &str);
 
     /// Moves refusals of minutes that ended before `now` into the audit, whichever
     /// broker counted them, prunes the change log, and writes the log back into

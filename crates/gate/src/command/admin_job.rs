@@ -14,6 +14,7 @@ use countersign_core::time::{Timestamp, rfc3339};
 
 use super::error::CommandError;
 use super::json::CommandResult;
+use crate::counters::BrokerAct;
 
 /// An act that a session asks for.
 #[derive(Debug)]
@@ -26,6 +27,16 @@ pub(crate) struct AdminJob {
     pub(crate) tenant: TenantId,
     /// What is asked.
     pub(crate) kind: JobKind,
+}
+
+impl AdminJob {
+    /// The act as it is counted.
+    pub(super) fn act(&self) -> BrokerAct {
+        match self.kind {
+            JobKind::MakeToken { .. } => BrokerAct::MakeToken,
+            JobKind::Untie(_) => BrokerAct::Untie,
+        }
+    }
 }
 
 /// What an act is to do.

@@ -18,6 +18,7 @@ use crate::command::admin_job::{AdminJob, run_job};
 use crate::command::error::CommandError;
 use crate::command::json::CommandResult;
 use crate::config::GateConfig;
+use crate::counters::Counters;
 use crate::wakeup::{Inbound, WakeSignal};
 
 /// The host's end of the admin worker.
@@ -58,6 +59,7 @@ impl AdminWorker {
     pub(crate) fn start<S: GateStore + AdminStore>(
         store: S,
         wake_signal: &Arc<WakeSignal>,
+        counters: &Arc<Counters>,
         config: &GateConfig,
     ) -> std::io::Result<Self> {
         let (work, jobs) = sync_channel(MOST_WAITING);
@@ -66,6 +68,7 @@ impl AdminWorker {
         let worker = Worker {
             store,
             clock: Arc::clone(&config.clock),
+            counters: Arc::clone(counters),
             jobs,
             next: Err(TryRecvError::Empty),
             done: Arc::clone(&done),
@@ -122,6 +125,7 @@ struct Worker<S> {
     /// What came while it waited.
     next: Result<WorkerMessage, TryRecvError>,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    counters: Arc<Counters>,
     done: Arc<Inbound<JobResult>>,
     stop: Arc<AtomicBool>,
 }
@@ -137,10 +141,12 @@ impl<S: GateStore + AdminStore> Job for Worker<S> {
             Ok(WorkerMessage::Job(slot, job)) => {
                 // A panic ends this job and nothing else: what a transaction has
                 // not committed never happened.
+                let act = job.act();
                 let outcome = catch_unwind(AssertUnwindSafe(|| {
                     run_job(&mut self.store, job, (self.clock)())
                 }))
                 .unwrap_or(Err(CommandError::Unavailable));
+                self.counters.act(act, outcome.is_ok());
                 self.done.put([JobResult { slot, outcome }]);
             }
             Ok(WorkerMessage::Reload) => {

@@ -18,6 +18,7 @@ use countersign_core::time::Timestamp;
 use crate::connection::handle_index::HandleIndex;
 use crate::connection::session::{Phase, Session};
 use crate::connection::session_extension::Child;
+use crate::counters::Gauge;
 use crate::digest_map::DigestState;
 use crate::host::{ClientRef, Handle};
 
@@ -32,6 +33,8 @@ pub(crate) struct Sessions {
     by_number: BTreeMap<SessionNumber, Handle>,
     /// The sessions of each client id whose connection is open.
     live: HandleIndex<ClientIdTie, DigestState>,
+    /// How many of them there are.
+    open: Arc<Gauge>,
     /// When sessions end by themselves; perhaps also of some that are gone.
     deadlines: BTreeSet<(Timestamp, Handle, SessionNumber)>,
     /// With so many deadlines it is time to drop those of sessions that are
@@ -47,6 +50,14 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
+    /// No sessions; how many are open is told there.
+    pub(crate) fn told_to(open: &Arc<Gauge>) -> Self {
+        Self {
+            open: Arc::clone(open),
+            ..Self::default()
+        }
+    }
+
     /// The number of the next session.
     pub(crate) fn next_number(&mut self) -> SessionNumber {
         self.last_number = self.last_number.saturating_add(1);
@@ -65,6 +76,7 @@ impl Sessions {
         self.by_number.insert(session.number, handle);
         if !matches!(session.phase, Phase::Gone { .. }) {
             self.live.add(session.tie, handle);
+            self.open.enter();
         }
         self.by_handle.insert(handle.0, session);
     }
@@ -177,6 +189,7 @@ impl Sessions {
         // Of one that is gone it was removed when it went.
         if !matches!(session.phase, Phase::Gone { .. }) {
             self.live.remove(&session.tie, handle);
+            self.open.leave(1);
         }
         if let Some(id) = session.credential() {
             self.by_credential.remove(&id, handle);
@@ -250,6 +263,7 @@ impl Sessions {
         let Some(session) = self.by_handle.get_mut(&handle.0) else {
             return;
         };
+        let was_open = !matches!(session.phase, Phase::Gone { .. });
         let stopped = match session.phase {
             // A client that comes back with another token is to be judged by
             // that.
@@ -267,6 +281,9 @@ impl Sessions {
             self.stored_offline.push_back(entry);
         }
         self.live.remove(&session.tie, handle);
+        if was_open {
+            self.open.leave(1);
+        }
         self.leaving.push(entry);
         if self.stored_offline.len() > MOST_STORED_OFFLINE
             && let Some((handle, number)) = self.stored_offline.pop_front()

@@ -23,8 +23,8 @@ pub(crate) struct DeniedUse {
     /// The start of the minute.
     minute: Timestamp,
     pub(crate) principal: DeniedPrincipal,
-    act: RefusedAct,
-    cause: Reason,
+    pub(crate) act: RefusedAct,
+    pub(crate) cause: Reason,
     /// None stands for all topics that have no row of their own.
     pub(crate) topic: Option<TopicStart>,
 }

@@ -64,6 +64,8 @@ pub(crate) struct RefusedLogin {
     /// The client id, as it may be shown.
     pub(crate) client_id: String,
     pub(crate) cause: Reason,
+    /// The tenant of its name, if it is known; for counts alone.
+    pub(crate) tenant: Option<TenantId>,
     /// What else there is to know about the cause, as JSON.
     pub(crate) about: Option<String>,
 }

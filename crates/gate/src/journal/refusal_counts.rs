@@ -113,6 +113,7 @@ mod tests {
             address: Some("192.0.2.1".into()),
             client_id: client_id.into(),
             cause: Reason::BadSecret,
+            tenant: None,
             about: None,
         }
     }

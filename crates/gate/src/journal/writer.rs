@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use countersign_core::broker::BrokerRecord;
 use countersign_core::connect::{LoginRecord, Proof, SessionChange};
+use countersign_core::name::TenantId;
 use countersign_core::presence::{Presence, PresenceEvent};
 use countersign_core::store::{Batch, GateStore, LoginEffects, Refusal, StoreError};
 use countersign_core::time::Timestamp;
 
 use crate::background::{Job, Join, Progress};
 use crate::config::GateConfig;
+use crate::counters::{BrokerAct, Counters};
 use crate::journal::denied_uses::{DeniedUse, DeniedUses};
 use crate::journal::entry::{JournalEntry, Moved, Rehashed};
+use crate::journal::metrics_output::MetricsOutput;
 use crate::journal::queue::{JournalQueue, QueueContent};
 use crate::journal::refusal_counts::RefusalCounts;
 use crate::journal::undos::WaitingUndo;
@@ -22,6 +25,8 @@ use crate::masking::shown_denied;
 /// The host's end of the writer.
 pub(crate) struct Writer {
     queue: Arc<JournalQueue<JournalEntry>>,
+    /// What is written down is counted, too.
+    pub(crate) counters: Arc<Counters>,
     _join: Join,
 }
 
@@ -37,6 +42,8 @@ impl Writer {
         config: &GateConfig,
     ) -> std::io::Result<Self> {
         let queue = Arc::new(JournalQueue::default());
+        let counters = Arc::new(Counters::default());
+        counters.has_followed(config.background.uptime());
         let job = WriterJob {
             queue: Arc::clone(&queue),
             maintained: (config.clock)(),
@@ -52,11 +59,16 @@ impl Writer {
             moves: Vec::new(),
             undone: Vec::new(),
             is_reopened: false,
+            metrics: MetricsOutput::new(&counters, config),
         };
         let join = config
             .background
             .start("countersign-write", Box::new(job))?;
-        Ok(Self { queue, _join: join })
+        Ok(Self {
+            queue,
+            counters,
+            _join: join,
+        })
     }
 
     /// Lets another job hand over something.
@@ -67,6 +79,10 @@ impl Writer {
     /// Hands over that a session began or ended; the credential of one that
     /// began was used.
     pub(crate) fn observe(&self, observation: PresenceEvent) {
+        if let PresenceEvent::Connected(presence) = &observation {
+            self.counters
+                .admit(presence.authenticated, presence.tenant.as_ref());
+        }
         self.queue.observe(observation);
     }
 
@@ -76,13 +92,28 @@ impl Writer {
         self.queue.observe_again(presence);
     }
 
-    /// Hands over that a use of a topic was denied.
-    pub(crate) fn deny(&self, denied: DeniedUse, now: Timestamp) {
+    /// Hands over that a use of a topic was denied to a session that works in this
+    /// tenant.
+    pub(crate) fn deny(&self, denied: DeniedUse, tenant: Option<&TenantId>, now: Timestamp) {
+        self.counters.deny(denied.act, denied.cause, tenant);
         self.queue.deny(denied, now);
     }
 
     /// Hands over something else to write down.
     pub(crate) fn append(&self, entry: JournalEntry) {
+        match &entry {
+            JournalEntry::Kicked(_) => self.counters.act(BrokerAct::Kick, true),
+            JournalEntry::Refused(login) => {
+                self.counters.refuse(login.cause, login.tenant.as_ref());
+            }
+            JournalEntry::Acted(_)
+            | JournalEntry::Described(_)
+            | JournalEntry::Discarded(_)
+            | JournalEntry::Moved(_)
+            | JournalEntry::Rehashed(_)
+            | JournalEntry::Reopened
+            | JournalEntry::Undone(_) => {}
+        }
         match entry {
             JournalEntry::Kicked(_) => self.queue.put_urgent(entry),
             // Rare, and nothing stands for it where it is lost.
@@ -133,6 +164,7 @@ struct WriterJob<S> {
     is_reopened: bool,
     /// When the store was last maintained.
     maintained: Timestamp,
+    metrics: MetricsOutput,
 }
 
 impl<S: GateStore> Job for WriterJob<S> {
@@ -148,6 +180,7 @@ impl<S: GateStore> Job for WriterJob<S> {
         if is_last {
             let _cleared = self.store.clear_presence(&self.broker.name, now);
             let _noted = self.store.note_broker(&self.broker, now);
+            self.store.remove_metrics(&self.broker.name);
             return Progress::Over;
         }
         if now.since(self.maintained) >= MAINTAIN_EVERY || now < self.maintained {
@@ -160,6 +193,7 @@ impl<S: GateStore> Job for WriterJob<S> {
             // Seen a minute later, if it fails.
             let _noted = self.store.note_broker(&self.broker, now);
         }
+        self.metrics.write(&self.store, &self.broker.name);
         if has_any {
             Progress::Worked
         } else {

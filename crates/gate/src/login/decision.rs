@@ -19,6 +19,7 @@ use countersign_core::thing::of_application;
 use countersign_core::time::Timestamp;
 
 use crate::connection::session_grant::SessionGrant;
+use crate::counters::BrokerAct;
 use crate::host::ConnectSource;
 use crate::journal::entry::JournalEntry;
 use crate::login::hash_pool::RehashJob;
@@ -262,10 +263,9 @@ impl Decider {
                 after: Some(format!(r#"{{"failures":{failures},"seconds":{seconds}}}"#)),
                 ..AuditEntry::done(now, actor, "user.lock", email)
             };
-            state
-                .journal
-                .writer
-                .append(JournalEntry::Acted(Box::new(locked)));
+            let writer = &state.journal.writer;
+            writer.counters.act(BrokerAct::Lock, true);
+            writer.append(JournalEntry::Acted(Box::new(locked)));
         }
         Ok(())
     }
@@ -334,7 +334,19 @@ fn register<S: GateStore>(
         return Ok(Err(Reason::Malformed));
     };
     let broker = state.config.broker();
-    match state.view.store.register_thing(&thing, broker, now) {
+    let registered = state.view.store.register_thing(&thing, broker, now);
+    match registered {
+        Ok(Registered::Done) => state.journal.writer.counters.act(BrokerAct::Register, true),
+        Ok(Registered::Full | Registered::TooFast) => {
+            state
+                .journal
+                .writer
+                .counters
+                .act(BrokerAct::Register, false);
+        }
+        Err(_) => {}
+    }
+    match registered {
         Ok(Registered::Done) => Ok(Ok(())),
         Ok(Registered::Full) => Ok(Err(Reason::OverLimit)),
         Ok(Registered::TooFast) => Ok(Err(Reason::OverBudget)),

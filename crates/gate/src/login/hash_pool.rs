@@ -12,6 +12,7 @@ use countersign_core::backoff::Origin;
 use countersign_core::secret::{Argon2Params, HashMemory, PasswordHash, Secret, SecretId};
 
 use crate::background::{Background, Job, Join, Progress};
+use crate::counters::Counters;
 use crate::host::Ticket;
 use crate::journal::entry::{JournalEntry, Rehashed};
 use crate::journal::queue::JournalQueue;
@@ -94,6 +95,7 @@ struct PoolShared {
     state: Mutex<PoolState>,
     more: Condvar,
     answers: Inbound<HashAnswer>,
+    counters: Arc<Counters>,
 }
 
 /// What the workers are to do.
@@ -115,12 +117,14 @@ impl HashPool {
         workers: usize,
         wake_signal: &Arc<WakeSignal>,
         journal: &Arc<JournalQueue<JournalEntry>>,
-        background: &dyn Background,
+        counters: &Arc<Counters>,
+        background: &Arc<dyn Background>,
     ) -> std::io::Result<Self> {
         let shared = Arc::new(PoolShared {
             state: Mutex::default(),
             more: Condvar::new(),
             answers: Inbound::new(Arc::clone(wake_signal)),
+            counters: Arc::clone(counters),
         });
         let mut pool = Self {
             shared,
@@ -130,6 +134,7 @@ impl HashPool {
             let worker = HashWorker {
                 shared: Arc::clone(&pool.shared),
                 journal: Arc::clone(journal),
+                background: Arc::clone(background),
                 memory: HashMemory::default(),
             };
             // If it fails, dropping the pool ends those that run already.
@@ -141,6 +146,7 @@ impl HashPool {
 
     /// Hands over a job. How many there may be is for the caller to say.
     pub(crate) fn submit(&self, job: HashJob, origin: Origin, priority: Priority) {
+        self.shared.counters.hash_queue.enter();
         self.shared
             .lock()
             .queue
@@ -170,6 +176,7 @@ impl HashPool {
         match state.queue.evict(priority) {
             None => return false,
             Some(PoolTask::Check(HashJob { ticket, .. })) => {
+                self.shared.counters.hash_queue.leave(1);
                 let found = HashOutcome::Failed;
                 self.shared.answers.put([HashAnswer { ticket, found }]);
             }
@@ -181,9 +188,13 @@ impl HashPool {
 
     /// Drops the jobs of logins that no longer wait.
     pub(crate) fn drop_jobs(&self, tickets: &HashSet<Ticket>) {
+        let hash_queue = &self.shared.counters.hash_queue;
         let is_wanted = |task: &PoolTask| match task {
-            PoolTask::Check(job) => !tickets.contains(&job.ticket),
-            PoolTask::Rehash(_) => true,
+            PoolTask::Check(job) if tickets.contains(&job.ticket) => {
+                hash_queue.leave(1);
+                false
+            }
+            PoolTask::Check(_) | PoolTask::Rehash(_) => true,
         };
         self.shared.lock().queue.retain(is_wanted);
     }
@@ -278,6 +289,7 @@ impl RehashJob {
 struct HashWorker {
     shared: Arc<PoolShared>,
     journal: Arc<JournalQueue<JournalEntry>>,
+    background: Arc<dyn Background>,
     memory: HashMemory,
 }
 
@@ -296,7 +308,11 @@ impl Job for HashWorker {
         drop(state);
         match task {
             PoolTask::Check(job) => {
+                let counters = &self.shared.counters;
+                counters.hash_queue.leave(1);
+                let start = self.background.uptime();
                 let found = job.run(&mut self.memory);
+                counters.hashed(self.background.uptime().saturating_sub(start));
                 let ticket = job.ticket;
                 self.shared.answers.put([HashAnswer { ticket, found }]);
             }
@@ -368,10 +384,13 @@ mod tests {
     fn pool() -> (HashPool, HashWorker, Arc<WakeSignal>) {
         let wake_signal = Arc::new(WakeSignal::new(Arc::new(|| ())));
         let journal = Arc::default();
-        let pool = HashPool::start(0, &wake_signal, &journal, &Threads::default()).unwrap();
+        let background: Arc<dyn Background> = Arc::new(Threads::default());
+        let counters = Arc::default();
+        let pool = HashPool::start(0, &wake_signal, &journal, &counters, &background).unwrap();
         let worker = HashWorker {
             shared: Arc::clone(&pool.shared),
             journal,
+            background,
             memory: HashMemory::default(),
         };
         (pool, worker, wake_signal)
@@ -521,8 +540,9 @@ mod tests {
         };
         let wake_signal = Arc::new(WakeSignal::new(Arc::new(wake)));
         // With a thread of its own, as a host has it.
-        let background = Threads::default();
-        let pool = HashPool::start(1, &wake_signal, &Arc::default(), &background).unwrap();
+        let background: Arc<dyn Background> = Arc::new(Threads::default());
+        let (journal, counters) = (Arc::default(), Arc::default());
+        let pool = HashPool::start(1, &wake_signal, &journal, &counters, &background).unwrap();
         for ticket in 0..50 {
             pool.submit(job(ticket, b"one"), Origin::default(), Priority::Other);
             while !wake_signal.is_raised() {

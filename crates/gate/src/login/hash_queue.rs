@@ -12,8 +12,7 @@ use countersign_core::time::Timestamp;
 
 use crate::config::GateConfig;
 use crate::host::{ConnectInfo, OwnedConnectSource, Ticket};
-use crate::journal::entry::JournalEntry;
-use crate::journal::queue::JournalQueue;
+use crate::journal::writer::Writer;
 use crate::login::fair_queue::Priority;
 use crate::login::hash_pool::{HashAnswer, HashJob, HashOutcome, HashPool};
 use crate::login::pending_logins::{PendingLogin, PendingLogins, Purpose};
@@ -64,7 +63,7 @@ impl HashQueue {
     pub(crate) fn start(
         config: &GateConfig,
         wake_signal: &Arc<WakeSignal>,
-        journal: &Arc<JournalQueue<JournalEntry>>,
+        writer: &Writer,
     ) -> std::io::Result<Self> {
         let spare = || {
             let cores = available_parallelism().map_or(1, usize::from);
@@ -72,7 +71,13 @@ impl HashQueue {
         };
         let workers = config.options.hash_threads.map_or_else(spare, usize::from);
         Ok(Self {
-            pool: HashPool::start(workers, wake_signal, journal, &*config.background)?,
+            pool: HashPool::start(
+                workers,
+                wake_signal,
+                &writer.queue(),
+                &writer.counters,
+                &config.background,
+            )?,
             pending: PendingLogins::default(),
             answers: VecDeque::new(),
         })

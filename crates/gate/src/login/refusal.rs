@@ -6,7 +6,7 @@ use countersign_core::client_id::ClientId;
 use countersign_core::connect::{ClientIdOwner, Request, owner_of_client_id};
 use countersign_core::credential::CredentialId;
 use countersign_core::kind::Kind;
-use countersign_core::name::LoginName;
+use countersign_core::name::{LoginName, Suffix};
 use countersign_core::reason::Reason;
 use countersign_core::scheme::Schemes;
 use countersign_core::secret::Secret;
@@ -69,6 +69,14 @@ impl Refusal {
         let client_id = request.client_id.as_str();
         let client_id = presented_client_id(&mut state.view, client_id, name, secret);
         let mut refusal = Self::of(subject, client_id, address, reason, now);
+        refusal.login.tenant = match name.map(LoginName::suffix) {
+            Some(Suffix::Tenant(tenant)) => Some(tenant),
+            Some(Suffix::Email | Suffix::None | Suffix::Unknown) | None => None,
+        };
+        // Names that somebody makes up are no tenants'.
+        let snapshot = &state.view.snapshot;
+        let tenant = &mut refusal.login.tenant;
+        tenant.take_if(|tenant| !snapshot.has_tenant(tenant));
         if reason == Reason::OverBudget {
             refusal.code = RefusalCode::Busy;
         }
@@ -154,6 +162,7 @@ impl Refusal {
                 address: address.map(str::to_owned),
                 client_id,
                 cause,
+                tenant: None,
                 about: None,
             },
             owner: String::new(),

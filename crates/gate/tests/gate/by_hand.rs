@@ -51,6 +51,11 @@ impl ByHand {
         self.tick.store(millis, Ordering::SeqCst);
     }
 
+    /// Lets so many milliseconds go by.
+    pub(crate) fn pass(&self, millis: u64) {
+        self.uptime.fetch_add(millis, Ordering::SeqCst);
+    }
+
     /// How much time has gone by.
     pub(crate) fn passed(&self) -> u64 {
         self.uptime.load(Ordering::SeqCst)

@@ -10,6 +10,7 @@ use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::ledger::Ledger as _;
 use countersign_core::lockout::Lockout;
+use countersign_core::metrics::BrokerMetrics;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::ownership::StoredSession;
 use countersign_core::role::{Role, RoleName};
@@ -226,6 +227,16 @@ impl GateStore for MemoryStore {
         let mut writing = self.writing("write down a new hash of a password", JOURNAL_WAIT)?;
         writing.tables.replace_password_hash(secret, old, new);
         writing.put_in_place()
+    }
+
+    fn put_metrics(&self, broker: &str, metrics: &BrokerMetrics) -> Result<(), StoreError> {
+        let mut kept = self.shared.metrics();
+        kept.insert(broker.to_owned(), metrics.clone());
+        Ok(())
+    }
+
+    fn remove_metrics(&self, broker: &str) {
+        self.shared.metrics().remove(broker);
     }
 
     fn maintain(&mut self, now: Timestamp) -> Result<(), StoreError> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use countersign_core::ledger::{Durability, Ledger, LedgerTransaction, Pace};
+use countersign_core::metrics::BrokerMetrics;
 use countersign_core::seal::SealKey;
 use countersign_core::store::rows::SettingRows;
 use countersign_core::store::{AdminStore, AdminTransaction, Intent, Settings, StoreError};
@@ -49,6 +50,12 @@ impl LedgerTransaction for MemoryTransaction<'_> {
 impl AdminTransaction for MemoryTransaction<'_> {
     fn seal_key(&self) -> Option<SealKey> {
         None
+    }
+
+    fn broker_metrics(&self, broker: &str) -> Option<BrokerMetrics> {
+        let is_alive = self.shared.brokers().contains(broker);
+        let kept = self.shared.metrics();
+        kept.get(broker).filter(|_| is_alive).cloned()
     }
 }
 

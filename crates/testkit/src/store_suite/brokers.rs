@@ -2,6 +2,7 @@
 
 use countersign_core::broker::{BrokerRecord, ListenerOptions};
 use countersign_core::ledger::MOST_BROKERS;
+use countersign_core::metrics::BrokerMetrics;
 use countersign_core::presence::PresenceEvent;
 use countersign_core::store::rows::KnownBroker;
 use countersign_core::store::{AdminStore, Batch, GateStore, all_rows};
@@ -88,6 +89,27 @@ pub fn a_broker_reads_back_as_it_described_itself(mut store: impl GateStore + Ad
     store.note_broker(&described("b1", 5), at(10)).unwrap();
     let again = look(&mut store, |transaction| transaction.broker("b1"));
     assert_eq!(again.unwrap().record.last_seen, at(10));
+}
+
+/// What a broker counts is read while it lives, and is no commit.
+pub fn what_a_broker_counts_is_read_while_it_lives(mut store: impl GateStore + AdminStore) {
+    let counted = BrokerMetrics {
+        sessions: 3,
+        ..BrokerMetrics::default()
+    };
+    let read = |store: &mut _| look(store, |transaction| Ok(transaction.broker_metrics("b1")));
+    let lock = store.lock_broker("b1").unwrap();
+    let mark = store.mark().unwrap();
+    assert_eq!(read(&mut store), None);
+    store.put_metrics("b1", &counted).unwrap();
+    assert_eq!(read(&mut store), Some(counted.clone()));
+    drop(lock);
+    assert_eq!(read(&mut store), None);
+    let _lock = store.lock_broker("b1").unwrap();
+    assert_eq!(read(&mut store), Some(counted));
+    store.remove_metrics("b1");
+    assert_eq!(read(&mut store), None);
+    assert_eq!(store.mark().unwrap(), mark);
 }
 
 /// Of brokers that are gone, those that were seen last are remembered.

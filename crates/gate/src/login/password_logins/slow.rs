@@ -130,6 +130,7 @@ impl PasswordLogins {
         let now = state.now();
         let attempt = attempt_of(&request, info.address);
         let spent = background.uptime().saturating_sub(start);
+        state.journal.writer.counters.hashed(spent);
         self.backoff.spent(&attempt, spent, now);
         let hash_result = asked.answered(found);
         self.count(&attempt, &hash_result, now);

@@ -35,6 +35,7 @@ use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
 use crate::by_hand::{ByHand, folder, new_store};
 
 mod cost;
+mod counted;
 mod held;
 mod limits;
 mod rehash;

@@ -34,6 +34,7 @@ use crate::by_hand::{ByHand, folder, new_store, settings};
 
 mod brokers;
 mod groups;
+mod metrics;
 mod rest;
 mod secrets;
 mod tenants;
