@@ -6,6 +6,7 @@ use countersign_core::change::Change;
 use countersign_core::lockout::LockoutPolicy;
 use countersign_core::secret::Argon2Params;
 use countersign_core::store::{Intent, Settings, all_rows};
+use countersign_core::time::Timestamp;
 
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
@@ -137,10 +138,16 @@ impl Command for RecordRestore {
         for broker in all_rows(|page| tx.brokers(page))? {
             tx.remove_broker(&broker.record.name)?;
         }
+        // Whoever was signed in then may have signed out since.
+        let ever = Timestamp::from_millis(i64::MAX);
+        tx.remove_idle_web_sessions(ever, MOST)?;
         tx.record("store.restore", "store", None::<&()>, None);
         Ok(())
     }
 }
+
+/// More web sessions than a store has.
+const MOST: usize = 1_000_000;
 
 #[cfg(test)]
 mod tests {

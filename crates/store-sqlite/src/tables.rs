@@ -28,6 +28,9 @@ pub(crate) struct ExportedTable {
     of_tenant: Option<&'static str>,
     /// What is left out where an export is not of everything.
     withheld: Withheld,
+    /// The flag that is never set in an export of one tenant: it says something of the
+    /// whole store, and the next one is another.
+    of_store: Option<&'static str>,
 }
 
 /// What an export may leave out of a table.
@@ -169,6 +172,7 @@ const fn table(name: &'static str, of_tenant: Option<&'static str>) -> ExportedT
         name,
         of_tenant,
         withheld: Withheld::Nothing,
+        of_store: None,
     }
 }
 
@@ -196,6 +200,7 @@ pub(crate) const EXPORTED: &[ExportedTable] = &[
     table("auto_registration", Some(of_tenant!("application"))),
     ExportedTable {
         withheld: Withheld::Sealed("seed"),
+        of_store: Some("platform_admin"),
         ..table("person", Some(of_tenant!("credential")))
     },
     table("person_grant", Some("tenant = ?1")),

@@ -447,3 +447,12 @@ fn what_is_over_at_the_service_is_removed() {
     service.pass(86_400);
     assert_eq!(left(&mut service), (0, 0));
 }
+
+#[test]
+fn nobody_is_signed_in_to_a_store_that_was_restored() {
+    let mut service = Service::new();
+    let session = service.sign_in(JANE, "hunter2").ok().unwrap();
+    let restore = crate::settings::RecordRestore;
+    service.fixture.run(&restore).unwrap();
+    assert!(!service.is_alive(&session));
+}

@@ -81,6 +81,9 @@ impl ExportedTable {
     /// What an export has of a column.
     fn shown(&self, column: &str, scope: &ExportScope) -> String {
         let column_name = quote(column);
+        if scope.tenant.is_some() && self.of_store == Some(column) {
+            return "0".into();
+        }
         match self.withheld {
             Withheld::Sealed(sealed) if sealed == column && !scope.with_sealed => {
                 format!("CASE WHEN {column_name} IS NOT NULL THEN x'' END")

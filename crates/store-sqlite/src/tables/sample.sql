@@ -36,7 +36,8 @@ INSERT INTO credential_rule (credential, position, effect, action, pattern, no_r
     VALUES (3, 0, 'deny', 'publish', 'acme/x', 0);
 INSERT INTO attribute VALUES (3, 'site', 'ü');
 INSERT INTO auto_registration VALUES (7, 10, '*', 3, 0, 0);
-INSERT INTO person (credential, seed, is_confirmed, last_tenant) VALUES (6, x'0102', 1, 'acme');
+INSERT INTO person (credential, seed, is_confirmed, last_tenant, platform_admin)
+    VALUES (6, x'0102', 1, 'acme', 1);
 INSERT INTO person_grant (credential, tenant, role, org_admin) VALUES (6, 'acme', 'ops', 0);
 INSERT INTO recovery_code (credential, digest) VALUES (6, zeroblob(32));
 INSERT INTO lockout VALUES ('jane@example.com', 1, 2, NULL, 1);

@@ -175,6 +175,23 @@ fn what_is_exported_and_imported_is_exported_again() {
 }
 
 #[test]
+fn an_export_of_one_tenant_makes_nobody_an_administrator_of_another_store() {
+    let (store, _directory) = sample();
+    for (tenant, is_admin) in [(None, 1), (Some(TenantId::parse("acme").unwrap()), 0)] {
+        let scope = ExportScope {
+            tenant,
+            with_sealed: false,
+        };
+        let (_, rows) = export(&store, &scope);
+        let person = rows.iter().find(|row| row.table == "person").unwrap();
+        let mut cells = person.cells.iter();
+        let cell = cells.find(|(name, _)| name == "platform_admin");
+        let is_right = matches!(cell, Some((_, Cell::Integer(found))) if *found == is_admin);
+        assert!(is_right);
+    }
+}
+
+#[test]
 fn without_the_sealed_a_second_factor_stays_and_opens_under_no_key() {
     let (store, _directory) = sample();
     let (header, rows) = export(&store, &ExportScope::default());

@@ -206,3 +206,33 @@ on_every_broker! {
         assert!(other.receive(QUIET).is_none());
     }
 }
+
+on_every_broker! {
+    fn a_platform_administrator_has_no_place_at_a_broker_and_a_viewer_uses_no_topic(version) {
+        let fixture = Fixture::start(version);
+        fixture.tenant("t1", &[]);
+        fixture.cli.json(&["role", "create", "all", "--tenant", "t1"]);
+        fixture.cli.json(&["role", "allow", "all", "--tenant", "t1", "both", "t1/#"]);
+        // A name without `@`, as administrators of IMPACT have.
+        let root = fixture.user("jai_admin", "hunter2");
+        fixture.cli.json(&["user", "set", "jai_admin", "--platform-admin", "true"]);
+        assert_eq!(root.connect("c").code(fixture.port()), REFUSED);
+        fixture.grant(&root, "t1", &["--role", "all"]);
+        let mut client = root.connect_v5("c").accepted(fixture.port());
+        assert!(may_publish(&mut client, "t1/x"));
+        // In the place of the role; her session goes on, and may use no topic any more.
+        fixture.grant(&root, "t1", &["--viewer"]);
+        wait_until("the viewer uses no topic", || !may_publish(&mut client, "t1/x"));
+        assert!(client.subscribe(&[("t1/#", 0)]).unwrap() >= vec![0x80]);
+        let info = done(&mut client, "session.info", json!({}));
+        assert_eq!((&info["role"], &info["orgAdmin"]), (&json!(null), &json!(false)));
+        // It is locked as users are that have an address.
+        for _ in 0..5 {
+            let wrong = Connect::v311("other").login("jai_admin", "wrong");
+            assert_eq!(wrong.code(fixture.port()), REFUSED);
+        }
+        assert_eq!(root.connect("other").code(fixture.port()), REFUSED);
+        fixture.cli.json(&["user", "unlock", "jai_admin"]);
+        assert_eq!(root.connect("other").code(fixture.port()), ACCEPTED);
+    }
+}
