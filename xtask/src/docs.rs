@@ -15,6 +15,7 @@ use crate::setup;
 
 /// What the documents link to besides themselves.
 const BESIDE: &[&str] = &[
+    "Cargo.toml",
     "CONTRIBUTING.md",
     "README.md",
     "SECURITY.md",
@@ -41,6 +42,7 @@ pub fn docs() -> Result<()> {
         fs::remove_dir_all(&book)?;
     }
     let source = book.join("src");
+    fs::create_dir_all(&source)?;
     for name in BESIDE.iter().chain(&["docs"]) {
         copy(&workspace().join(name), &source.join(in_book(name)))?;
     }
