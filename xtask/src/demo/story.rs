@@ -47,7 +47,7 @@ fn set_up(shell: &Shell, environment: &mut Environment) -> Result<()> {
 
     let version = artifacts::broker(environment.broker.version())?.version;
     shell.explain(&format!(
-        "The broker is an unmodified Mosquitto {version}: two lines load Countersign."
+        "The broker is an unmodified Mosquitto {version}: one line loads Countersign."
     ));
     let config = environment.broker.config();
     shell
