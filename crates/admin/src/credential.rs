@@ -67,7 +67,7 @@ impl Command for ShowCredential {
     }
 }
 
-/// Lists credentials by name, a page of at most 500 at a time.
+/// Lists credentials by name, a page of at most 1,000 at a time.
 ///
 /// An administrator of a group is shown those that are in that group, or below it,
 /// and nowhere else.
@@ -204,7 +204,7 @@ fn conflict(name: &LoginName, message: impl Into<String>) -> AdminError {
 }
 
 /// How many credentials are on a page at most.
-const PAGE: u64 = if cfg!(test) { 5 } else { 500 };
+const PAGE: u64 = if cfg!(test) { 5 } else { 1_000 };
 
 #[cfg(test)]
 mod tests {

@@ -22,7 +22,9 @@ mod delete;
 mod rights;
 
 pub use self::changes::{NewTenant, RoleChanges, TenantChanges};
-pub use self::delete::{Belongings, ClearTenant, DeleteTenant, TenantDeletion, delete};
+pub use self::delete::{
+    Belongings, ClearTenant, DeleteTenant, TenantDeletion, TenantDeletionSteps, delete,
+};
 pub use self::rights::{DeviceRights, ReadTenantRights, TenantRights};
 
 /// Makes a tenant. From the tenant that owns `#` it takes what it owns only if

@@ -19,6 +19,8 @@ use crate::command::operator::OperatorCommand;
 use crate::command::restore::Restore;
 use crate::command::role::RoleCommand;
 use crate::command::scheme::SchemeCommand;
+#[cfg(feature = "serve")]
+use crate::command::serve::Serve;
 use crate::command::settings::SettingsCommand;
 use crate::command::tenant::TenantCommand;
 use crate::command::thing::ThingCommand;
@@ -74,6 +76,8 @@ impl Arguments {
             Command::Restore(restore) => restore.run(&invocation),
             Command::Role { command } => command.run(&invocation),
             Command::Scheme { command } => command.run(&invocation),
+            #[cfg(feature = "serve")]
+            Command::Serve(serve) => serve.run(&invocation),
             Command::Settings { command } => command.run(&invocation),
             Command::Tenant { command } => command.run(&invocation),
             Command::Thing { command } => command.run(&invocation),
@@ -102,6 +106,8 @@ impl Command {
             Self::Check(check) => check.shows(),
             Self::Clients { command } => command.shows(),
             Self::Completions(_) => Shows::NOTHING,
+            #[cfg(feature = "serve")]
+            Self::Serve(_) => Shows::NOTHING,
             Self::Credential { command } => command.shows(),
             Self::Doctor(_) => Shows::all_of(&[DOCTOR]),
             Self::Export(export) => export.shows(),
@@ -332,6 +338,15 @@ enum Command {
         #[command(subcommand)]
         command: ImportCommand,
     },
+    /// Serve all of this over HTTP, until told to end.
+    ///
+    /// It is reached from this machine alone unless --listen says otherwise, and from
+    /// elsewhere only with a certificate. GET /openapi.json describes what it serves.
+    #[cfg(feature = "serve")]
+    #[command(
+        after_help = "Examples:\n  countersign serve\n  countersign serve --listen 0.0.0.0:8443 --host iot.example.com --tls-cert cert.pem --tls-key key.pem"
+    )]
+    Serve(Serve),
     /// Print a completion script for a shell.
     #[command(
         after_help = "Examples:\n  countersign completions bash > /etc/bash_completion.d/countersign"

@@ -14,6 +14,8 @@ pub(crate) mod operator;
 pub(crate) mod restore;
 pub(crate) mod role;
 pub(crate) mod scheme;
+#[cfg(feature = "serve")]
+pub(crate) mod serve;
 pub(crate) mod settings;
 pub(crate) mod taking;
 pub(crate) mod tenant;

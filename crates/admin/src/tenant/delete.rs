@@ -45,20 +45,63 @@ pub fn delete<S: AdminStore>(
     deletion: &DeleteTenant,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(), AdminError> {
-    // Counting takes its time, too, so not in the way of those who write.
-    let belongings = run(store, context, &CountBelongings(deletion.clone()))?;
-    let total = belongings.principals();
-    let mut done = 0_usize;
-    while total.saturating_sub(done) > AT_ONCE {
-        let cleared = run(store, context, &ClearTenant(deletion.id.clone()))?;
-        if cleared == 0 {
-            break;
-        }
-        done = done.saturating_add(cleared);
-        let as_u64 = |count| u64::try_from(count).unwrap_or(u64::MAX);
-        progress(as_u64(done), as_u64(total));
+    let mut steps = TenantDeletionSteps::of(deletion.clone());
+    while let Some((done, total)) = steps.next(store, context)? {
+        progress(done, total);
     }
-    run(store, context, deletion)
+    Ok(())
+}
+
+/// [`delete`], a step at a time, for those who have something else to do in between.
+#[derive(Clone, Debug)]
+pub struct TenantDeletionSteps {
+    deletion: DeleteTenant,
+    /// How many there were at the beginning, once that is known.
+    total: Option<usize>,
+    done: usize,
+}
+
+impl TenantDeletionSteps {
+    /// The steps of a deletion.
+    #[must_use]
+    pub fn of(deletion: DeleteTenant) -> Self {
+        Self {
+            deletion,
+            total: None,
+            done: 0,
+        }
+    }
+
+    /// Takes the next step; says how many are gone, of how many, and nothing once the
+    /// tenant is.
+    ///
+    /// # Errors
+    ///
+    /// As [`delete`].
+    pub fn next<S: AdminStore>(
+        &mut self,
+        store: &mut S,
+        context: &mut Context<'_>,
+    ) -> Result<Option<(u64, u64)>, AdminError> {
+        let total = match self.total {
+            Some(total) => total,
+            // Counting takes its time, too, so not in the way of those who write.
+            None => {
+                let belongings = run(store, context, &CountBelongings(self.deletion.clone()))?;
+                *self.total.insert(belongings.principals())
+            }
+        };
+        if total.saturating_sub(self.done) > AT_ONCE {
+            let cleared = run(store, context, &ClearTenant(self.deletion.id.clone()))?;
+            if cleared > 0 {
+                self.done = self.done.saturating_add(cleared);
+                let as_u64 = |count| u64::try_from(count).unwrap_or(u64::MAX);
+                return Ok(Some((as_u64(self.done), as_u64(total))));
+            }
+        }
+        run(store, context, &self.deletion)?;
+        Ok(None)
+    }
 }
 
 /// Deletes a tenant with what belongs to it, in one transaction. [`delete`] does

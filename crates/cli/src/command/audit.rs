@@ -5,8 +5,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use countersign_admin::audit::{self, FindAuditRow, ShowAuditHeads, VerifyAudit};
 use countersign_admin::view::AuditView;
-use countersign_core::audit::{AuditCheck, AuditHead, AuditHeads};
-use countersign_core::time::rfc3339;
+use countersign_core::audit::{AuditHead, AuditHeads};
 use serde_json::json;
 
 use crate::error::CliError;
@@ -88,7 +87,7 @@ impl AuditCommand {
             }
             Self::Verify { expect } => {
                 let check = invocation.run(&VerifyAudit(expect))?;
-                let rows = intact(check).map_err(CliError::refused)?;
+                let rows = check.intact().map_err(CliError::refused)?;
                 let done = format!("the audit is intact, all {rows} rows");
                 invocation
                     .output
@@ -117,41 +116,4 @@ impl AuditCommand {
             Self::Verify { .. } => Shows::all_of(&[&["intact", "rows"]]),
         }
     }
-}
-
-/// How many rows there are, or what is wrong with them.
-pub(crate) fn intact(check: AuditCheck) -> Result<u64, String> {
-    let problem = match check {
-        AuditCheck::Intact { rows } => return Ok(rows),
-        AuditCheck::Broken { row, time } => format!(
-            "row {row}{} does not follow from the one before",
-            time.map(|time| format!(" of {}", rfc3339(time)))
-                .unwrap_or_default()
-        ),
-        AuditCheck::CutOff { last, expected } => {
-            format!("it ends with row {last}, and row {expected} was written")
-        }
-        AuditCheck::CutAtFront { last } => {
-            format!("the acts up to row {last} are missing, and no `audit prune` tells of it")
-        }
-        AuditCheck::Staged { found, expected } => {
-            format!("{expected} refusals of the last minutes were written, and {found} are there")
-        }
-        AuditCheck::Missing { row, last } => {
-            return Err(format!(
-                "row {row} is missing: it was cut off or left out, or this is an older copy of \
-                 the store (the last row is {last})"
-            ));
-        }
-        AuditCheck::Rewritten { row } => {
-            format!("row {row} is not the one of that head; the chain was written anew")
-        }
-        AuditCheck::PrunedSince { row, told_by } => {
-            return Err(format!(
-                "the oldest acts were pruned after row {row} was written, as row {told_by} says; \
-                 expect a head from after that"
-            ));
-        }
-    };
-    Err(format!("the audit was tampered with: {problem}"))
 }

@@ -16,7 +16,6 @@ use countersign_sqlite::{SqliteStore, create_private};
 use serde_json::json;
 
 use crate::account::Account;
-use crate::command::audit::intact;
 use crate::error::CliError;
 use crate::identity::ActingAs;
 use crate::invocation::{Invocation, now, run_on};
@@ -117,7 +116,7 @@ fn fill(draft: &Path, backup: &mut File, path: &Path) -> Result<(), CliError> {
         return Err(no_backup(fault));
     }
     let audit = run_on(&mut store, &VerifyAudit(Vec::new()))?;
-    intact(audit).map_err(no_backup)?;
+    audit.intact().map_err(no_backup)?;
     let mut brokers = BTreeSet::new();
     let all = ListClients {
         all: true,

@@ -18,7 +18,6 @@ use countersign_core::time::{Timestamp, rfc3339};
 use countersign_sqlite::SqliteStore;
 
 use super::{Problem, Report};
-use crate::command::audit::intact;
 use crate::identity::ActingAs;
 use crate::invocation::{as_caller, now, open_at};
 use crate::output::Output;
@@ -192,7 +191,7 @@ fn records(store: &SqliteStore) -> Result<(), Problem> {
 
 fn audit_chain(store: &mut SqliteStore) -> Result<(), Problem> {
     let check = look(store, &VerifyAudit::default())?;
-    intact(check).map(|_| ()).map_err(|problem| {
+    check.intact().map(|_| ()).map_err(|problem| {
         Problem::new(
             problem,
             "find out who wrote to the store besides Countersign",

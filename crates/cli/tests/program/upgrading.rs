@@ -119,6 +119,7 @@ pub(crate) const COMMANDS: &[(&str, &str, Does)] = &[
     ("scheme list", "", Read(0)),
     ("scheme remove", "own", Write),
     ("scheme show", "basic", Read(0)),
+    ("serve", "--listen 127.0.0.1:0", Write),
     ("settings set", "--client-id-hold 1d", Write),
     ("settings show", "", Read(0)),
     ("tenant create", "other", Write),

@@ -1,6 +1,6 @@
 //! What a walk along the audit comes to.
 
-use crate::time::Timestamp;
+use crate::time::{Timestamp, rfc3339};
 
 /// What a walk along the audit's chains found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -57,4 +57,49 @@ pub enum AuditCheck {
         /// The row that tells of the pruning.
         told_by: i64,
     },
+}
+
+impl AuditCheck {
+    /// How many rows there are.
+    ///
+    /// # Errors
+    ///
+    /// Returns what is wrong with them, in one line.
+    pub fn intact(self) -> Result<u64, String> {
+        let problem = match self {
+            Self::Intact { rows } => return Ok(rows),
+            Self::Broken { row, time } => format!(
+                "row {row}{} does not follow from the one before",
+                time.map(|time| format!(" of {}", rfc3339(time)))
+                    .unwrap_or_default()
+            ),
+            Self::CutOff { last, expected } => {
+                format!("it ends with row {last}, and row {expected} was written")
+            }
+            Self::CutAtFront { last } => {
+                format!("the acts up to row {last} are missing, and no `audit prune` tells of it")
+            }
+            Self::Staged { found, expected } => {
+                format!(
+                    "{expected} refusals of the last minutes were written, and {found} are there"
+                )
+            }
+            Self::Missing { row, last } => {
+                return Err(format!(
+                    "row {row} is missing: it was cut off or left out, or this is an older copy of \
+                     the store (the last row is {last})"
+                ));
+            }
+            Self::Rewritten { row } => {
+                format!("row {row} is not the one of that head; the chain was written anew")
+            }
+            Self::PrunedSince { row, told_by } => {
+                return Err(format!(
+                    "the oldest acts were pruned after row {row} was written, as row {told_by} says; \
+                     expect a head from after that"
+                ));
+            }
+        };
+        Err(format!("the audit was tampered with: {problem}"))
+    }
 }

@@ -1,0 +1,170 @@
+//! What a route answers.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, ETAG, HeaderName, LOCATION, SET_COOKIE};
+use axum::http::{HeaderValue, Response, StatusCode};
+use countersign_core::secret::Secret;
+use serde::Serialize;
+
+use crate::call::Call;
+use crate::conditional::EntityTag;
+use crate::problem::Problem;
+
+/// What a route answers.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) content: Content,
+}
+
+/// What an answer consists of.
+pub(crate) enum Content {
+    /// The rest is done after a pause, in which the thread does something else.
+    Later(Duration, Rest),
+    Nothing,
+    Text(Vec<u8>),
+}
+
+/// What a browser is to keep.
+pub(crate) enum Cookie<'a> {
+    Forget,
+    Keep {
+        secret: &'a Secret,
+        /// How long.
+        seconds: u64,
+    },
+}
+
+/// What is left to do.
+pub(crate) type Rest = Box<dyn FnOnce(&mut Call<'_>) -> Result<Answer, Problem> + Send>;
+
+impl Answer {
+    /// What was asked for.
+    pub(crate) fn ok(view: &impl Serialize) -> Result<Self, Problem> {
+        Self::json(StatusCode::OK, view)
+    }
+
+    /// One thing, with a tag that says which version of it this is.
+    pub(crate) fn tagged(view: &impl Serialize) -> Result<Self, Problem> {
+        let text = to_json(view)?;
+        let tag = EntityTag::of(&text);
+        let mut answer = Self::text(StatusCode::OK, JSON, text);
+        answer.headers.push(header(ETAG, &tag.to_string())?);
+        Ok(answer)
+    }
+
+    /// Something new, and where it is.
+    pub(crate) fn created(path: &[&str], view: &impl Serialize) -> Result<Self, Problem> {
+        let mut answer = Self::json(StatusCode::CREATED, view)?;
+        answer.headers.push(header(LOCATION, &location(path))?);
+        Ok(answer)
+    }
+
+    /// It is gone.
+    pub(crate) fn deleted() -> Self {
+        Self {
+            status: StatusCode::NO_CONTENT,
+            headers: Vec::new(),
+            content: Content::Nothing,
+        }
+    }
+
+    /// The same, which has a browser keep something, or forget it.
+    pub(crate) fn with_cookie(mut self, name: &str, cookie: Cookie<'_>) -> Result<Self, Problem> {
+        let (value, life) = match cookie {
+            Cookie::Forget => (String::new(), 0),
+            Cookie::Keep { secret, seconds } => (
+                String::from_utf8_lossy(secret.expose()).into_owned(),
+                seconds,
+            ),
+        };
+        let text =
+            format!("{name}={value}; Path=/; Max-Age={life}; Secure; HttpOnly; SameSite=Strict");
+        let (name, mut value) = header(SET_COOKIE, &text)?;
+        value.set_sensitive(true);
+        self.headers.push((name, value));
+        Ok(self)
+    }
+
+    /// Text of some kind.
+    pub(crate) fn text(status: StatusCode, kind: &'static str, text: Vec<u8>) -> Self {
+        Self {
+            status,
+            headers: vec![(CONTENT_TYPE, HeaderValue::from_static(kind))],
+            content: Content::Text(text),
+        }
+    }
+
+    /// What `rest` answers, after a pause.
+    pub(crate) fn later(
+        pause: Duration,
+        rest: impl FnOnce(&mut Call<'_>) -> Result<Self, Problem> + Send + 'static,
+    ) -> Self {
+        Self {
+            status: StatusCode::OK,
+            headers: Vec::new(),
+            content: Content::Later(pause, Box::new(rest)),
+        }
+    }
+
+    /// The response.
+    pub(crate) fn response(self, body: Body) -> Response<Body> {
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status;
+        for (name, value) in self.headers {
+            response.headers_mut().append(name, value);
+        }
+        response
+    }
+
+    fn json(status: StatusCode, view: &impl Serialize) -> Result<Self, Problem> {
+        Ok(Self::text(status, JSON, to_json(view)?))
+    }
+}
+
+/// A view as the service writes it.
+pub(crate) fn to_json(view: &impl Serialize) -> Result<Vec<u8>, Problem> {
+    serde_json::to_vec(view).map_err(|error| {
+        tracing::error!(%error, "an answer could not be written");
+        Problem::unavailable("the answer could not be written")
+    })
+}
+
+/// The path of a thing, each part of it encoded.
+fn location(path: &[&str]) -> String {
+    let mut location = "/api/v1".to_owned();
+    for part in path {
+        location.push('/');
+        for byte in part.bytes() {
+            let is_plain = byte.is_ascii_alphanumeric() || b"-._~@".contains(&byte);
+            if is_plain {
+                location.push(char::from(byte));
+            } else {
+                location.push_str(&format!("%{byte:02X}"));
+            }
+        }
+    }
+    location
+}
+
+fn header(name: HeaderName, value: &str) -> Result<(HeaderName, HeaderValue), Problem> {
+    let value = HeaderValue::from_str(value);
+    let value = value.map_err(|_| Problem::unavailable("the answer could not be written"))?;
+    Ok((name, value))
+}
+
+/// The media type of what is answered.
+pub(crate) const JSON: &str = "application/json";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_of_a_thing_is_encoded() {
+        let place = location(&["credentials", "a/b ü%@acme"]);
+        assert_eq!(place, "/api/v1/credentials/a%2Fb%20%C3%BC%25@acme");
+    }
+}

@@ -1,0 +1,353 @@
+//! The way of a request, from its headers to its answer.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{RawPathParams, Request};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Response};
+use axum::routing::{MethodFilter, MethodRouter, get, on};
+use countersign_admin::sign_in::SignInGuard;
+use countersign_core::store::GateStore as _;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tower_service::Service as _;
+
+use crate::answer::{Content, JSON, Rest};
+use crate::authenticate::{BROWSER_COOKIE, authenticate, cookie};
+use crate::browser::{Hosts, check_origin};
+use crate::call::{Asked, Call, now};
+use crate::conditional::Versions;
+use crate::network::TrustedProxies;
+use crate::openapi::describe;
+use crate::problem::{Problem, ProblemKind};
+use crate::rate::Rates;
+use crate::route::{Access, Route};
+use crate::workers::Workers;
+
+/// What all requests share.
+pub(crate) struct App {
+    /// The threads that use the store.
+    pub(crate) workers: Workers,
+    /// The threads that hash passwords, and use the store.
+    pub(crate) hashers: Workers,
+    /// What is remembered of sign-ins.
+    pub(crate) guard: Arc<SignInGuard>,
+    pub(crate) hosts: Hosts,
+    pub(crate) proxies: TrustedProxies,
+    pub(crate) rates: Rates,
+    /// As whom the requests of a test are taken.
+    #[cfg(test)]
+    pub(crate) everybody: std::sync::Mutex<Option<crate::call::Who>>,
+}
+
+/// The two ends of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ends {
+    pub(crate) peer: IpAddr,
+    pub(crate) local: IpAddr,
+    pub(crate) is_encrypted: bool,
+}
+
+/// Where a request comes from.
+#[derive(Clone, Copy)]
+struct Sender(IpAddr);
+
+/// Which route a request took, for the log.
+#[derive(Clone, Copy)]
+struct Taken(&'static str);
+
+/// Answers all requests of a service.
+#[derive(Clone)]
+pub(crate) struct Answerer {
+    app: Arc<App>,
+    router: Router,
+}
+
+impl Answerer {
+    /// What answers by these routes.
+    pub(crate) fn new(app: App, routes: Vec<Route>) -> Self {
+        let app = Arc::new(app);
+        let document = Bytes::from(describe(&routes).to_string());
+        let mut router = Router::new()
+            .route("/healthz", get(async || "ok\n"))
+            .route(
+                "/openapi.json",
+                get(move || open_document(document.clone())),
+            )
+            .route(
+                "/readyz",
+                get({
+                    let app = Arc::clone(&app);
+                    move || readiness(Arc::clone(&app))
+                }),
+            );
+        for route in routes {
+            router = router.route(route.path, method_router(&app, route));
+        }
+        let router = router
+            .fallback(async || Problem::not_found().response())
+            .method_not_allowed_fallback(async || {
+                let detail = "this path does not take that method";
+                Problem::new(ProblemKind::MethodNotAllowed, detail).response()
+            });
+        Self { app, router }
+    }
+
+    /// What all requests share.
+    #[cfg(test)]
+    pub(crate) fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// Answers a request.
+    pub(crate) async fn answer(&self, ends: Ends, mut request: Request) -> Response<Body> {
+        let begun = Instant::now();
+        let id = request_id();
+        let method = request.method().clone();
+        let client = self.app.proxies.client_of(ends.peer, request.headers());
+        request.extensions_mut().insert(Sender(client));
+        let mut response = match self.admit(ends, client, &request) {
+            Ok(()) => {
+                let mut router = self.router.clone();
+                match router.call(request).await {
+                    Ok(response) => response,
+                    Err(never) => match never {},
+                }
+            }
+            Err(problem) => problem.response(),
+        };
+        let route = response.extensions_mut().remove::<Taken>();
+        let route = route.map_or("-", |Taken(route)| route);
+        add_headers(response.headers_mut(), ends.is_encrypted, &id);
+        // No path: parts of it may be secrets.
+        tracing::info!(
+            id,
+            client = %client,
+            method = %method,
+            route,
+            status = response.status().as_u16(),
+            milliseconds = begun.elapsed().as_millis(),
+            "answered"
+        );
+        response
+    }
+
+    /// Checks what every request must keep to.
+    fn admit(&self, ends: Ends, client: IpAddr, request: &Request) -> Result<(), Problem> {
+        let headers = request.headers();
+        if let Err(seconds) = self.app.rates.take(client, Instant::now()) {
+            let kind = ProblemKind::TooManyRequests;
+            return Err(Problem {
+                retry_after: Some(seconds),
+                ..Problem::new(kind, "too many requests from this address")
+            });
+        }
+        let host = self.app.hosts.check(request.uri(), headers, ends.local)?;
+        check_origin(request.method(), headers, &host)
+    }
+}
+
+/// The OpenAPI document.
+async fn open_document(document: Bytes) -> Response<Body> {
+    let mut response = Response::new(document.into());
+    let kind = HeaderValue::from_static(JSON);
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}
+
+/// Says whether the store can be used.
+async fn readiness(app: Arc<App>) -> Response<Body> {
+    let looked = app
+        .workers
+        .run(|store| store.log_position().map(drop))
+        .await;
+    match looked.and_then(|looked| looked.map_err(Problem::from)) {
+        Ok(()) => Response::new("ok\n".into()),
+        Err(problem) => problem.response(),
+    }
+}
+
+/// What answers one method at one path.
+fn method_router(app: &Arc<App>, route: Route) -> MethodRouter {
+    let Ok(filter) = MethodFilter::try_from(route.method.clone()) else {
+        return MethodRouter::new();
+    };
+    let (app, route) = (Arc::clone(app), Arc::new(route));
+    on(filter, move |parts: Option<RawParts>, request: Request| {
+        let (app, route) = (Arc::clone(&app), Arc::clone(&route));
+        async move {
+            let mut response = match respond(&app, &route, parts, request).await {
+                Ok(response) => response,
+                Err(problem) => problem.response(),
+            };
+            response.extensions_mut().insert(Taken(route.path));
+            response
+        }
+    })
+}
+
+/// Answers a request that takes a route.
+async fn respond(
+    app: &Arc<App>,
+    route: &Arc<Route>,
+    parts: Option<RawParts>,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    let (head, body) = request.into_parts();
+    let Sender(client) = head
+        .extensions
+        .get()
+        .copied()
+        .ok_or_else(Problem::not_found)?;
+    // Before the body is read, so that nobody unknown makes us keep a large one.
+    let (who, most) = match route.access {
+        Access::Known | Access::KnownWithPassword => {
+            (Some(authenticate(app, &head, client).await?), MOST_BYTES)
+        }
+        Access::Open => (None, MOST_BYTES_UNKNOWN),
+    };
+    let workers = match route.access {
+        Access::Known => &app.workers,
+        Access::KnownWithPassword | Access::Open => &app.hashers,
+    };
+    let RawParts(parts) = parts.ok_or_else(Problem::not_found)?;
+    let body = read_body(&head, body, route, most).await?;
+    let asked = Arc::new(Asked {
+        who,
+        parts,
+        client,
+        browser: cookie(&head.headers, BROWSER_COOKIE),
+        query: head.uri.query().map(str::to_owned),
+        versions: if route.is_conditional {
+            Versions::of(&head.headers)?
+        } else {
+            Versions::Any
+        },
+    });
+    let first = Arc::clone(route);
+    let mut rest: Rest = Box::new(move |call| (first.run)(call, &body));
+    loop {
+        let (asked, guard) = (Arc::clone(&asked), Arc::clone(&app.guard));
+        let run = move |store: &mut _| {
+            rest(&mut Call {
+                store,
+                asked: &asked,
+                guard: &guard,
+                now: now(),
+            })
+        };
+        let mut answer = workers.run(run).await??;
+        match core::mem::replace(&mut answer.content, Content::Nothing) {
+            Content::Later(pause, next) => {
+                tokio::time::sleep(pause).await;
+                rest = next;
+            }
+            Content::Nothing => return Ok(answer.response(Body::empty())),
+            Content::Text(text) => return Ok(answer.response(text.into())),
+        }
+    }
+}
+
+/// Reads the body of a request, in a bounded time.
+async fn read_body(head: &Parts, body: Body, route: &Route, most: usize) -> Result<Bytes, Problem> {
+    let too_large = || {
+        let detail = format!("a body has at most {most} bytes");
+        Problem::new(ProblemKind::TooLarge, detail)
+    };
+    let reading = Limited::new(body, most).collect();
+    let read = match tokio::time::timeout(LONGEST_BODY, reading).await {
+        Ok(Ok(read)) => read.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),
+        Ok(Err(_)) => return Err(Problem::invalid("the body could not be read")),
+        Err(_) => return Err(Problem::invalid("the body came too slowly")),
+    };
+    if route.body.is_some() && !read.is_empty() && !is_json(&head.headers) {
+        let kind = ProblemKind::UnsupportedMediaType;
+        return Err(Problem::new(kind, "a body is `application/json`"));
+    }
+    Ok(read)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut kinds = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(kind), None) = (kinds.next(), kinds.next()) else {
+        return false;
+    };
+    let kind = kind.to_str().unwrap_or_default();
+    let (kind, parameters) = kind.split_once(';').unwrap_or((kind, ""));
+    let parameters = parameters.trim().trim_matches('"').to_ascii_lowercase();
+    let is_utf8 = matches!(&*parameters.replace('"', ""), "" | "charset=utf-8");
+    kind.trim().eq_ignore_ascii_case("application/json") && is_utf8
+}
+
+/// The parts of a path that its route leaves open.
+struct RawParts(Vec<(String, String)>);
+
+impl<S: Send + Sync> axum::extract::OptionalFromRequestParts<S> for RawParts {
+    type Rejection = core::convert::Infallible;
+
+    async fn from_request_parts(
+        head: &mut Parts,
+        state: &S,
+    ) -> Result<Option<Self>, Self::Rejection> {
+        use axum::extract::FromRequestParts as _;
+        let Ok(parts) = RawPathParams::from_request_parts(head, state).await else {
+            return Ok(None);
+        };
+        let parts = parts.iter();
+        let parts = parts.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        Ok(Some(Self(parts.collect())))
+    }
+}
+
+/// What every answer says to browsers, and which request it answers.
+fn add_headers(headers: &mut HeaderMap, is_encrypted: bool, id: &str) {
+    for (name, value) in FIXED_HEADERS {
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    }
+    if is_encrypted {
+        let year = HeaderValue::from_static("max-age=31536000");
+        headers.insert(STRICT_TRANSPORT_SECURITY, year);
+    }
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+}
+
+/// A name for a request that is not used twice.
+fn request_id() -> String {
+    let mut bytes = [0; 8];
+    // Without randomness it names nothing, which is all.
+    let _ = getrandom::fill(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+const FIXED_HEADERS: [(HeaderName, &str); 6] = [
+    (CACHE_CONTROL, "no-store"),
+    (
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+    (REFERRER_POLICY, "no-referrer"),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (X_FRAME_OPTIONS, "DENY"),
+];
+/// So large a body may be.
+const MOST_BYTES: usize = 1 << 20;
+/// So large one may be of somebody who is not known yet.
+const MOST_BYTES_UNKNOWN: usize = 16 * 1024;
+/// So long a body may take to come.
+const LONGEST_BODY: Duration = Duration::from_secs(20);

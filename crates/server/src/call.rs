@@ -1,0 +1,215 @@
+//! One request on a thread that may use the store: who asks, and running commands by
+//! that authority.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use countersign_admin::sign_in::SignInGuard;
+use countersign_admin::{
+    AdminError, Authority, Caller, Command, Context, Mode, OsRandom, Permission, Tx,
+};
+use countersign_core::secret::Secret;
+use countersign_core::store::Intent;
+use countersign_core::time::Timestamp;
+use countersign_sqlite::SqliteStore;
+use serde::Serialize;
+
+use crate::answer::{Answer, to_json};
+use crate::conditional::{EntityTag, IfMatches, Versions, is_another_version};
+use crate::input::{FromText, part_of_path};
+use crate::problem::{Problem, ProblemKind};
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(crate) struct Who {
+    /// What the audit calls the asker: `http:NAME`.
+    pub(crate) actor: String,
+    /// What the asker is called.
+    pub(crate) name: String,
+    /// What its word counts for.
+    pub(crate) authority: Authority,
+}
+
+/// What a request asks for, apart from its body.
+pub(crate) struct Asked {
+    /// Who asks; nobody where that need not be known.
+    pub(crate) who: Option<Who>,
+    /// The parts of the path that a route leaves open, by name.
+    pub(crate) parts: Vec<(String, String)>,
+    /// Where it comes from.
+    pub(crate) client: IpAddr,
+    /// What a browser is known by that signed in before.
+    pub(crate) browser: Option<Secret>,
+    /// The words behind the `?`.
+    pub(crate) query: Option<String>,
+    /// Which versions an act is meant for.
+    pub(crate) versions: Versions,
+}
+
+/// A request that is being answered.
+pub(crate) struct Call<'a> {
+    pub(crate) store: &'a mut SqliteStore,
+    pub(crate) asked: &'a Asked,
+    pub(crate) guard: &'a SignInGuard,
+    pub(crate) now: Timestamp,
+}
+
+impl Call<'_> {
+    /// A part of the path.
+    pub(crate) fn part<T: FromText>(&self, name: &str) -> Result<T, Problem> {
+        let mut parts = self.asked.parts.iter();
+        let found = parts.find(|(part, _)| part == name);
+        let text = found.map_or(Cow::Borrowed(""), |(_, text)| Cow::Borrowed(text));
+        part_of_path(&text)
+    }
+
+    /// Runs a command as the asker.
+    pub(crate) fn run<C: Command>(&mut self, command: &C) -> Result<C::Output, Problem> {
+        self.run_as(command, Mode::Commit)
+    }
+
+    /// Runs a command as the asker, and rolls it back where it is tried alone.
+    pub(crate) fn run_as<C: Command>(
+        &mut self,
+        command: &C,
+        mode: Mode,
+    ) -> Result<C::Output, Problem> {
+        self.with_context(|store, context| match mode {
+            Mode::Commit => countersign_admin::run(store, context, command),
+            Mode::DryRun => countersign_admin::dry_run(store, context, command),
+        })
+    }
+
+    /// Runs a command as the asker, if what `show` finds is still what the asker saw
+    /// of it: what `view` shows.
+    pub(crate) fn run_if_matches<S: Command, C: Command, V: Serialize>(
+        &mut self,
+        show: &S,
+        view: impl Fn(&S::Output) -> V,
+        act: &C,
+        mode: Mode,
+    ) -> Result<C::Output, Problem> {
+        let asked = self.asked;
+        let command = IfMatches {
+            versions: &asked.versions,
+            show,
+            shown: &|found| to_json(&view(found)),
+            act,
+        };
+        self.run_as(&command, mode)?.ok_or_else(is_another_version)
+    }
+
+    /// Changes what `show` finds by the command that `change` makes of it; none is made
+    /// where nothing is to be changed. Where it is changed meanwhile, looks again.
+    ///
+    /// Answers with what `view` shows of it then.
+    pub(crate) fn merge<S: Command, C: Command<Output = S::Output>, V: Serialize>(
+        &mut self,
+        show: &S,
+        view: impl Fn(&S::Output) -> V,
+        change: impl Fn(&S::Output) -> Result<Option<C>, Problem>,
+        mode: Mode,
+    ) -> Result<Answer, Problem> {
+        for _ in 0..MOST_TRIES {
+            let found = self.run(show)?;
+            let tag = EntityTag::of(&to_json(&view(&found))?);
+            let asked = &self.asked.versions;
+            let is_meant = asked.admit(&tag);
+            // What is not meant is refused by the command, to those alone who may act.
+            let versions = if is_meant {
+                Versions::These(vec![tag.to_string()])
+            } else {
+                asked.clone()
+            };
+            let Some(act) = change(&found)? else {
+                if is_meant {
+                    return Answer::tagged(&view(&found));
+                }
+                return Err(is_another_version());
+            };
+            let command = IfMatches {
+                versions: &versions,
+                show,
+                shown: &|found| to_json(&view(found)),
+                act: &act,
+            };
+            if let Some(changed) = self.run_as(&command, mode)? {
+                return Answer::tagged(&view(&changed));
+            }
+            if !is_meant {
+                return Err(is_another_version());
+            }
+        }
+        let detail = "it is changed all the time; try again";
+        Err(Problem::new(ProblemKind::Conflict, detail))
+    }
+
+    /// Shows one thing.
+    pub(crate) fn show<C: Command, V: Serialize>(
+        &mut self,
+        command: &C,
+        view: impl Fn(&C::Output) -> V,
+    ) -> Result<Answer, Problem> {
+        let found = self.run(command)?;
+        Answer::tagged(&view(&found))
+    }
+
+    /// Who asks.
+    pub(crate) fn who(&self) -> Result<&Who, Problem> {
+        self.asked.who.as_ref().ok_or_else(Problem::unauthenticated)
+    }
+
+    /// Acts on the store as the asker.
+    pub(crate) fn with_context<T>(
+        &mut self,
+        act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> Result<T, AdminError>,
+    ) -> Result<T, Problem> {
+        let asked = self.asked;
+        let who = asked.who.as_ref().ok_or_else(Problem::unauthenticated)?;
+        let mut context = Context {
+            now: self.now,
+            caller: Caller {
+                actor: &who.actor,
+                authority: who.authority,
+            },
+            random: &mut OsRandom,
+        };
+        Ok(act(self.store, &mut context)?)
+    }
+}
+
+/// Finds out whether the asker has a permission, and does nothing.
+pub(crate) struct IsPermitted(pub(crate) Permission);
+
+impl Command for IsPermitted {
+    type Output = ();
+
+    fn needs(&self) -> Permission {
+        self.0.clone()
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, _: &mut Tx<'_>) -> Result<(), AdminError> {
+        Ok(())
+    }
+}
+
+/// The time.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())
+}
+
+/// Whether an act is tried alone.
+pub(crate) fn mode_of(is_dry_run: bool) -> Mode {
+    if is_dry_run {
+        Mode::DryRun
+    } else {
+        Mode::Commit
+    }
+}
+
+/// So often something is looked at that is changed again and again.
+const MOST_TRIES: usize = 5;

@@ -1,0 +1,148 @@
+//! Acts on what is still as the asker last saw it: `ETag` and `If-Match`.
+
+use core::fmt;
+
+use axum::http::HeaderMap;
+use axum::http::header::IF_MATCH;
+use countersign_admin::password::ChosenPassword;
+use countersign_admin::{AdminError, Command, Permission, Tx};
+use countersign_core::store::Intent;
+use sha2::{Digest as _, Sha256};
+
+use crate::problem::{Problem, ProblemKind};
+
+/// Which version of a thing an answer shows: a digest of what is shown.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct EntityTag([u8; 16]);
+
+impl EntityTag {
+    /// The tag of what is shown.
+    pub(crate) fn of(shown: &[u8]) -> Self {
+        let digest = Sha256::digest(shown);
+        let mut tag = [0; 16];
+        tag.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+        Self(tag)
+    }
+}
+
+impl fmt::Display for EntityTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        f.write_str("\"")
+    }
+}
+
+/// Which versions an act is meant for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Versions {
+    /// Whichever there is.
+    Any,
+    /// One of these, as they are written in a header.
+    These(Vec<String>),
+}
+
+impl Versions {
+    /// Those that a request names.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let mut tags = Vec::new();
+        for value in headers.get_all(IF_MATCH) {
+            let value = value.to_str();
+            let value = value.map_err(|_| Problem::invalid("`If-Match` is no list of tags"))?;
+            tags.extend(value.split(',').map(|tag| tag.trim().to_owned()));
+        }
+        if tags.is_empty() || tags.iter().any(|tag| tag == "*") {
+            return Ok(Self::Any);
+        }
+        Ok(Self::These(tags))
+    }
+
+    pub(crate) fn admit(&self, tag: &EntityTag) -> bool {
+        match self {
+            Self::Any => true,
+            Self::These(tags) => tags.contains(&tag.to_string()),
+        }
+    }
+}
+
+/// A command that is applied if what it is about is a version that is meant. What it
+/// answers is none where it is another one; nothing changed then.
+pub(crate) struct IfMatches<'a, S: Command, C> {
+    pub(crate) versions: &'a Versions,
+    /// Looks at what it is about.
+    pub(crate) show: &'a S,
+    /// What is shown of that.
+    pub(crate) shown: &'a Shown<'a, S::Output>,
+    pub(crate) act: &'a C,
+}
+
+/// What is shown of something.
+pub(crate) type Shown<'a, T> = dyn Fn(&T) -> Result<Vec<u8>, Problem> + 'a;
+
+impl<S: Command, C: Command> Command for IfMatches<'_, S, C> {
+    type Output = Option<C::Output>;
+
+    fn needs(&self) -> Permission {
+        self.act.needs()
+    }
+
+    fn intent(&self) -> Intent {
+        self.act.intent()
+    }
+
+    fn passwords(&self) -> Vec<&ChosenPassword> {
+        self.act.passwords()
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Option<C::Output>, AdminError> {
+        if *self.versions != Versions::Any {
+            let found = tx.run(self.show)?;
+            let shown = (self.shown)(&found).unwrap_or_default();
+            if !self.versions.admit(&EntityTag::of(&shown)) {
+                return Ok(None);
+            }
+        }
+        self.act.apply(tx).map(Some)
+    }
+}
+
+/// What there is is not what was meant.
+pub(crate) fn is_another_version() -> Problem {
+    Problem::new(
+        ProblemKind::PreconditionFailed,
+        "it was changed since; look at it again",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_quoted_and_another_one_for_other_content() {
+        let tag = EntityTag::of(b"{}").to_string();
+        assert_eq!(tag.len(), 34);
+        assert!(tag.starts_with('"') && tag.ends_with('"'));
+        assert_ne!(EntityTag::of(b"{}"), EntityTag::of(b"[]"));
+    }
+
+    #[test]
+    fn a_header_names_several_tags_and_a_star_is_any() {
+        let versions = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(IF_MATCH, text.parse().unwrap());
+            Versions::of(&headers).unwrap()
+        };
+        let tag = EntityTag::of(b"{}");
+        assert_eq!(Versions::of(&HeaderMap::new()).unwrap(), Versions::Any);
+        assert_eq!(versions("*"), Versions::Any);
+        assert!(!versions("\"x\"").admit(&tag));
+        assert!(!versions("").admit(&tag));
+        let listed = format!("\"x\", {tag}");
+        let listed = Versions::These(listed.split(", ").map(str::to_owned).collect());
+        assert!(listed.admit(&tag));
+        // A weak tag does not say that it is the same.
+        let weak = Versions::These(vec![format!("W/{tag}")]);
+        assert!(!weak.admit(&tag));
+    }
+}

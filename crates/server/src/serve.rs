@@ -1,0 +1,307 @@
+//! Beginning and ending: sockets, threads, signals.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_admin::OsRandom;
+use countersign_admin::sign_in::SignInGuard;
+use countersign_core::store::{GateStore as _, StoreError, StoreErrorKind};
+use countersign_sqlite::SqliteStore;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+
+use crate::app::{Answerer, App};
+use crate::browser::Hosts;
+use crate::listen::{Connections, Front, accept};
+use crate::network::{Network, TrustedProxies};
+use crate::rate::Rates;
+use crate::tls::{Tls, TlsError, TlsFiles};
+use crate::workers::{Workers, WorkersError};
+use crate::{rest, systemd};
+
+/// How the service is reached.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where it listens, unless systemd hands it sockets.
+    pub listen: SocketAddr,
+    /// The names by which it is called.
+    pub hosts: Vec<String>,
+    /// What TLS is spoken with; none where it is not spoken.
+    pub tls: Option<TlsFiles>,
+    /// Whether it may be reached from elsewhere without TLS.
+    pub allow_plain: bool,
+    /// The proxies whose word about addresses counts.
+    pub trusted_proxies: Vec<Network>,
+}
+
+/// A service that has its sockets, and its certificate. Both may need rights that its
+/// store needs not.
+pub struct Bound {
+    listeners: Vec<TcpListener>,
+    tls: Option<Arc<Tls>>,
+    options: Options,
+}
+
+impl core::fmt::Debug for Bound {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Bound")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Takes the sockets that systemd hands over, or listens where the options say.
+///
+/// # Errors
+///
+/// Returns [`ServeError`] when it can't listen there, when it may not without TLS, and
+/// when the certificate can't be used.
+pub fn bind(options: Options) -> Result<Bound, ServeError> {
+    let tls = options.tls.clone().map(Tls::read).transpose()?;
+    let mut listeners = Vec::new();
+    let mut handed_over = listenfd::ListenFd::from_env();
+    for index in 0..handed_over.len() {
+        let listener = handed_over.take_tcp_listener(index);
+        listeners.extend(listener.map_err(ServeError::HandedOver)?);
+    }
+    if listeners.is_empty() {
+        let address = options.listen;
+        check_plain(&options, address)?;
+        let bound = TcpListener::bind(address);
+        listeners.push(bound.map_err(|source| ServeError::Listen { address, source })?);
+    }
+    for listener in &listeners {
+        let address = listener.local_addr().map_err(ServeError::HandedOver)?;
+        check_plain(&options, address)?;
+        let set = listener.set_nonblocking(true);
+        set.map_err(|source| ServeError::Listen { address, source })?;
+    }
+    Ok(Bound {
+        listeners,
+        tls: tls.map(Arc::new),
+        options,
+    })
+}
+
+/// Passwords and tokens go over the network in the clear only where that is said.
+fn check_plain(options: &Options, address: SocketAddr) -> Result<(), ServeError> {
+    let is_safe = address.ip().to_canonical().is_loopback();
+    if is_safe || options.tls.is_some() || options.allow_plain {
+        return Ok(());
+    }
+    Err(ServeError::Plain(address))
+}
+
+impl Bound {
+    /// Where it listens.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the system does not say.
+    pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        self.listeners.iter().map(TcpListener::local_addr).collect()
+    }
+
+    /// Serves a store until it is told to end by SIGTERM or SIGINT. Requests that are
+    /// being answered then are answered, for a bounded time.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ServeError`] when it can't begin.
+    pub fn serve(self, store: SqliteStore) -> Result<(), ServeError> {
+        tracing_subscriber::fmt()
+            .with_writer(io::stderr)
+            .with_ansi(false)
+            .with_target(false)
+            .init();
+        let (tell, told) = mpsc::channel(1);
+        self.run(store, told, |_| {
+            tokio::spawn(listen_to_signals(tell));
+        })
+    }
+
+    /// The same, without a log, until it is told to end in another way. `begin` is called
+    /// once all is ready.
+    pub(crate) fn run(
+        self,
+        store: SqliteStore,
+        told: mpsc::Receiver<Told>,
+        begin: impl FnOnce(&Answerer),
+    ) -> Result<(), ServeError> {
+        let _lock = hold(&store)?;
+        let proxies = TrustedProxies(self.options.trusted_proxies);
+        let app = App {
+            workers: Workers::start("countersign-http", STORE_THREADS, &store)?,
+            hashers: Workers::start("countersign-hash", HASH_THREADS, &store)?,
+            guard: Arc::new(SignInGuard::new(&mut OsRandom).map_err(|_| ServeError::Random)?),
+            hosts: Hosts(self.options.hosts),
+            proxies: proxies.clone(),
+            rates: Rates::default(),
+            #[cfg(test)]
+            everybody: std::sync::Mutex::default(),
+        };
+        drop(store);
+        let answerer = Answerer::new(app, rest::routes());
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(RUNTIME_THREADS)
+            .max_blocking_threads(1)
+            .thread_name("countersign-net")
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(ServeError::Runtime)?;
+        let connections = Arc::new(Connections::beside(proxies));
+        let (listeners, tls) = (self.listeners, self.tls);
+        let done = runtime.block_on(async {
+            begin(&answerer);
+            serve_all(listeners, tls, answerer, connections, told).await
+        });
+        runtime.shutdown_timeout(Duration::ZERO);
+        done.map_err(ServeError::Runtime)
+    }
+}
+
+async fn serve_all(
+    listeners: Vec<TcpListener>,
+    tls: Option<Arc<Tls>>,
+    answerer: Answerer,
+    connections: Arc<Connections>,
+    mut told: mpsc::Receiver<Told>,
+) -> io::Result<()> {
+    let (end, is_ending) = watch::channel(false);
+    let (alive, mut ended) = mpsc::channel(1);
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    for listener in listeners {
+        let address = listener.local_addr()?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let front = Front {
+            answerer: answerer.clone(),
+            tls: tls.clone(),
+            connections: Arc::clone(&connections),
+            is_ending: is_ending.clone(),
+            alive: alive.clone(),
+        };
+        tokio::spawn(accept(listener, front));
+        tracing::info!("listening on {scheme}://{address}");
+    }
+    drop(alive);
+    systemd::notify("READY=1");
+    while let Some(Told::ReadAgain) = told.recv().await {
+        read_again(tls.as_deref());
+    }
+    systemd::notify("STOPPING=1");
+    tracing::info!("ending");
+    let _ = end.send(true);
+    let _ = timeout(LONGEST_END, ended.recv()).await;
+    Ok(())
+}
+
+/// What a service is told while it runs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Told {
+    End,
+    ReadAgain,
+}
+
+/// Hands on what the system's signals mean.
+async fn listen_to_signals(tell: mpsc::Sender<Told>) -> io::Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut hung_up = signal(SignalKind::hangup())?;
+    loop {
+        let told = tokio::select! {
+            _ = terminated.recv() => Told::End,
+            _ = interrupted.recv() => Told::End,
+            _ = hung_up.recv() => Told::ReadAgain,
+        };
+        if tell.send(told).await.is_err() || told == Told::End {
+            return Ok(());
+        }
+    }
+}
+
+/// Reads the certificate anew, where there is one.
+fn read_again(tls: Option<&Tls>) {
+    match tls.map(Tls::read_again) {
+        None => {}
+        Some(Ok(())) => tracing::info!("the certificate was read again"),
+        Some(Err(error)) => {
+            tracing::error!(%error, "the certificate stays as it was");
+        }
+    }
+}
+
+/// Keeps other versions of this program from changing the store's schema while this
+/// one uses it.
+fn hold(
+    store: &SqliteStore,
+) -> Result<<SqliteStore as countersign_core::store::GateStore>::BrokerLock, StoreError> {
+    let mut number = 1;
+    loop {
+        match store.lock_broker(&format!("{HOLDER}{number}")) {
+            Err(error) if error.kind() == StoreErrorKind::Conflict && number < MOST_HOLDERS => {
+                number = number.saturating_add(1);
+            }
+            held => return held,
+        }
+    }
+}
+
+/// Why the service could not begin.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// A socket that was handed over can't be used.
+    #[error("a socket that systemd hands over can't be used: {0}")]
+    HandedOver(#[source] io::Error),
+    /// It can't listen there.
+    #[error("could not listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// It may not be reached there without TLS.
+    #[error(
+        "{0} can be reached from elsewhere, and passwords would go there in the clear; give \
+         --tls-cert and --tls-key, or --allow-plain"
+    )]
+    Plain(SocketAddr),
+    /// There is no randomness.
+    #[error("could not start: the system gives no randomness")]
+    Random,
+    /// There are no threads or signals.
+    #[error("could not start: {0}")]
+    Runtime(#[source] io::Error),
+    /// The store can't be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The certificate can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+impl From<WorkersError> for ServeError {
+    fn from(error: WorkersError) -> Self {
+        match error {
+            WorkersError::Store(error) => Self::Store(error),
+            WorkersError::Thread(error) => Self::Runtime(error),
+        }
+    }
+}
+
+/// What holds the store's schema as it is, beside brokers. Several services may.
+const HOLDER: &str = "countersign serve ";
+const MOST_HOLDERS: u32 = 64;
+/// Threads that use the store.
+const STORE_THREADS: usize = 4;
+/// Threads that hash passwords.
+const HASH_THREADS: usize = 2;
+/// Threads that read requests and write answers.
+const RUNTIME_THREADS: usize = 2;
+/// A little longer than each connection is given.
+const LONGEST_END: Duration = Duration::from_secs(11);

@@ -1,0 +1,8 @@
+//! Tests over real sockets, a module for each part.
+
+mod authentication;
+mod credentials;
+mod http;
+mod nouns;
+mod permissions;
+mod tenants;

@@ -1,0 +1,211 @@
+//! The lives of the other nouns, as requests and what they are answered with.
+
+use serde_json::{Value, json};
+
+use crate::fixture::Server;
+
+/// Sends requests, a line each: `METHOD PATH BODY? => STATUS SOME_OF_THE_ANSWER?`. A
+/// path is one below `/api/v1`. What begins with `#` says why.
+fn live(server: &Server, steps: &str) {
+    let steps = steps.lines().map(str::trim);
+    for step in steps.filter(|step| !step.is_empty() && !step.starts_with('#')) {
+        let (request, answer) = step.split_once(" => ").expect(step);
+        let read = |json: &str| serde_json::from_str::<Value>(json).expect(step);
+        let mut parts = request.splitn(3, ' ');
+        let (method, path) = (parts.next().unwrap(), parts.next().unwrap());
+        let path = format!("/api/v1/{path}");
+        let reply = server.ask(method, &path, parts.next().map(read), &[]);
+        let (status, expected) = answer.split_once(' ').unwrap_or((answer, "{}"));
+        assert_eq!(reply.status.to_string(), status, "{step}: {reply:?}");
+        for (key, value) in read(expected).as_object().unwrap() {
+            assert_eq!(&reply.body[key], value, "{step}: {key} of {reply:?}");
+        }
+        if status == "201" {
+            let place = reply.header("location").unwrap();
+            assert!(place.starts_with("/api/v1/"), "{place}");
+        }
+    }
+}
+
+/// The shared service, with a tenant for one test alone.
+fn with_tenant(id: &str) -> &'static Server {
+    let server = Server::shared();
+    server
+        .post("/api/v1/tenants", json!({ "id": id }))
+        .with(201);
+    server
+}
+
+#[test]
+fn a_role_is_made_given_rules_and_groups_and_deleted() {
+    let server = with_tenant("n-roles");
+    let steps = r#"
+        POST credentials {"name":"dev1","tenant":"n-roles","groups":["DM.X"]} => 201
+        POST ROLES {"name":"ops","description":"maintenance"} => 201 {"name":"ops","no_wildcards":false,"rules":[]}
+        POST ROLES {"name":"ops"} => 409 {"kind":"exists"}
+        POST ROLES {"name":"o p s"} => 422 {"kind":"invalid"}
+        GET ROLES => 200 {"next":null}
+        GET ROLES?after=ops => 200 {"items":[]}
+        PATCH ROLES/ops {"no_wildcards":true} => 200 {"no_wildcards":true}
+        POST ROLES/ops/rules {"effect":"deny","action":"publish","pattern":"n-roles/x","max_qos":null} => 201 {"name":"ops"}
+        POST ROLES/ops/rules {"effect":"deny","action":"publish","pattern":"n-roles/x"} => 409 {"kind":"exists"}
+        POST ROLES/ops/rules {"effect":"allow","action":"both","pattern":"n-roles/y","group":"DM"} => 201
+        PUT ROLES/ops/groups/DM?dry_run=true => 200 {"next":null}
+        GET ROLES/ops => 200 {"groups":[]}
+        PUT ROLES/ops/groups/DM => 200 {"groups":["DM"]}
+        DELETE ROLES/ops/rules?action=publish&pattern=n-roles/x&dry_run=true => 200
+        DELETE ROLES/ops/rules?action=publish&pattern=n-roles/x => 204
+        DELETE ROLES/ops/rules?action=publish&pattern=n-roles/x => 404 {"kind":"not-found"}
+        DELETE ROLES/ops/rules?action=both&pattern=n-roles/y&group=DM => 204
+        DELETE ROLES/ops => 409 {"kind":"in-use"}
+        DELETE ROLES/ops/groups/DM?dry_run=true => 200
+        DELETE ROLES/ops/groups/DM => 204
+        DELETE ROLES/ops => 204
+        GET ROLES/ops => 404 {"kind":"not-found"}
+        GET tenants/nonsense/roles => 404
+    "#;
+    live(server, &steps.replace("ROLES", "tenants/n-roles/roles"));
+}
+
+#[test]
+fn an_application_and_its_things_are_made_and_deleted() {
+    let server = with_tenant("n-apps");
+    let steps = r#"
+        POST T/applications {"name":"fleet"} => 201 {"name":"fleet","tenant":"n-apps"}
+        POST T/applications {"name":"fleet"} => 409 {"kind":"exists"}
+        POST T/applications {"name":"x","max":5} => 422 {"kind":"invalid"}
+        POST T/applications {"name":"x","auto_register":true,"max":0} => 422
+        POST T/applications {"name":"factory","auto_register":true,"max":5,"pattern":"f-*"} => 201
+        GET T/applications?limit=1 => 200 {"next":"factory"}
+        GET T/applications?after=factory => 200 {"next":null}
+        GET T/applications/fleet => 200 {"name":"fleet","auto_register":false}
+        POST T/applications/fleet/rotate {"overlap":"24h"} => 200 {"name":"fleet"}
+        # While one overlap runs, another is refused.
+        POST T/applications/fleet/rotate {"overlap":"24h"} => 409 {"kind":"conflict"}
+        POST T/things {"key":"n-pump","application":"fleet"} => 201 {"key":"n-pump","application":"fleet","app_id_bound":false}
+        POST T/things {"key":"n-pump","application":"fleet"} => 409
+        POST T/things {"key":"n-x","application":"nonsense"} => 404
+        GET T/things?application=fleet => 200 {"next":null}
+        GET T/things/n-pump => 200 {"key":"n-pump"}
+        POST T/things/n-pump/untie => 409 {"kind":"conflict"}
+        DELETE T/things/n-pump => 204
+        GET T/things/n-pump => 404
+        DELETE T/applications/fleet => 204
+        GET T/applications/fleet => 404
+    "#;
+    live(server, &steps.replace(" T/", " tenants/n-apps/"));
+}
+
+#[test]
+fn an_operator_is_made_given_rules_and_acted_on_as_credentials_are() {
+    live(
+        Server::shared(),
+        r#"
+        POST operators {"name":"n-bridge","publish":["a/#"]} => 201 {"name":"n-bridge","warnings":[]}
+        POST operators {"name":"n-bridge"} => 409
+        POST operators {"name":"a@b"} => 422
+        GET operators?limit=1000 => 200 {"next":null}
+        PATCH operators/n-bridge {"description":"to Lyon"} => 200 {"description":"to Lyon"}
+        PATCH operators/n-bridge {"description":null} => 200 {"description":null}
+        POST operators/n-bridge/rules {"effect":"allow","action":"subscribe","pattern":"$SYS/#"} => 201 {"name":"n-bridge"}
+        DELETE operators/n-bridge/rules?action=publish&pattern=a/%23 => 204
+        POST credentials/n-bridge/suspend => 200 {"state":"Suspended"}
+        POST credentials/n-bridge/reset-password => 200 {"username":"n-bridge"}
+        GET operators/n-bridge => 200 {"state":"Suspended"}
+        # It is no credential of a tenant.
+        GET credentials/n-bridge => 404 {"kind":"not-found"}
+        DELETE operators/n-bridge => 204
+        GET operators/n-bridge => 404
+        "#,
+    );
+}
+
+#[test]
+fn a_user_is_made_granted_something_and_deleted() {
+    let server = with_tenant("n-users");
+    let steps = r#"
+        POST users {"email":"N-Jane@mail.test","password":"correct horse"} => 201 {"email":"n-jane@mail.test","grants":[]}
+        POST users {"email":"n-jane@mail.test","password":"x"} => 409
+        POST users {"email":"nonsense @","password":"x"} => 422
+        GET users?limit=1000 => 200 {"next":null}
+        PUT JANE/grants/n-users {"org_admin":true,"group":"DM"} => 200
+        PUT JANE/grants/n-users {"org_admin":true,"role":"x"} => 422
+        PUT JANE/grants/n-users {"role":"nonsense"} => 404
+        PUT JANE/grants/nonsense {"org_admin":true} => 404
+        DELETE JANE/grants/n-users => 204
+        DELETE JANE/grants/n-users => 404
+        POST JANE/reset-password {"password":"battery staple"} => 200
+        POST JANE/unlock => 404
+        POST JANE/mfa/disable => 404
+        # There is no key file to seal the seed with.
+        POST JANE/mfa/enrol => 503 {"kind":"unavailable"}
+        POST JANE/mfa/confirm {"code":"123456"} => 404
+        DELETE JANE => 204
+        GET JANE => 404
+    "#;
+    live(server, &steps.replace("JANE", "users/n-jane@mail.test"));
+}
+
+#[test]
+fn a_scheme_is_shown_added_and_removed() {
+    let server = Server::shared();
+    let mut own = server.get("/api/v1/schemes/vwire").with(200).body;
+    own["name"] = json!("n-own");
+    let steps = r#"
+        GET schemes => 200 {"next":null}
+        POST schemes OWN => 201 {"name":"n-own"}
+        POST schemes OWN => 409 {"kind":"exists"}
+        POST schemes {"name":"n-x"} => 422
+        POST schemes {"name":{"x":1}} => 422
+        DELETE schemes/n-own => 204
+        DELETE schemes/vwire => 422
+        GET schemes/n-own => 404
+    "#;
+    live(server, &steps.replace("OWN", &own.to_string()));
+}
+
+#[test]
+fn settings_are_shown_and_changed() {
+    live(
+        &Server::start(),
+        r#"
+        GET settings => 200 {"client_id_hold":"30d"}
+        PATCH settings {"client_id_hold":"7d","rehash":false} => 200 {"client_id_hold":"7d","rehash":false}
+        PATCH settings {} => 200 {"client_id_hold":"7d"}
+        PATCH settings {"argon2":"m=1"} => 422
+        PATCH settings {"rehash":null} => 422
+        "#,
+    );
+}
+
+#[test]
+fn tokens_need_an_issuer_who_administers_the_tenant() {
+    let server = with_tenant("n-jwts");
+    live(
+        server,
+        r#"
+        GET jwts?tenant=n-jwts => 200 {"items":[],"next":null}
+        GET jwts?after=nonsense => 422
+        # The platform is nobody in particular.
+        POST jwts {"tenant":"n-jwts","role":"ops","whoami":"report"} => 422 {"kind":"invalid"}
+        POST jwts {"tenant":"n-jwts","role":"ops","whoami":"report","as":"nobody@mail.test"} => 404
+        POST jwts {"tenant":"n-jwts","role":"ops","whoami":"report","ttl":"25h"} => 422
+        DELETE jwts/00112233445566778899aabbccddeeff => 404
+        "#,
+    );
+}
+
+#[test]
+fn where_nobody_is_connected_nobody_is_listed_or_kicked() {
+    live(
+        Server::shared(),
+        r#"
+        GET clients => 200 {"items":[],"next":null}
+        GET clients?after=nonsense => 422
+        GET clients/count => 200 {"connected":0}
+        GET clients?tenant=nonsense => 404
+        DELETE clients/broker:17 => 404 {"kind":"not-found"}
+        POST clients/sensor/release => 404
+        "#,
+    );
+}
