@@ -216,7 +216,9 @@ fn the_walk_comes_by_every_command() {
             FILES.contains(command) || WALK.iter().any(|(line, _)| is_it(line))
         })
         .collect();
-    let all: BTreeSet<_> = upgrading::COMMANDS.iter().map(|(it, ..)| *it).collect();
+    let all = upgrading::COMMANDS.iter().map(|(it, ..)| *it);
+    // It runs until it is ended, and prints nothing.
+    let all: BTreeSet<_> = all.filter(|command| *command != "serve").collect();
     assert_eq!(walked, all);
 }
 
