@@ -36,11 +36,13 @@ use self::rights::SessionKey;
 mod broker;
 mod listeners;
 mod overrides;
+mod question;
 mod rights;
 mod topic;
 
 pub(crate) use self::broker::{BRIDGE_STATES, keeps_some_of};
-pub use self::listeners::Listeners;
+pub use self::listeners::{Listeners, described_listeners};
+pub use self::question::{Answer, Question, QuestionError};
 pub use self::rights::{Considered, EffectiveRules};
 pub use self::topic::{TopicAnswer, TopicCheck, Usage, Wall};
 

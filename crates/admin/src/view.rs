@@ -34,7 +34,7 @@ pub use self::application::{ApplicationView, IssuedApplicationView, ThingView};
 pub(crate) use self::application::{AuditedApplication, AuditedThing};
 pub use self::broker::BrokerView;
 pub use self::check::{
-    ConnectAnswerView, ConsideredView, DecidingRuleView, TopicAnswerView, WallView,
+    AnswerView, ConnectAnswerView, ConsideredView, DecidingRuleView, TopicAnswerView, WallView,
 };
 pub(crate) use self::credential::AuditedCredential;
 pub use self::credential::{

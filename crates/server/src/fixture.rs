@@ -25,7 +25,7 @@ use crate::serve::{Options, Told, bind};
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) app: Arc<App>,
-    _folder: TempDir,
+    folder: TempDir,
     tell: mpsc::Sender<Told>,
     thread: Option<JoinHandle<()>>,
     document: Value,
@@ -48,7 +48,7 @@ impl Server {
     /// One to which nobody is known.
     pub(crate) fn start_with(change: impl FnOnce(&mut Options)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store.db");
+        let path = folder.path().join(STORE);
         let settings = Settings {
             argon2: Argon2Params::CHEAPEST,
             ..Settings::default()
@@ -84,7 +84,7 @@ impl Server {
         Self {
             address,
             app,
-            _folder: folder,
+            folder,
             tell,
             thread: Some(thread),
             document,
@@ -99,6 +99,11 @@ impl Server {
             authority,
         });
         *self.app.everybody.lock().unwrap() = who;
+    }
+
+    /// The store, as others see it.
+    pub(crate) fn store(&self) -> SqliteStore {
+        SqliteStore::open(self.folder.path().join(STORE)).unwrap()
     }
 
     pub(crate) fn get(&self, path: &str) -> Reply {
@@ -338,3 +343,5 @@ impl Reply {
         names.collect()
     }
 }
+
+const STORE: &str = "store.db";

@@ -310,7 +310,8 @@ impl<T: Default + DeserializeOwned + JsonSchema> FromBody for MaybeJson<T> {
     }
 }
 
-fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+/// Reads an object.
+pub(crate) fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     // `serde` would take a list for the members in their order.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         return Err(Problem::invalid("the body is no JSON object"));

@@ -15,6 +15,8 @@ use crate::route::Route;
 
 mod applications;
 mod audit;
+mod brokers;
+mod check;
 mod clients;
 mod credentials;
 mod jwts;
@@ -46,6 +48,8 @@ pub(crate) fn routes() -> Vec<Route> {
         jwts::routes(),
         schemes::routes(),
         settings::routes(),
+        brokers::routes(),
+        check::routes(),
         clients::routes(),
         audit::routes(),
     ]

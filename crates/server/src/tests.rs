@@ -1,6 +1,8 @@
 //! Tests over real sockets, a module for each part.
 
 mod authentication;
+mod brokers;
+mod checks;
 mod credentials;
 mod http;
 mod nouns;

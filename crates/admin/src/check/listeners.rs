@@ -5,6 +5,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use countersign_core::broker::ListenerOptions;
 use countersign_core::connect::{Listener, Reservation};
 use countersign_core::name::TenantId;
+use countersign_core::store::rows::BrokerRows as _;
+use countersign_core::store::{AdminStore, Intent, StoreError, all_rows};
+
+/// What the brokers of a store wrote down of the places that clients arrive at, each
+/// once.
+///
+/// # Errors
+///
+/// Returns [`StoreError`] when the store can't be read.
+pub fn described_listeners<S: AdminStore>(
+    store: &mut S,
+) -> Result<Vec<ListenerOptions>, StoreError> {
+    let mut transaction = store.begin(Intent::Read)?;
+    let mut described = Vec::new();
+    for broker in all_rows(|page| transaction.brokers(page))? {
+        let options = broker.record.options;
+        described.extend(options.filter(|options| !described.contains(options)));
+    }
+    Ok(described)
+}
 
 /// What a broker's options say about the places that clients arrive at.
 ///
@@ -29,6 +49,20 @@ impl Listeners {
             tls_listeners: Some(options.tls_listeners.clone()),
             bridges: None,
         }
+    }
+
+    /// The listeners that all brokers of a store have, as far as they told; nothing is
+    /// known where they differ.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    pub fn of_store<S: AdminStore>(store: &mut S) -> Result<Self, StoreError> {
+        let described = described_listeners(store)?;
+        Ok(match described.as_slice() {
+            [options] => Self::of(options),
+            _ => Self::default(),
+        })
     }
 
     /// The same where the broker tells a plugin whose its client ids are, and

@@ -8,7 +8,30 @@ use countersign_core::time::rfc3339;
 use serde::ser::{SerializeMap as _, SerializeSeq as _};
 use serde::{Serialize, Serializer};
 
-use crate::check::{ConnectVerdict, Considered, TopicAnswer, Wall};
+use crate::check::{Answer, ConnectVerdict, Considered, TopicAnswer, Wall};
+
+/// The answer to a question.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum AnswerView<'a> {
+    /// About a CONNECT.
+    Connect(ConnectAnswerView),
+    /// About a topic.
+    Topic(TopicAnswerView<'a>),
+}
+
+impl<'a> AnswerView<'a> {
+    /// The view of an answer.
+    #[must_use]
+    pub fn of(answer: &'a Answer) -> Self {
+        match answer {
+            Answer::Connect(verdict, owner) => {
+                Self::Connect(ConnectAnswerView::of(*verdict, owner.as_ref()))
+            }
+            Answer::Topic(answer) => Self::Topic(TopicAnswerView::of(answer)),
+        }
+    }
+}
 
 /// What a CONNECT would come to. Rules decide about topics, not about it.
 #[derive(Clone, Debug, Serialize)]

@@ -3,11 +3,9 @@
 
 use std::path::Path;
 
-use countersign_admin::broker::{ListBrokers, ShowBroker};
-use countersign_admin::check::Listeners;
+use countersign_admin::broker::ShowBroker;
+use countersign_admin::check::{Listeners, described_listeners};
 use countersign_config::BrokerConfig;
-use countersign_core::broker::ListenerOptions;
-use countersign_core::store::{Page, each_row};
 use countersign_sqlite::SqliteStore;
 
 use super::{Problem, broker, usual_config};
@@ -48,7 +46,7 @@ impl PlacesOf<'_> {
             return Ok(Listeners::of(&options));
         }
         let config = usual_config(&path);
-        let described = described(store)?;
+        let described = described_listeners(store)?;
         Ok(match (described.as_slice(), config) {
             ([options], Some(config)) => broker::with_bridges(&config, Listeners::of(options)),
             ([options], None) => Listeners::of(options),
@@ -63,16 +61,4 @@ impl PlacesOf<'_> {
             }
         })
     }
-}
-
-/// The options that brokers described, each once.
-fn described(store: &mut SqliteStore) -> Result<Vec<ListenerOptions>, CliError> {
-    let mut described = Vec::new();
-    let list = |page: &Page<String>| run_on(store, &ListBrokers(page.clone()));
-    each_row(list, |broker| {
-        let options = broker.record.options;
-        described.extend(options.filter(|options| !described.contains(options)));
-        Ok::<_, CliError>(())
-    })?;
-    Ok(described)
 }

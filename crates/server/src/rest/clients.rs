@@ -140,7 +140,7 @@ fn release(call: &mut Call<'_>, _: Nothing, _: Nothing) -> Result<Answer, Proble
 
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(10);
-pub(super) const CLIENT: Shape = Shape::Named(
+pub(in crate::rest) const CLIENT: Shape = Shape::Named(
     "Client",
     &Shape::Object(&[
         ("session", Shape::Text),

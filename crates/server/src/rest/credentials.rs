@@ -32,6 +32,7 @@ use crate::shape::{LOSER, MAYBE_TEXT, Shape, TEXTS};
 
 mod acts;
 mod rules;
+mod why;
 
 pub(super) fn routes() -> Vec<Route> {
     let all = vec![
@@ -47,7 +48,7 @@ pub(super) fn routes() -> Vec<Route> {
             .answers_nothing()
             .conditional(),
     ];
-    let more = [acts::routes(), rules::routes()];
+    let more = [acts::routes(), rules::routes(), why::routes()];
     all.into_iter().chain(more.into_iter().flatten()).collect()
 }
 

@@ -1,0 +1,127 @@
+//! Questions as programs ask them, each a JSON object.
+
+use countersign_core::connect::ClientIdOwner;
+use countersign_core::store::{AdminStore, GateStore, StoreError};
+use serde::{Deserialize, Deserializer};
+
+use super::{ConnectCheck, ConnectVerdict, PolicyCheck, TopicAnswer, TopicCheck, Usage};
+
+/// A question about a client.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    check: QuestionKind,
+    /// The username of the client; none of one that presents no login. It must be
+    /// said, as nobody in particular is somebody else.
+    #[serde(deserialize_with = "said_or_null")]
+    pub username: Option<String>,
+    #[serde(default)]
+    client_id: Option<String>,
+    #[serde(default)]
+    qos: u8,
+    #[serde(default)]
+    retain: bool,
+    #[serde(default)]
+    topic: Option<String>,
+    #[serde(default)]
+    listener: Option<u16>,
+}
+
+/// What a question is about.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum QuestionKind {
+    Connect,
+    Deliver,
+    Publish,
+    Subscribe,
+}
+
+fn said_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Option::deserialize(deserializer)
+}
+
+/// The answer to a question.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// What a CONNECT would come to, and whose the client id is where that is why it
+    /// is refused.
+    Connect(ConnectVerdict, Option<ClientIdOwner>),
+    /// What a client may do with a topic.
+    Topic(TopicAnswer),
+}
+
+impl Answer {
+    /// The same for those who may know of one tenant alone: it does not say who owns
+    /// what another tenant has.
+    #[must_use]
+    pub fn without_others(self) -> Self {
+        match self {
+            Self::Connect(verdict, _) => Self::Connect(verdict, None),
+            Self::Topic(mut answer) => {
+                if let Some(wall) = &mut answer.wall
+                    && wall.owner != wall.tenant
+                {
+                    wall.owner = None;
+                }
+                Self::Topic(answer)
+            }
+        }
+    }
+}
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum QuestionError {
+    /// It lacks something.
+    #[error("`{0}` is missing")]
+    Missing(&'static str),
+    /// The store can't be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl<S: AdminStore + GateStore> PolicyCheck<'_, S> {
+    /// Answers a question.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`QuestionError`] when the question lacks something, and when the store
+    /// can't be read.
+    pub fn answer(&mut self, question: &Question) -> Result<Answer, QuestionError> {
+        let username = question.username.as_deref();
+        let client_id = question.client_id.as_deref();
+        let listener = question.listener;
+        let topic = question.topic.as_deref();
+        let topic = topic.ok_or(QuestionError::Missing("topic"));
+        let usage = match question.check {
+            QuestionKind::Connect => {
+                let client_id = client_id.ok_or(QuestionError::Missing("client_id"))?;
+                let verdict = self.connect(ConnectCheck {
+                    client_id,
+                    username,
+                    password: None,
+                    listener,
+                })?;
+                let owner = self.owner_behind(verdict, client_id, username)?;
+                return Ok(Answer::Connect(verdict, owner));
+            }
+            QuestionKind::Deliver => Usage::Deliver { topic: topic? },
+            QuestionKind::Publish => Usage::Publish {
+                topic: topic?,
+                qos: question.qos,
+                retain: question.retain,
+            },
+            QuestionKind::Subscribe => Usage::Subscribe { filter: topic? },
+        };
+        let answer = self.topic(&TopicCheck {
+            username,
+            client_id,
+            password: None,
+            listener,
+            usage,
+        })?;
+        Ok(Answer::Topic(answer))
+    }
+}

@@ -1,0 +1,58 @@
+//! The brokers that use the store.
+
+use countersign_admin::broker::{ForgetBroker, ListBrokers, forget};
+use countersign_admin::view::BrokerView;
+
+use super::{PageWords, part};
+use crate::answer::Answer;
+use crate::call::Call;
+use crate::input::Nothing;
+use crate::problem::Problem;
+use crate::route::{Route, delete, get};
+use crate::shape::{MAYBE_TEXT, Shape};
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        get("/api/v1/brokers", "List the brokers, alive or not", list).answers_page(&BROKER),
+        delete(
+            "/api/v1/brokers/{broker}",
+            "Forget a broker that is gone for good",
+            remove,
+        )
+        .answers_nothing(),
+    ]
+}
+
+fn list(call: &mut Call<'_>, words: PageWords, _: Nothing) -> Result<Answer, Problem> {
+    let listed = call.run(&ListBrokers(words.page()?))?;
+    part(
+        listed.rows.iter().map(BrokerView::of).collect(),
+        listed.next,
+    )
+}
+
+fn remove(call: &mut Call<'_>, _: Nothing, _: Nothing) -> Result<Answer, Problem> {
+    let command = ForgetBroker(call.part("broker")?);
+    call.with_context(|store, context| forget(store, context, &command))?;
+    Ok(Answer::deleted())
+}
+
+const BROKER: Shape = Shape::Named(
+    "Broker",
+    &Shape::Object(&[
+        ("name", Shape::Text),
+        ("alive", Shape::Bool),
+        ("version", MAYBE_TEXT),
+        ("plugin_version", MAYBE_TEXT),
+        ("host", MAYBE_TEXT),
+        ("since", MAYBE_TEXT),
+        ("sessions", Shape::Integer),
+        ("last_seen", Shape::Text),
+        ("options", Shape::Maybe(&OPTIONS)),
+    ]),
+);
+const OPTIONS: Shape = Shape::Object(&[
+    ("default_tenant", MAYBE_TEXT),
+    ("listeners", Shape::Map(&Shape::Text)),
+    ("tls_listeners", Shape::List(&Shape::Integer)),
+]);
