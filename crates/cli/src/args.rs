@@ -324,7 +324,7 @@ enum Command {
         #[command(subcommand)]
         command: BrokerCommand,
     },
-    /// What was done by whom, and which logins were refused.
+    /// What was done by whom, and what was refused and denied.
     #[command(after_help = "Examples:\n  countersign audit list --since -1h")]
     Audit {
         #[command(subcommand)]
@@ -344,7 +344,7 @@ enum Command {
     /// elsewhere only with a certificate. GET /openapi.json describes what it serves.
     #[cfg(feature = "serve")]
     #[command(
-        after_help = "Examples:\n  countersign serve\n  countersign serve --listen 0.0.0.0:8443 --host iot.example.com --tls-cert cert.pem --tls-key key.pem"
+        after_help = "Examples:\n  countersign serve\n  countersign serve --listen 0.0.0.0:8443 --host iot.example.com \\\n      --tls-cert cert.pem --tls-key key.pem"
     )]
     Serve(Serve),
     /// Print a completion script for a shell.

@@ -1,10 +1,10 @@
 //! The service: every administrative act of Countersign over HTTP.
 //!
-//! A route is data ([`route`]): what it reads, what it answers, and a function that
+//! A route is data (`route`): what it reads, what it answers, and a function that
 //! parses, makes a command of `countersign-admin`, runs it, and prints what comes back.
 //! The same data make the OpenAPI document. Requests are read and answered by a few
 //! threads of a runtime, which never wait for the store; commands run on a few others,
-//! with a connection each ([`workers`]).
+//! with a connection each (`workers`).
 
 #![forbid(unsafe_code)]
 

@@ -53,11 +53,8 @@ fn complaint(fixture: &Fixture, name: &str, secret: &str) -> String {
         (Some(1), ""),
         "{output:?}"
     );
-    output
-        .stderr
-        .trim_start_matches("countersign: ")
-        .trim_end()
-        .to_owned()
+    let told: Value = serde_json::from_str(&output.stderr).unwrap();
+    text(&told["error"], "message").to_owned()
 }
 
 fn login(name: &str, secret: &str) -> Login {

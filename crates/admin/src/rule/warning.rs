@@ -277,7 +277,7 @@ mod tests {
             ),
             (
                 &["allow publish a/${username}/x", "allow publish a/+/x"],
-                &[],
+                &["allow publish a/${username}/x"],
             ),
             (
                 &["allow publish #", "allow publish ${attr.token}/#"],

@@ -19,10 +19,15 @@ mod row;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
-    /// List what was done by whom, and which logins were refused, in order of
-    /// time.
+    /// List what was done by whom, which logins were refused, and which uses of
+    /// topics were denied, in order of time.
+    ///
+    /// Refused logins are of the act `login`; uses that a session was denied are of
+    /// the acts `publish` and `subscribe`, with the topic, and have the outcome
+    /// `denied`. Both are summed up by the minute. A kick that reached nobody is
+    /// `refused`.
     #[command(
-        after_help = "Examples:\n  countersign audit list --since 1h\n  countersign audit list --name dev1@acme --limit 20\n  countersign audit list --tenant acme --act credential.suspend --since 7d\n  countersign audit list --outcome refused --address 192.0.2.7\n  countersign audit list --follow --json --after 1234"
+        after_help = "Examples:\n  countersign audit list --since 1h\n  countersign audit list --name dev1@acme --limit 20\n  countersign audit list --tenant acme --act credential.suspend --since 7d\n  countersign audit list --outcome refused --address 192.0.2.7\n  countersign audit list --outcome denied --name dev1@acme\n  countersign audit list --follow --json --after 1234"
     )]
     List(list::AuditList),
     /// Show one row.

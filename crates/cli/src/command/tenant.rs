@@ -29,7 +29,7 @@ use crate::progress::Progress;
 pub(crate) enum TenantCommand {
     /// Make a tenant.
     #[command(
-        after_help = "Examples:\n  countersign tenant create acme\n  countersign tenant create kaa --namespace kp1/app1/# --authentication off\n  countersign tenant create plant --default-rights none\n  countersign tenant create home --namespace '#'"
+        after_help = "Examples:\n  countersign tenant create acme --default-rights none\n  countersign tenant create kaa --namespace kp1/app1/# --authentication off\n  countersign tenant create home --namespace '#'"
     )]
     Create(TenantCreate),
     /// List the tenants.

@@ -42,11 +42,12 @@ impl Screen {
         let width = terminal_size_of(stream).map(|(Width(width), _)| usize::from(width));
         // Some terminals say 0, as they do not know.
         let width = width.filter(|width| *width > 0).unwrap_or(USUAL);
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         Self {
             is_terminal: true,
             width: Some(width.max(LEAST)),
-            // It knows NO_COLOR, CLICOLOR and TERM=dumb.
-            is_coloured: AutoStream::choice(stream) != ColorChoice::Never,
+            // It knows NO_COLOR and CLICOLOR, and asks for TERM unless CI is set.
+            is_coloured: !is_dumb && AutoStream::choice(stream) != ColorChoice::Never,
         }
     }
 
