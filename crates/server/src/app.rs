@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -17,6 +17,7 @@ use axum::routing::{MethodFilter, MethodRouter, get, on};
 use countersign_admin::sign_in::SignInGuard;
 use countersign_core::store::GateStore as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tokio::time::timeout;
 use tower_service::Service as _;
 
 use crate::answer::{Content, JSON, Rest};
@@ -26,6 +27,7 @@ use crate::call::{Asked, Call, now};
 use crate::conditional::Versions;
 use crate::network::TrustedProxies;
 use crate::openapi::describe;
+use crate::patience::Patience;
 use crate::problem::{Problem, ProblemKind};
 use crate::rate::Rates;
 use crate::route::{Access, Route};
@@ -42,6 +44,7 @@ pub(crate) struct App {
     pub(crate) hosts: Hosts,
     pub(crate) proxies: TrustedProxies,
     pub(crate) rates: Rates,
+    pub(crate) patience: Patience,
     /// As whom the requests of a test are taken.
     #[cfg(test)]
     pub(crate) everybody: std::sync::Mutex<Option<crate::call::Who>>,
@@ -101,7 +104,6 @@ impl Answerer {
     }
 
     /// What all requests share.
-    #[cfg(test)]
     pub(crate) fn app(&self) -> &Arc<App> {
         &self.app
     }
@@ -218,7 +220,9 @@ async fn respond(
         Access::KnownWithPassword | Access::Open => &app.hashers,
     };
     let RawParts(parts) = parts.ok_or_else(Problem::not_found)?;
-    let body = read_body(&head, body, route, most).await?;
+    let body = timeout(app.patience.body, read_body(&head, body, route, most));
+    let slow = |_| Problem::invalid("the body came too slowly");
+    let body = body.await.map_err(slow)??;
     let asked = Arc::new(Asked {
         who,
         parts,
@@ -255,18 +259,17 @@ async fn respond(
     }
 }
 
-/// Reads the body of a request, in a bounded time.
+/// Reads the body of a request.
 async fn read_body(head: &Parts, body: Body, route: &Route, most: usize) -> Result<Bytes, Problem> {
     let too_large = || {
         let detail = format!("a body has at most {most} bytes");
         Problem::new(ProblemKind::TooLarge, detail)
     };
     let reading = Limited::new(body, most).collect();
-    let read = match tokio::time::timeout(LONGEST_BODY, reading).await {
-        Ok(Ok(read)) => read.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),
-        Ok(Err(_)) => return Err(Problem::invalid("the body could not be read")),
-        Err(_) => return Err(Problem::invalid("the body came too slowly")),
+    let read = match reading.await {
+        Ok(read) => read.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => return Err(too_large()),
+        Err(_) => return Err(Problem::invalid("the body could not be read")),
     };
     if route.body.is_some() && !read.is_empty() && !is_json(&head.headers) {
         let kind = ProblemKind::UnsupportedMediaType;
@@ -349,5 +352,3 @@ const FIXED_HEADERS: [(HeaderName, &str); 6] = [
 const MOST_BYTES: usize = 1 << 20;
 /// So large one may be of somebody who is not known yet.
 const MOST_BYTES_UNKNOWN: usize = 16 * 1024;
-/// So long a body may take to come.
-const LONGEST_BODY: Duration = Duration::from_secs(20);

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use tokio::sync::mpsc;
 
 use crate::app::App;
 use crate::call::{Who, now};
+use crate::patience::Patience;
 use crate::serve::{Options, Told, bind};
 
 /// A service.
@@ -47,6 +49,14 @@ impl Server {
 
     /// One to which nobody is known.
     pub(crate) fn start_with(change: impl FnOnce(&mut Options)) -> Self {
+        Self::start_with_patience(Patience::default(), change)
+    }
+
+    /// The same, with so much patience.
+    pub(crate) fn start_with_patience(
+        patience: Patience,
+        change: impl FnOnce(&mut Options),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(STORE);
         let settings = Settings {
@@ -68,7 +78,8 @@ impl Server {
             trusted_proxies: Vec::new(),
         };
         change(&mut options);
-        let bound = bind(options).unwrap();
+        let mut bound = bind(options).unwrap();
+        bound.patience = patience;
         let address = bound.addresses().unwrap()[0];
         let used = SqliteStore::open(&path).unwrap();
         let (tell, told) = mpsc::channel(1);
@@ -89,6 +100,11 @@ impl Server {
             thread: Some(thread),
             document,
         }
+    }
+
+    /// The store's file.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.folder.path().join("store.db")
     }
 
     /// From now on every request counts as sent by such a caller.

@@ -18,6 +18,7 @@ mod input;
 mod listen;
 mod network;
 mod openapi;
+mod patience;
 mod problem;
 mod rate;
 mod rest;

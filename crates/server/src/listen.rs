@@ -21,6 +21,7 @@ use tokio::time::{Sleep, sleep, timeout};
 
 use crate::app::{Answerer, Ends};
 use crate::network::{Network, TrustedProxies};
+use crate::patience::Patience;
 use crate::tls::Tls;
 
 /// What all connections share.
@@ -29,6 +30,7 @@ pub(crate) struct Front {
     pub(crate) answerer: Answerer,
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) connections: Arc<Connections>,
+    pub(crate) patience: Patience,
     /// Turns true when the service is to end.
     pub(crate) is_ending: watch::Receiver<bool>,
     /// Held by each connection, so that the end can be waited for.
@@ -79,7 +81,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, front: &Front) {
         None => answer_all(stream, ends, front).await,
         Some(tls) => {
             let greeting = tls.acceptor().accept(stream);
-            if let Ok(Ok(stream)) = timeout(LONGEST_GREETING, greeting).await {
+            if let Ok(Ok(stream)) = timeout(front.patience.greeting, greeting).await {
                 answer_all(stream, ends, front).await;
             }
         }
@@ -102,10 +104,13 @@ async fn answer_all(
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(LONGEST_HEADERS)
+        .header_read_timeout(front.patience.headers)
         .max_buf_size(MOST_BUFFERED)
         .max_headers(MOST_HEADERS)
-        .serve_connection(TokioIo::new(Impatient::new(stream)), service);
+        .serve_connection(
+            TokioIo::new(Impatient::new(stream, front.patience.stall)),
+            service,
+        );
     let mut connection = core::pin::pin!(connection);
     let mut is_ending = front.is_ending.clone();
     tokio::select! {
@@ -183,13 +188,15 @@ impl Drop for Place {
 /// A stream that fails once its other end takes nothing for some time.
 struct Impatient<S> {
     stream: S,
+    longest_stall: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Impatient<S> {
-    fn new(stream: S) -> Self {
+    fn new(stream: S, longest_stall: Duration) -> Self {
         Self {
             stream,
+            longest_stall,
             stalled: None,
         }
     }
@@ -204,9 +211,8 @@ impl<S> Impatient<S> {
             self.stalled = None;
             return tried;
         }
-        let stalled = self
-            .stalled
-            .get_or_insert_with(|| Box::pin(sleep(LONGEST_STALL)));
+        let longest = self.longest_stall;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(longest)));
         ready!(stalled.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -247,12 +253,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
 const MOST_CONNECTIONS: usize = 512;
 /// and so many of one client.
 const MOST_OF_CLIENT: usize = 256;
-/// So long a client may take to greet,
-const LONGEST_GREETING: Duration = Duration::from_secs(10);
-/// to send its headers, or the next request,
-const LONGEST_HEADERS: Duration = Duration::from_secs(12);
-/// and to take an answer.
-const LONGEST_STALL: Duration = Duration::from_secs(30);
 /// So long requests may take that are being answered when the service is to end.
 const LONGEST_END: Duration = Duration::from_secs(10);
 /// So much is held of a request's headers.

@@ -17,6 +17,7 @@ use crate::app::{Answerer, App};
 use crate::browser::Hosts;
 use crate::listen::{Connections, Front, accept};
 use crate::network::{Network, TrustedProxies};
+use crate::patience::Patience;
 use crate::rate::Rates;
 use crate::tls::{Tls, TlsError, TlsFiles};
 use crate::workers::{Workers, WorkersError};
@@ -43,6 +44,7 @@ pub struct Bound {
     listeners: Vec<TcpListener>,
     tls: Option<Arc<Tls>>,
     options: Options,
+    pub(crate) patience: Patience,
 }
 
 impl core::fmt::Debug for Bound {
@@ -83,6 +85,7 @@ pub fn bind(options: Options) -> Result<Bound, ServeError> {
         listeners,
         tls: tls.map(Arc::new),
         options,
+        patience: Patience::default(),
     })
 }
 
@@ -140,6 +143,7 @@ impl Bound {
             hosts: Hosts(self.options.hosts),
             proxies: proxies.clone(),
             rates: Rates::default(),
+            patience: self.patience,
             #[cfg(test)]
             everybody: std::sync::Mutex::default(),
         };
@@ -178,6 +182,7 @@ async fn serve_all(
         let address = listener.local_addr()?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let front = Front {
+            patience: answerer.app().patience,
             answerer: answerer.clone(),
             tls: tls.clone(),
             connections: Arc::clone(&connections),
