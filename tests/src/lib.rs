@@ -5,6 +5,7 @@ pub mod authority;
 pub mod maker;
 pub mod mosquitto_tools;
 pub mod people;
+pub mod service;
 pub mod turn;
 
 use std::collections::HashMap;

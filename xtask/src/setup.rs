@@ -38,6 +38,8 @@ const TEST_PACKAGES: &[&str] = &[
     // `fail2ban-regex` reads a broker's log.
     "fail2ban",
     "openssl",
+    // It asks the service, as its page says.
+    "curl",
     // They read manual pages and complete lines.
     "fish",
     "man-db",

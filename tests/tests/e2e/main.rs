@@ -38,6 +38,7 @@ mod reopened;
 mod rest;
 mod rules;
 mod samples;
+mod service;
 mod speed;
 mod store_files;
 mod telling;

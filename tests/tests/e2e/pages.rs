@@ -208,6 +208,34 @@ on_every_broker! {
         assert_eq!(topics_so_far(&mut observer), ["acme/hello", "acme/lamp2"]);
     }
 
+    fn the_page_about_the_service_can_be_followed(version) {
+        let fixture = Fixture::start(version);
+        let mut reader = Reader::new();
+        reader.store = Some(fixture.cli.store().to_owned());
+        reader.mean("mosquitto_pub", format!("mosquitto_pub -p {}", fixture.port()));
+        reader.mean("curl ", "curl -sS --fail-with-body --noproxy '*' ");
+        let mut service = None;
+        let mut asked = 0;
+        let page = blocks("docs/service.md", None);
+        let lines = page.iter().flat_map(Block::commands);
+        for line in lines.filter(|line| !line.starts_with('#')) {
+            if line.starts_with("countersign serve ") {
+                // With a certificate, and behind a proxy, it is the same service.
+                let service = service.get_or_insert_with(|| fixture.serve());
+                reader.mean("localhost:8080", service.address);
+                continue;
+            }
+            reader.run(line);
+            asked += usize::from(line.starts_with("curl "));
+        }
+        assert!(asked >= 10, "only {asked} examples were found");
+        let dev1 = fixture.cli.json(&["credential", "show", "dev1@acme"]);
+        assert_eq!((&dev1["description"], &dev1["state"]), (&json!("the pump"), &json!("Active")));
+        let left = fixture.cli.json(&["credential", "list", "--tenant", "acme"]);
+        assert_eq!(left.as_array().unwrap().len(), 1, "{left}");
+        assert_eq!(service.unwrap().end().code, Some(0));
+    }
+
     fn the_page_about_bridges_can_be_followed(version) {
         let fixture = Fixture::start(version);
         let mut reader = Reader::new();

@@ -557,6 +557,7 @@ const OTHER_PAGES: &[(&str, &str)] = &[
         "it is followed in a store of its own, below",
     ),
     ("docs/performance.md", "benches, which take minutes"),
+    ("docs/service.md", "`tests/tests/e2e/pages.rs` follows it"),
 ];
 
 #[test]

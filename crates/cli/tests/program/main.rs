@@ -48,6 +48,8 @@ mod rule_warnings;
 #[cfg(test)]
 mod schemes;
 #[cfg(test)]
+mod serve;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod terminal;

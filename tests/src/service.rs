@@ -1,0 +1,82 @@
+//! The service as a process of its own, and requests to it.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+
+use countersign_testkit::tools::{Background, Output};
+use serde_json::Value;
+
+use crate::{Fixture, PATIENCE, text, wait_until};
+
+/// A service on a broker's store.
+#[derive(Debug)]
+pub struct Service {
+    /// Where it listens.
+    pub address: SocketAddr,
+    process: Background,
+}
+
+impl Fixture {
+    /// Starts the service on a port that is free.
+    pub fn serve(&self) -> Service {
+        let serve = ["serve", "--listen", "127.0.0.1:0"];
+        let process = self.cli.tool(&serve).background().unwrap();
+        let mut address = None;
+        wait_until("the service listens", || {
+            let log = process.stderr();
+            let line = log.split_inclusive('\n').find(|it| it.ends_with('\n'));
+            let said = line.and_then(|it| it.split_once("listening on http://"));
+            address = said.map(|(_, said)| said.trim().parse().unwrap());
+            address.is_some()
+        });
+        Service {
+            address: address.unwrap(),
+            process,
+        }
+    }
+
+    /// A new API token with this scope.
+    pub fn api_token(&self, scope: &str) -> String {
+        let made = self.cli.json(&["token", "create", "--scope", scope]);
+        text(&made, "secret")
+    }
+}
+
+impl Service {
+    /// Sends a request with an API token, and returns status and document of the answer.
+    pub fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: Option<&Value>,
+    ) -> (u16, Value) {
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
+        if let Some(token) = token {
+            request += &format!("Authorization: Bearer {token}\r\n");
+        }
+        if !body.is_empty() {
+            request += "Content-Type: application/json\r\n";
+        }
+        let length = body.len();
+        request += &format!("Content-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+    }
+
+    /// Asks it to end by SIGTERM, and waits for that.
+    pub fn end(self) -> Output {
+        let pid = i32::try_from(self.process.pid()).unwrap();
+        // SAFETY: it takes two numbers; the process is a child that nobody waited for.
+        let done = unsafe { libc::kill(pid, libc::SIGTERM) };
+        assert_eq!(done, 0);
+        self.process.wait(PATIENCE).unwrap()
+    }
+}

@@ -1,0 +1,100 @@
+//! The service beside a broker: what is asked for over HTTP holds for clients of MQTT.
+
+use countersign_testkit::tools::Output;
+use countersign_tests::service::Service;
+use countersign_tests::{
+    ACCEPTED, Fixture, Login, REFUSED, is_kicked, on_every_broker, text, wait_until,
+};
+use serde_json::{Value, json};
+
+/// The clients that the service lists for who has this token.
+fn clients(service: &Service, token: &str) -> Vec<Value> {
+    let (status, listed) = service.ask("GET", "/api/v1/clients?tenant=acme", Some(token), None);
+    assert_eq!(status, 200, "{listed}");
+    listed["items"].as_array().unwrap().clone()
+}
+
+on_every_broker! {
+    fn what_is_done_over_http_is_done_to_live_sessions(version) {
+        let fixture = Fixture::start(version);
+        fixture.tenant("acme", &[]);
+        let service = fixture.serve();
+        let [admin, viewer] = ["tenant:acme", "viewer:acme"].map(|scope| fixture.api_token(scope));
+        let (admin, viewer) = (Some(&*admin), &*viewer);
+        assert_eq!(service.ask("GET", "/readyz", None, None).0, 200);
+
+        // A credential that is made over HTTP logs in, and is listed while it is connected.
+        let new = json!({ "name": "dev1", "tenant": "acme" });
+        let (status, made) = service.ask("POST", "/api/v1/credentials", admin, Some(&new));
+        assert_eq!((status, &made["username"]), (201, &json!("dev1@acme")), "{made}");
+        let login = Login::from(&made);
+        let mut client = login.connect("pump").accepted(fixture.port());
+        wait_until("the service lists the client", || !clients(&service, viewer).is_empty());
+        let listed = &clients(&service, viewer)[0];
+        assert_eq!(listed["client_id"], "pump");
+        assert_eq!(listed["username"], "dev1@acme");
+        assert_eq!(listed["tenant"], "acme");
+
+        // Who may only look, and who is unknown, ends nothing.
+        let session = format!("/api/v1/clients/{}", text(listed, "session"));
+        let suspend = "/api/v1/credentials/dev1@acme/suspend";
+        // A session that one may not end is told as one that is not there.
+        for (token, kick, act) in [(Some(viewer), 404, 403), (None, 401, 401), (Some("no"), 401, 401)] {
+            let asked = [("DELETE", session.as_str(), kick), ("POST", suspend, act)];
+            for (method, path, expected) in asked {
+                let (status, answer) = service.ask(method, path, token, None);
+                assert_eq!(status, expected, "{method} {path}: {answer}");
+            }
+        }
+        assert!(client.is_alive());
+
+        // A kick ends the session, and the credential may come back.
+        assert_eq!(service.ask("DELETE", &session, admin, None), (204, Value::Null));
+        assert!(is_kicked(&mut client), "kicked over HTTP, and still there");
+        assert_eq!(service.ask("DELETE", &session, admin, None).0, 404);
+        let mut client = login.connect("pump").accepted(fixture.port());
+
+        // A suspension ends it for now.
+        let (status, suspended) = service.ask("POST", suspend, admin, None);
+        assert_eq!((status, &suspended["state"]), (200, &json!("Suspended")), "{suspended}");
+        assert!(is_kicked(&mut client), "suspended over HTTP, and still there");
+        assert_eq!(login.connect("pump").code(fixture.port()), REFUSED);
+        wait_until("the client is listed no more", || clients(&service, viewer).is_empty());
+        let reactivate = "/api/v1/credentials/dev1@acme/reactivate";
+        assert_eq!(service.ask("POST", reactivate, admin, None).0, 200);
+        wait_until("it is let in again", || login.connect("pump").code(fixture.port()) == ACCEPTED);
+
+        // The audit tells who did it, and the log holds no secret.
+        let rows = fixture.cli.json(&["audit", "list", "--name", "dev1@acme"]);
+        let mut rows = rows.as_array().unwrap().iter();
+        let row = rows.find(|row| row["act"] == "credential.suspend" && row["outcome"] == "done");
+        let actor = text(row.unwrap(), "actor");
+        assert!(actor.starts_with("http:token:"), "{actor}");
+        let Output { code, stdout, stderr } = service.end();
+        assert_eq!((code, stdout.as_str()), (Some(0), ""), "{stderr}");
+        for secret in [login.secret.as_str(), admin.unwrap(), viewer] {
+            assert!(!stderr.contains(secret), "{stderr}");
+        }
+    }
+
+    fn a_second_factor_is_asked_for_over_http_and_its_code_counts_once(version) {
+        let fixture = Fixture::start(version);
+        let jane = fixture.jane();
+        fixture.wait_for_a_fresh_step();
+        let factor = fixture.enrol_and_confirm(&jane);
+        let service = fixture.serve();
+        let sign_in = |password: &str, code: Option<&str>| {
+            let body = json!({ "email": jane.username, "password": password, "code": code });
+            let (status, answer) = service.ask("POST", "/api/v1/session", None, Some(&body));
+            (status, answer["kind"].as_str().unwrap_or_default().to_owned())
+        };
+        let refused = |kind: &str| (401, kind.to_owned());
+        let (wrong, right) = (factor.wrong_code(), factor.code(0));
+        assert_eq!(sign_in(&jane.secret, None), refused("mfa-required"));
+        // Whoever does not know the password is not told that there is a factor.
+        assert_eq!(sign_in("wrong", None), refused("unauthenticated"));
+        assert_eq!(sign_in(&jane.secret, Some(&wrong)), refused("unauthenticated"));
+        assert_eq!(sign_in(&jane.secret, Some(&right)).0, 201);
+        assert_eq!(sign_in(&jane.secret, Some(&right)), refused("unauthenticated"));
+    }
+}
