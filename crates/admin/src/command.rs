@@ -290,6 +290,12 @@ impl<'a> Tx<'a> {
         }
     }
 
+    /// The audit rows that are to be committed.
+    #[must_use]
+    pub fn recorded(&self) -> &[AuditEntry] {
+        &self.audit
+    }
+
     /// Has an audit row committed.
     pub(crate) fn record_entry(&mut self, entry: AuditEntry) {
         self.audit.push(entry);

@@ -37,7 +37,7 @@ pub(crate) use self::lifecycle::delete_found;
 pub use self::lifecycle::{
     DeleteCredential, ReactivateCredential, RevokeCredential, SuspendCredential, UntieCredential,
 };
-pub use self::many::{ActOnTarget, ManyAct, Step, Target, TargetOutcome, act_on};
+pub use self::many::{ActOnTarget, ManyAct, Step, Target, TargetOutcome, act_on, find_targets};
 pub use self::preview::PreviewChanges;
 pub use self::renew::{ResetPassword, RotateCredential};
 pub use self::rules::{ChangeCredentialRules, CredentialRuleWarnings};

@@ -193,6 +193,18 @@ pub enum Overlap {
 }
 
 impl Overlap {
+    /// The overlap of a duration, if one is said, and of whether it ends when the new
+    /// secret is first used.
+    #[must_use]
+    pub fn of(duration: Option<Duration>, until_used: bool) -> Self {
+        match (duration, until_used) {
+            (None, false) => Self::None,
+            (None, true) => Self::UntilUsed,
+            (Some(duration), false) => Self::For(duration),
+            (Some(duration), true) => Self::ForUntilUsed(duration),
+        }
+    }
+
     /// When the old secret ends by itself, if it does.
     fn ends_at(self, now: Timestamp) -> Option<Timestamp> {
         match self {

@@ -22,6 +22,7 @@ mod broker;
 mod check;
 mod credential;
 mod jwt;
+mod many;
 mod role;
 mod scheme;
 mod user;
@@ -42,6 +43,7 @@ pub use self::credential::{
 };
 pub(crate) use self::jwt::{AuditedKey, AuditedRevocation, AuditedToken};
 pub use self::jwt::{CreatedTokenView, RotatedKeyView, TokenView};
+pub use self::many::{FailedView, ManyView, NewSecretView, StoppedView};
 pub use self::role::{EffectView, LoserView, RoleView, RuleView, UseView};
 pub use self::scheme::SchemeView;
 pub(crate) use self::user::AuditedUser;

@@ -25,6 +25,7 @@ use crate::authenticate::{BROWSER_COOKIE, authenticate, cookie};
 use crate::browser::{Hosts, check_origin};
 use crate::call::{Asked, Call, now};
 use crate::conditional::Versions;
+use crate::counts::ServiceCounts;
 use crate::network::TrustedProxies;
 use crate::openapi::describe;
 use crate::patience::Patience;
@@ -41,6 +42,8 @@ pub(crate) struct App {
     pub(crate) hashers: Workers,
     /// What is remembered of sign-ins.
     pub(crate) guard: Arc<SignInGuard>,
+    /// What is counted.
+    pub(crate) counts: Arc<ServiceCounts>,
     pub(crate) hosts: Hosts,
     pub(crate) proxies: TrustedProxies,
     pub(crate) rates: Rates,
@@ -75,8 +78,7 @@ pub(crate) struct Answerer {
 
 impl Answerer {
     /// What answers by these routes.
-    pub(crate) fn new(app: App, routes: Vec<Route>) -> Self {
-        let app = Arc::new(app);
+    pub(crate) fn new(app: Arc<App>, routes: Vec<Route>) -> Self {
         let document = Bytes::from(describe(&routes).to_string());
         let mut router = Router::new()
             .route("/healthz", get(async || "ok\n"))
@@ -127,6 +129,8 @@ impl Answerer {
         };
         let route = response.extensions_mut().remove::<Taken>();
         let route = route.map_or("-", |Taken(route)| route);
+        let status = response.status().as_u16();
+        self.app.counts.add_request(route, status);
         add_headers(response.headers_mut(), ends.is_encrypted, &id);
         // No path: parts of it may be secrets.
         tracing::info!(
@@ -134,7 +138,7 @@ impl Answerer {
             client = %client,
             method = %method,
             route,
-            status = response.status().as_u16(),
+            status,
             milliseconds = begun.elapsed().as_millis(),
             "answered"
         );
@@ -213,10 +217,10 @@ async fn respond(
         Access::Known | Access::KnownWithPassword => {
             (Some(authenticate(app, &head, client).await?), MOST_BYTES)
         }
-        Access::Open => (None, MOST_BYTES_UNKNOWN),
+        Access::Anybody | Access::Open => (None, MOST_BYTES_UNKNOWN),
     };
     let workers = match route.access {
-        Access::Known => &app.workers,
+        Access::Anybody | Access::Known => &app.workers,
         Access::KnownWithPassword | Access::Open => &app.hashers,
     };
     let RawParts(parts) = parts.ok_or_else(Problem::not_found)?;
@@ -239,11 +243,13 @@ async fn respond(
     let mut rest: Rest = Box::new(move |call| (first.run)(call, &body));
     loop {
         let (asked, guard) = (Arc::clone(&asked), Arc::clone(&app.guard));
+        let counts = Arc::clone(&app.counts);
         let run = move |store: &mut _| {
             rest(&mut Call {
                 store,
                 asked: &asked,
                 guard: &guard,
+                counts: &counts,
                 now: now(),
             })
         };

@@ -2,8 +2,10 @@
 //! that authority.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::net::IpAddr;
 
+use countersign_admin::password::ChosenPassword;
 use countersign_admin::sign_in::SignInGuard;
 use countersign_admin::{
     AdminError, Authority, Caller, Command, Context, Mode, OsRandom, Permission, Tx,
@@ -16,6 +18,7 @@ use serde::Serialize;
 
 use crate::answer::{Answer, to_json};
 use crate::conditional::{EntityTag, IfMatches, Versions, is_another_version};
+use crate::counts::ServiceCounts;
 use crate::input::{FromText, part_of_path};
 use crate::problem::{Problem, ProblemKind};
 
@@ -51,6 +54,7 @@ pub(crate) struct Call<'a> {
     pub(crate) store: &'a mut SqliteStore,
     pub(crate) asked: &'a Asked,
     pub(crate) guard: &'a SignInGuard,
+    pub(crate) counts: &'a ServiceCounts,
     pub(crate) now: Timestamp,
 }
 
@@ -74,10 +78,21 @@ impl Call<'_> {
         command: &C,
         mode: Mode,
     ) -> Result<C::Output, Problem> {
-        self.with_context(|store, context| match mode {
-            Mode::Commit => countersign_admin::run(store, context, command),
-            Mode::DryRun => countersign_admin::dry_run(store, context, command),
-        })
+        if mode == Mode::DryRun {
+            return self.with_context(|store, context| {
+                countersign_admin::dry_run(store, context, command)
+            });
+        }
+        let told = Told {
+            command,
+            acts: RefCell::default(),
+        };
+        let output =
+            self.with_context(|store, context| countersign_admin::run(store, context, &told))?;
+        for act in told.acts.take() {
+            self.counts.add_acts(&act, 1);
+        }
+        Ok(output)
     }
 
     /// Runs a command as the asker, if what `show` finds is still what the asker saw
@@ -175,6 +190,35 @@ impl Call<'_> {
             random: &mut OsRandom,
         };
         Ok(act(self.store, &mut context)?)
+    }
+}
+
+/// A command that tells which acts it did, as the audit calls them.
+struct Told<'a, C> {
+    command: &'a C,
+    acts: RefCell<Vec<String>>,
+}
+
+impl<C: Command> Command for Told<'_, C> {
+    type Output = C::Output;
+
+    fn needs(&self) -> Permission {
+        self.command.needs()
+    }
+
+    fn intent(&self) -> Intent {
+        self.command.intent()
+    }
+
+    fn passwords(&self) -> Vec<&ChosenPassword> {
+        self.command.passwords()
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<C::Output, AdminError> {
+        let output = self.command.apply(tx)?;
+        let acts = tx.recorded().iter().map(|entry| entry.act.clone());
+        self.acts.replace(acts.collect());
+        Ok(output)
     }
 }
 

@@ -26,6 +26,8 @@ use crate::serve::{Options, Told, bind};
 /// A service.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    /// Where it tells what is counted to whoever asks.
+    pub(crate) metrics: Option<SocketAddr>,
     pub(crate) app: Arc<App>,
     folder: TempDir,
     tell: mpsc::Sender<Told>,
@@ -76,11 +78,15 @@ impl Server {
             tls: None,
             allow_plain: false,
             trusted_proxies: Vec::new(),
+            metrics_listen: None,
+            metrics_tenants: false,
         };
         change(&mut options);
         let mut bound = bind(options).unwrap();
         bound.patience = patience;
         let address = bound.addresses().unwrap()[0];
+        let metrics = bound.metrics.as_ref();
+        let metrics = metrics.map(|it| it.local_addr().unwrap());
         let used = SqliteStore::open(&path).unwrap();
         let (tell, told) = mpsc::channel(1);
         let (begun, beginning) = std::sync::mpsc::channel();
@@ -94,6 +100,7 @@ impl Server {
         let document = crate::openapi::describe(&crate::rest::routes());
         Self {
             address,
+            metrics,
             app,
             folder,
             tell,
@@ -103,8 +110,8 @@ impl Server {
     }
 
     /// The store's file.
-    pub(crate) fn store(&self) -> PathBuf {
-        self.folder.path().join("store.db")
+    pub(crate) fn store_file(&self) -> PathBuf {
+        self.folder.path().join(STORE)
     }
 
     /// From now on every request counts as sent by such a caller.
@@ -203,8 +210,10 @@ impl Server {
             (None, None) => assert_eq!(reply.body, Value::Null),
             (Some(content), Some(kind)) => {
                 let schema = &content.get(kind).expect(kind)["schema"];
-                let problem = self.mismatch(schema, &reply.body);
-                assert_eq!(problem, None, "{method} {path}: {}", reply.body);
+                let text = Value::from(&*reply.text);
+                let body = [&text, &reply.body][usize::from(kind.ends_with("json"))];
+                let problem = self.mismatch(schema, body);
+                assert_eq!(problem, None, "{method} {path}: {body}");
             }
             (_, kind) => panic!("{method} {path} is not to answer with {kind:?}"),
         }

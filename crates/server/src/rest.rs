@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::input::FromText;
+use crate::metrics;
 use crate::problem::Problem;
 use crate::route::Route;
 
@@ -52,6 +53,7 @@ pub(crate) fn routes() -> Vec<Route> {
         check::routes(),
         clients::routes(),
         audit::routes(),
+        metrics::routes(),
     ]
     .into_iter()
     .flatten()

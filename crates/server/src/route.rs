@@ -37,6 +37,8 @@ pub(crate) struct Route {
 /// Who may ask for something.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Access {
+    /// Everybody.
+    Anybody,
     /// Whoever is known.
     Known,
     /// Whoever is known, who proves it once more; a thread that hashes answers.
@@ -96,6 +98,16 @@ impl Route {
         self
     }
 
+    /// The same, which answers with text of a kind of its own.
+    pub(crate) fn answers_text(mut self, kind: &'static str) -> Self {
+        self.answers.push(Answered {
+            status: StatusCode::OK,
+            content: Some((kind, Shape::Text)),
+            is_tagged: false,
+        });
+        self
+    }
+
     /// The same, which answers with one thing and its tag.
     pub(crate) fn answers_tagged(mut self, shape: Shape) -> Self {
         self.answers.push(Answered {
@@ -121,8 +133,8 @@ impl Route {
         self
     }
 
-    /// The same, which looks at a password.
-    pub(crate) fn with_password(mut self, access: Access) -> Self {
+    /// The same, for whom this says.
+    pub(crate) fn with_access(mut self, access: Access) -> Self {
         self.access = access;
         self
     }

@@ -15,7 +15,9 @@ use tokio::time::timeout;
 
 use crate::app::{Answerer, App};
 use crate::browser::Hosts;
+use crate::counts::ServiceCounts;
 use crate::listen::{Connections, Front, accept};
+use crate::metrics;
 use crate::network::{Network, TrustedProxies};
 use crate::patience::Patience;
 use crate::rate::Rates;
@@ -36,12 +38,17 @@ pub struct Options {
     pub allow_plain: bool,
     /// The proxies whose word about addresses counts.
     pub trusted_proxies: Vec<Network>,
+    /// Where whoever asks is told what is counted, without a login.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Whether what is counted is told by tenant.
+    pub metrics_tenants: bool,
 }
 
 /// A service that has its sockets, and its certificate. Both may need rights that its
 /// store needs not.
 pub struct Bound {
     listeners: Vec<TcpListener>,
+    pub(crate) metrics: Option<TcpListener>,
     tls: Option<Arc<Tls>>,
     options: Options,
     pub(crate) patience: Patience,
@@ -70,12 +77,13 @@ pub fn bind(options: Options) -> Result<Bound, ServeError> {
         listeners.extend(listener.map_err(ServeError::HandedOver)?);
     }
     if listeners.is_empty() {
-        let address = options.listen;
-        check_plain(&options, address)?;
-        let bound = TcpListener::bind(address);
-        listeners.push(bound.map_err(|source| ServeError::Listen { address, source })?);
+        listeners.push(listen(&options, options.listen)?);
     }
-    for listener in &listeners {
+    let metrics = options.metrics_listen;
+    let metrics = metrics
+        .map(|address| listen(&options, address))
+        .transpose()?;
+    for listener in listeners.iter().chain(&metrics) {
         let address = listener.local_addr().map_err(ServeError::HandedOver)?;
         check_plain(&options, address)?;
         let set = listener.set_nonblocking(true);
@@ -83,10 +91,16 @@ pub fn bind(options: Options) -> Result<Bound, ServeError> {
     }
     Ok(Bound {
         listeners,
+        metrics,
         tls: tls.map(Arc::new),
         options,
         patience: Patience::default(),
     })
+}
+
+fn listen(options: &Options, address: SocketAddr) -> Result<TcpListener, ServeError> {
+    check_plain(options, address)?;
+    TcpListener::bind(address).map_err(|source| ServeError::Listen { address, source })
 }
 
 /// Passwords and tokens go over the network in the clear only where that is said.
@@ -140,6 +154,7 @@ impl Bound {
             workers: Workers::start("countersign-http", STORE_THREADS, &store)?,
             hashers: Workers::start("countersign-hash", HASH_THREADS, &store)?,
             guard: Arc::new(SignInGuard::new(&mut OsRandom).map_err(|_| ServeError::Random)?),
+            counts: Arc::new(ServiceCounts::of(self.options.metrics_tenants)),
             hosts: Hosts(self.options.hosts),
             proxies: proxies.clone(),
             rates: Rates::default(),
@@ -148,7 +163,9 @@ impl Bound {
             everybody: std::sync::Mutex::default(),
         };
         drop(store);
-        let answerer = Answerer::new(app, rest::routes());
+        let app = Arc::new(app);
+        let answerer = Answerer::new(Arc::clone(&app), rest::routes());
+        let on_metrics = Answerer::new(app, metrics::open_routes());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(RUNTIME_THREADS)
             .max_blocking_threads(1)
@@ -158,10 +175,14 @@ impl Bound {
             .build()
             .map_err(ServeError::Runtime)?;
         let connections = Arc::new(Connections::beside(proxies));
-        let (listeners, tls) = (self.listeners, self.tls);
+        let listeners = self.listeners.into_iter();
+        let listeners = listeners.map(|listener| (listener, answerer.clone()));
+        let metrics = self.metrics.map(|listener| (listener, on_metrics));
+        let listeners: Vec<_> = listeners.chain(metrics).collect();
+        let tls = self.tls;
         let done = runtime.block_on(async {
             begin(&answerer);
-            serve_all(listeners, tls, answerer, connections, told).await
+            serve_all(listeners, tls, connections, told).await
         });
         runtime.shutdown_timeout(Duration::ZERO);
         done.map_err(ServeError::Runtime)
@@ -169,21 +190,20 @@ impl Bound {
 }
 
 async fn serve_all(
-    listeners: Vec<TcpListener>,
+    listeners: Vec<(TcpListener, Answerer)>,
     tls: Option<Arc<Tls>>,
-    answerer: Answerer,
     connections: Arc<Connections>,
     mut told: mpsc::Receiver<Told>,
 ) -> io::Result<()> {
     let (end, is_ending) = watch::channel(false);
     let (alive, mut ended) = mpsc::channel(1);
     let scheme = if tls.is_some() { "https" } else { "http" };
-    for listener in listeners {
+    for (listener, answerer) in listeners {
         let address = listener.local_addr()?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let front = Front {
             patience: answerer.app().patience,
-            answerer: answerer.clone(),
+            answerer,
             tls: tls.clone(),
             connections: Arc::clone(&connections),
             is_ending: is_ending.clone(),

@@ -2,10 +2,12 @@
 
 mod authentication;
 mod brokers;
+mod bulk;
 mod checks;
 mod credentials;
 mod hostile;
 mod http;
+mod metrics;
 mod nouns;
 mod permissions;
 mod slow;

@@ -15,13 +15,13 @@ use countersign_core::presence::Presence;
 use countersign_core::store::{AdminStore, CredentialQuery, Page, StoreError};
 
 use super::{
-    CredentialChanges, DeleteCredential, ReactivateCredential, ResetPassword, RevokeCredential,
-    RotateCredential, SetCredential, SuspendCredential, selected,
+    CredentialChanges, DeleteCredential, ListCredentials, ReactivateCredential, ResetPassword,
+    RevokeCredential, RotateCredential, SetCredential, SuspendCredential, selected,
 };
 use crate::caller::Permission;
-use crate::command::{Command, Mode, Tx, run_all};
+use crate::command::{Command, Mode, Tx, run, run_all};
 use crate::context::Context;
-use crate::error::{AdminError, ErrorKind};
+use crate::error::{AdminError, ErrorKind, Noun};
 use crate::lookup;
 use crate::secret::{IssuedCredential, NewSecret, Overlap};
 use crate::text::FreeText;
@@ -125,6 +125,37 @@ pub fn act_on<S: AdminStore>(
     step
 }
 
+/// Finds the credentials that an act is done to, in the order of their names.
+///
+/// # Errors
+///
+/// Returns [`AdminError`] when the caller may not see them, when there are more than
+/// `most`, and when the store can't be read.
+pub fn find_targets<S: AdminStore>(
+    store: &mut S,
+    context: &mut Context<'_>,
+    mut list: ListCredentials,
+    most: usize,
+) -> Result<Vec<Target>, AdminError> {
+    let mut targets = Vec::new();
+    loop {
+        let page = run(store, context, &list)?;
+        let found = page.listed.rows.into_iter().map(|credential| Target {
+            id: Some(credential.id),
+            name: credential.name,
+        });
+        targets.extend(found);
+        if targets.len() > most {
+            let text = format!("more than {most} credentials are selected; select fewer");
+            return Err(AdminError::invalid(Noun::Credential, "", text));
+        }
+        if page.listed.next.is_none() {
+            return Ok(targets);
+        }
+        list.page.after = page.listed.next;
+    }
+}
+
 fn issued(outcomes: &[TargetOutcome]) -> Vec<&IssuedCredential> {
     let issued = outcomes.iter().filter_map(|outcome| match outcome {
         TargetOutcome::Done { issued, .. } => issued.as_deref(),
@@ -165,6 +196,24 @@ impl Command for ActOnTarget {
 }
 
 impl ActOnTarget {
+    /// So many a transaction: brokers wait for its lock.
+    pub const AT_ONCE: usize = 50;
+
+    /// The same act on each of these.
+    #[must_use]
+    pub fn all(
+        act: &Arc<ManyAct>,
+        selection: &Arc<CredentialQuery>,
+        targets: &[Target],
+    ) -> Vec<Self> {
+        let on = |target: &Target| Self {
+            act: Arc::clone(act),
+            selection: Arc::clone(selection),
+            target: target.clone(),
+        };
+        targets.iter().map(on).collect()
+    }
+
     /// The credential; none where it is not what was asked for any more.
     fn found(&self, tx: &mut Tx<'_>) -> Result<Option<Credential>, AdminError> {
         let Target { name, id } = &self.target;
@@ -186,6 +235,20 @@ impl ActOnTarget {
 }
 
 impl ManyAct {
+    /// What the audit calls it.
+    #[must_use]
+    pub const fn audited_as(&self) -> &'static str {
+        match self {
+            Self::Delete => "credential.delete",
+            Self::Reactivate => "credential.reactivate",
+            Self::ResetPassword => "credential.reset-password",
+            Self::Revoke(_) => "credential.revoke",
+            Self::Rotate(_) => "credential.rotate",
+            Self::Set(_) => "credential.set",
+            Self::Suspend => "credential.suspend",
+        }
+    }
+
     /// Says whether a credential is already what it would be then.
     fn is_done(&self, credential: &Credential) -> bool {
         let state = credential.state;

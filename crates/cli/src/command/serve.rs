@@ -30,6 +30,12 @@ pub(crate) struct Serve {
     /// A proxy, or a network of them, whose word about the addresses of clients counts.
     #[arg(long = "trusted-proxy", value_name = "CIDR")]
     trusted_proxies: Vec<Network>,
+    /// Tell here what is counted, for Prometheus, to whoever asks.
+    #[arg(long, value_name = "ADDR:PORT")]
+    metrics_listen: Option<SocketAddr>,
+    /// Tell what is counted by tenant, too.
+    #[arg(long)]
+    metrics_tenants: bool,
 }
 
 impl Serve {
@@ -41,6 +47,8 @@ impl Serve {
             tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
             allow_plain: self.allow_plain,
             trusted_proxies: self.trusted_proxies,
+            metrics_listen: self.metrics_listen,
+            metrics_tenants: self.metrics_tenants,
         };
         let refused = |error: countersign_server::ServeError| CliError::refused(error.to_string());
         // Root may be needed for a port or a key, and is given up when the store is opened.

@@ -34,6 +34,7 @@ fn list(call: &mut Call<'_>, words: PageWords, _: Nothing) -> Result<Answer, Pro
 fn remove(call: &mut Call<'_>, _: Nothing, _: Nothing) -> Result<Answer, Problem> {
     let command = ForgetBroker(call.part("broker")?);
     call.with_context(|store, context| forget(store, context, &command))?;
+    call.counts.add_acts("broker.forget", 1);
     Ok(Answer::deleted())
 }
 

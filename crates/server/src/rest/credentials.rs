@@ -31,6 +31,7 @@ use crate::route::{Route, delete, get, patch, post};
 use crate::shape::{LOSER, MAYBE_TEXT, Shape, TEXTS};
 
 mod acts;
+mod bulk;
 mod rules;
 mod why;
 
@@ -48,7 +49,12 @@ pub(super) fn routes() -> Vec<Route> {
             .answers_nothing()
             .conditional(),
     ];
-    let more = [acts::routes(), rules::routes(), why::routes()];
+    let more = [
+        acts::routes(),
+        bulk::routes(),
+        rules::routes(),
+        why::routes(),
+    ];
     all.into_iter().chain(more.into_iter().flatten()).collect()
 }
 

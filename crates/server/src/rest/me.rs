@@ -31,18 +31,18 @@ pub(super) fn routes() -> Vec<Route> {
             "Replace one's own password",
             change_password,
         )
-        .with_password(PROVED)
+        .with_access(PROVED)
         .answers(StatusCode::OK, USER),
         post(
             "/api/v1/me/mfa/enrol",
             "Make a second factor of one's own",
             enrol,
         )
-        .with_password(PROVED)
+        .with_access(PROVED)
         .answers(StatusCode::OK, ENROLMENT),
         post("/api/v1/me/mfa/confirm", "Show that it works", confirm).answers(StatusCode::OK, USER),
         post("/api/v1/me/mfa/disable", "Take it away", disable)
-            .with_password(PROVED)
+            .with_access(PROVED)
             .answers(StatusCode::OK, USER),
         get(
             "/api/v1/me/sessions",

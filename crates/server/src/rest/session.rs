@@ -19,7 +19,7 @@ use crate::shape::Shape;
 pub(super) fn routes() -> Vec<Route> {
     vec![
         post("/api/v1/session", "Sign in", begin)
-            .with_password(Access::Open)
+            .with_access(Access::Open)
             .answers(StatusCode::CREATED, SESSION),
         delete("/api/v1/session", "Sign out", end).answers_nothing(),
     ]

@@ -179,7 +179,10 @@ fn remove(call: &mut Call<'_>, words: Cascade, _: Nothing) -> Result<Answer, Pro
 /// Takes one step, and lets others have the thread before the next.
 fn go_on(call: &mut Call<'_>, mut steps: TenantDeletionSteps) -> Result<Answer, Problem> {
     match call.with_context(|store, context| steps.next(store, context))? {
-        None => Ok(Answer::deleted()),
+        None => {
+            call.counts.add_acts("tenant.delete", 1);
+            Ok(Answer::deleted())
+        }
         Some(_) => Ok(Answer::later(Duration::ZERO, |call| go_on(call, steps))),
     }
 }

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use countersign_core::store::{ExportPart, ExportScope, StoreError, TableRow};
-use countersign_sqlite::SqliteStore;
 use serde_json::json;
 
 use crate::fixture::Server;
@@ -405,7 +404,7 @@ fn statuses(server: &Server, request: &[u8]) -> Vec<u16> {
 }
 
 fn exported(server: &Server) -> Vec<TableRow> {
-    let store = SqliteStore::open(server.store()).unwrap();
+    let store = server.store();
     let scope = ExportScope {
         tenant: None,
         with_sealed: false,

@@ -29,8 +29,8 @@ fn without_its_store_the_service_says_so_and_does_nothing() {
         .post("/api/v1/tenants", json!({ "id": "acme" }))
         .with(201);
     ask(&server, "/readyz").with(200);
-    let away = server.store().with_extension("away");
-    fs::rename(server.store(), &away).unwrap();
+    let away = server.store_file().with_extension("away");
+    fs::rename(server.store_file(), &away).unwrap();
     wait_until("it is not ready", || ask(&server, "/readyz").status == 503);
     ask(&server, "/readyz").is("unavailable");
     // Each of its threads says the same, for as long as the file is away.
@@ -40,7 +40,7 @@ fn without_its_store_the_service_says_so_and_does_nothing() {
         made.with(503).is("unavailable");
     }
     assert_eq!(ask(&server, "/healthz").with(200).text, "ok\n");
-    fs::rename(&away, server.store()).unwrap();
+    fs::rename(&away, server.store_file()).unwrap();
     wait_until("it is ready again", || {
         ask(&server, "/readyz").status == 200
     });
@@ -56,13 +56,13 @@ fn nothing_of_a_store_that_was_replaced_is_told_any_more() {
     server
         .post("/api/v1/tenants", json!({ "id": "acme" }))
         .with(201);
-    let other = server.store().with_file_name("other.db");
+    let other = server.store_file().with_file_name("other.db");
     drop(SqliteStore::create(&other, &Settings::default()).unwrap());
     for end in ["-wal", "-shm"] {
-        let beside = server.store().with_file_name(format!("store.db{end}"));
+        let beside = server.store_file().with_file_name(format!("store.db{end}"));
         let _ = fs::remove_file(beside);
     }
-    fs::rename(&other, server.store()).unwrap();
+    fs::rename(&other, server.store_file()).unwrap();
     wait_until("the old store is let go of", || {
         let reply = server.get("/api/v1/tenants/acme");
         assert!([200, 404, 503].contains(&reply.status), "{reply:?}");

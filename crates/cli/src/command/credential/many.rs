@@ -9,11 +9,11 @@ use countersign_admin::credential::{
     ActOnTarget, IssuedCredential, ManyAct, PreviewChanges, Target, act_on,
 };
 use countersign_admin::role::ChangeEffect;
-use countersign_admin::view::EffectView;
+use countersign_admin::view::{EffectView, ManyView, NewSecretView, StoppedView};
 use countersign_admin::{AdminError, Mode};
 use countersign_sqlite::SqliteStore;
 
-use self::report::{NewSecretView, Report, Stopped};
+use self::report::Report;
 use super::selection::ManyChosen;
 use crate::command::role::in_words;
 use crate::error::CliError;
@@ -53,8 +53,11 @@ pub(super) fn run(
         chosen,
     };
     let mut report = Report {
-        dry_run: chosen.is_dry_run,
-        matched: targets.len(),
+        view: ManyView {
+            dry_run: chosen.is_dry_run,
+            matched: targets.len(),
+            ..ManyView::default()
+        },
         ..Report::default()
     };
     act.do_to(&mut store, &targets, &mut secrets, &mut report)?;
@@ -99,29 +102,25 @@ impl Act<'_> {
         let interrupt = Interrupt::watch()?;
         let mut progress = Progress::default();
         let as_u64 = |count| u64::try_from(count).unwrap_or(u64::MAX);
+        let matched = as_u64(report.view.matched);
         for (step, targets) in (0_u64..).zip(targets.chunks(AT_ONCE)) {
-            let acts: Vec<_> = targets
-                .iter()
-                .map(|target| ActOnTarget {
-                    act: Arc::clone(&self.act),
-                    selection: Arc::clone(&selection),
-                    target: target.clone(),
-                })
-                .collect();
+            let acts = ActOnTarget::all(&self.act, &selection, targets);
             let done = as_caller(|context| {
                 act_on(store, context, &acts, mode, &mut |issued| {
                     secrets.keep(issued)
                 })
             });
-            let is_stopped = report.add(targets, done, secrets.file.is_none());
+            let told = |error| CliError::from(error).text();
+            let are_shown = secrets.file.is_none();
+            let is_stopped = report.view.add(targets, done, are_shown, told);
             self.preview(store, targets, report)?;
             let reached = step.saturating_add(1).saturating_mul(as_u64(AT_ONCE));
-            progress.show(reached.min(as_u64(report.matched)), as_u64(report.matched));
+            progress.show(reached.min(matched), matched);
             if is_stopped {
                 break;
             }
-            if interrupt.is_asked() && reached < as_u64(report.matched) {
-                report.stopped = Some(Stopped {
+            if interrupt.is_asked() && reached < matched {
+                report.view.stopped = Some(StoppedView {
                     after: targets.last().map(|target| target.name.to_string()),
                     error: INTERRUPTED.into(),
                 });
@@ -142,7 +141,7 @@ impl Act<'_> {
         let ManyAct::Set(changes) = &*self.act else {
             return Ok(());
         };
-        if !self.chosen.is_dry_run || report.effects.len() >= MOST_SHOWN {
+        if !self.chosen.is_dry_run || report.view.effects.len() >= MOST_SHOWN {
             return Ok(());
         }
         let reached = targets.iter().map(|target| &target.name);
@@ -152,8 +151,9 @@ impl Act<'_> {
             changes: changes.as_ref().clone(),
         };
         let effects = run_on(store, &preview)?;
-        report.effects.extend(effects.iter().map(EffectView::of));
-        report.effects.truncate(MOST_SHOWN);
+        let view = &mut report.view;
+        view.effects.extend(effects.iter().map(EffectView::of));
+        view.effects.truncate(MOST_SHOWN);
         report.told.extend(effects.iter().map(told));
         report.told.truncate(MOST_SHOWN);
         Ok(())
@@ -205,8 +205,8 @@ impl Secrets {
         let Some(file) = &mut self.file else {
             return Ok(());
         };
-        let mut made = issued.iter().map(|it| NewSecretView::of(it));
-        let written = made.try_for_each(|it| file.add(&it.name, &it.secret));
+        let mut made = issued.iter().filter_map(|it| NewSecretView::of(it));
+        let written = made.try_for_each(|it| file.add(it.name(), it.secret()));
         written
             .and_then(|()| file.sync())
             .map_err(AdminError::secrets_not_kept)
@@ -215,13 +215,12 @@ impl Secrets {
     /// Keeps the file, where it holds something.
     fn close(self, report: &mut Report) -> Result<(), CliError> {
         match self.file {
-            Some(file) if report.done > 0 => file.keep(),
+            Some(file) if report.view.done > 0 => file.keep(),
             Some(_) | None => Ok(()),
         }
     }
 }
 
-/// So many a transaction: brokers wait for its lock.
-const AT_ONCE: usize = 50;
+const AT_ONCE: usize = ActOnTarget::AT_ONCE;
 /// So many of a list are told.
-const MOST_SHOWN: usize = 1_000;
+const MOST_SHOWN: usize = ManyView::MOST_SHOWN;

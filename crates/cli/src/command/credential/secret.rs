@@ -145,12 +145,7 @@ impl Rotate {
     }
 
     pub(super) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
-        let overlap = match (self.overlap, self.until_used) {
-            (None, false) => Overlap::None,
-            (None, true) => Overlap::UntilUsed,
-            (Some(duration), false) => Overlap::For(duration),
-            (Some(duration), true) => Overlap::ForUntilUsed(duration),
-        };
+        let overlap = Overlap::of(self.overlap, self.until_used);
         let SecretOutput { output } = self.output;
         match self.targets.chosen(output.is_some())? {
             Chosen::Many(chosen) => {

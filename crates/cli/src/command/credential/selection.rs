@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use clap::Args;
-use countersign_admin::credential::{ListCredentials, Target};
+use countersign_admin::credential::{ListCredentials, Target, find_targets};
 use countersign_core::duration::parse_duration;
 use countersign_core::lifecycle::State;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
@@ -19,7 +19,7 @@ use countersign_sqlite::SqliteStore;
 
 use crate::error::CliError;
 use crate::input::{Attribute, When};
-use crate::invocation::{now, run_on};
+use crate::invocation::{as_caller, now};
 
 /// What credentials are, to be selected by: all that is said must be so.
 #[derive(Args, Clone, Debug, Default)]
@@ -196,26 +196,15 @@ impl ManyChosen {
             };
             return Ok(names.iter().filter(is_behind).map(target).collect());
         }
-        let mut list = ListCredentials {
+        let list = ListCredentials {
             query: self.query.clone(),
             page: Page {
                 after: self.after.clone(),
                 ..Page::default()
             },
         };
-        let mut targets = Vec::new();
-        loop {
-            let page = run_on(store, &list)?;
-            let found = page.listed.rows.into_iter().map(|credential| Target {
-                id: Some(credential.id),
-                name: credential.name,
-            });
-            targets.extend(found);
-            if page.listed.next.is_none() {
-                return Ok(targets);
-            }
-            list.page.after = page.listed.next;
-        }
+        let found = as_caller(|context| find_targets(store, context, list, usize::MAX));
+        Ok(found?)
     }
 }
 

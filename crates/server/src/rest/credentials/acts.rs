@@ -153,12 +153,7 @@ struct Rotation {
 fn rotate(call: &mut Call<'_>, _: Nothing, body: MaybeJson<Rotation>) -> Result<Answer, Problem> {
     let name: LoginName = call.part("name")?;
     let MaybeJson(said) = body;
-    let overlap = match (said.overlap.map(|Text(it)| it), said.until_used) {
-        (None, false) => Overlap::None,
-        (None, true) => Overlap::UntilUsed,
-        (Some(duration), false) => Overlap::For(duration),
-        (Some(duration), true) => Overlap::ForUntilUsed(duration),
-    };
+    let overlap = Overlap::of(said.overlap.map(|Text(it)| it), said.until_used);
     let show = ShowCredential(name.clone());
     let rotate = RotateCredential { name, overlap };
     let issued = call.run_if_matches(&show, view, &rotate, Mode::Commit)?;

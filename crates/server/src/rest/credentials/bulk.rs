@@ -1,0 +1,269 @@
+//! Acts on many credentials, a few in each transaction.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use countersign_admin::Mode;
+use countersign_admin::credential::{
+    ActOnTarget, ListCredentials, ManyAct, Target, act_on, find_targets,
+};
+use countersign_admin::secret::Overlap;
+use countersign_admin::text::FreeText;
+use countersign_admin::view::ManyView;
+use countersign_core::lifecycle::State;
+use countersign_core::name::{GroupPath, LoginName, TenantId};
+use countersign_core::role::RoleName;
+use countersign_core::scheme::SchemeName;
+use countersign_core::store::{CredentialQuery, Page};
+use countersign_core::time::Timestamp;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::answer::Answer;
+use crate::call::{Call, mode_of};
+use crate::input::{Json, Text, taken};
+use crate::problem::Problem;
+use crate::rest::DryRun;
+use crate::route::{Route, post};
+use crate::shape::{MAYBE_TEXT, Shape, TEXTS};
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        post(
+            "/api/v1/credentials/bulk",
+            "Do something to many credentials",
+            bulk,
+        )
+        .answers(StatusCode::OK, REPORT),
+    ]
+}
+
+/// What is done, and to which: names or a selection.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Bulk {
+    act: Act,
+    #[serde(default)]
+    names: Option<Vec<Text<LoginName>>>,
+    #[serde(default)]
+    selection: Option<Selection>,
+    /// Say what would be done to which, and change nothing.
+    #[serde(default)]
+    dry_run: bool,
+    /// Why they are revoked, for those who look it up later.
+    #[serde(default)]
+    reason: Option<Text<FreeText>>,
+    /// For how long an old secret works beside the new one of `rotate`.
+    #[serde(default)]
+    overlap: Option<Text<Duration>>,
+    /// Until the new one of `rotate` is first used, or the overlap ends.
+    #[serde(default)]
+    until_used: bool,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+enum Act {
+    Delete,
+    Reactivate,
+    ResetPassword,
+    Revoke,
+    Rotate,
+    Suspend,
+}
+
+/// What credentials are, to be selected by: all that is said must be so.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Selection {
+    /// All that the rest of it does not leave out. Without it, something must.
+    all: bool,
+    /// With an end before then.
+    expires_before: Option<Text<Timestamp>>,
+    /// In this group or below it, by one of its groups.
+    group: Option<Text<GroupPath>>,
+    /// With a name that begins so.
+    prefix: Option<Text<LoginName>>,
+    /// With this role, held by itself.
+    role: Option<Text<RoleName>>,
+    scheme: Option<Text<SchemeName>>,
+    state: Option<Text<State>>,
+    tenant: Option<Text<TenantId>>,
+    /// Neither made nor used since then, and without a live session.
+    unused_since: Option<Text<Timestamp>>,
+}
+
+impl Selection {
+    fn query(self) -> Result<CredentialQuery, Problem> {
+        let says_something = [
+            self.expires_before.is_some(),
+            self.group.is_some(),
+            self.prefix.is_some(),
+            self.role.is_some(),
+            self.scheme.is_some(),
+            self.state.is_some(),
+            self.tenant.is_some(),
+            self.unused_since.is_some(),
+        ];
+        if !self.all && !says_something.contains(&true) {
+            let detail = "`selection` selects nothing in particular; `all` is all";
+            return Err(Problem::invalid(detail));
+        }
+        Ok(CredentialQuery {
+            tenant: self.tenant.map(|Text(tenant)| tenant),
+            state: self.state.map(|Text(state)| state),
+            group: self.group.map(|Text(group)| group),
+            within: None,
+            scheme: self.scheme.map(|Text(scheme)| scheme),
+            role: self.role.map(|Text(role)| role),
+            name_prefix: self.prefix.map(|Text(prefix)| prefix),
+            attributes: BTreeMap::new(),
+            unused_since: self.unused_since.map(|Text(time)| time),
+            expires_before: self.expires_before.map(|Text(time)| time),
+        })
+    }
+}
+
+impl Bulk {
+    fn act(&mut self) -> Result<ManyAct, Problem> {
+        let reason = self.reason.take().map(|Text(reason)| reason);
+        if reason.is_some() && self.act != Act::Revoke {
+            return Err(Problem::invalid("`reason` goes with `revoke` alone"));
+        }
+        let overlap = self.overlap.take().map(|Text(overlap)| overlap);
+        let overlap = Overlap::of(overlap, self.until_used);
+        if overlap != Overlap::None && self.act != Act::Rotate {
+            return Err(Problem::invalid(
+                "`overlap` and `until_used` go with `rotate` alone",
+            ));
+        }
+        Ok(match self.act {
+            Act::Delete => ManyAct::Delete,
+            Act::Reactivate => ManyAct::Reactivate,
+            Act::ResetPassword => ManyAct::ResetPassword,
+            Act::Revoke => ManyAct::Revoke(reason),
+            Act::Rotate => ManyAct::Rotate(overlap),
+            Act::Suspend => ManyAct::Suspend,
+        })
+    }
+
+    /// Those that are meant, and what those must still be that were not named.
+    fn targets(&mut self, call: &mut Call<'_>) -> Result<(CredentialQuery, Vec<Target>), Problem> {
+        let query = match (self.names.take(), self.selection.take()) {
+            (Some(names), None) => {
+                let names: BTreeSet<_> = taken(names).into_iter().collect();
+                let named = names.into_iter().map(|name| Target { name, id: None });
+                return Ok((CredentialQuery::default(), named.collect()));
+            }
+            (None, Some(selection)) => selection.query()?,
+            _ => return Err(Problem::invalid("give either `names` or a `selection`")),
+        };
+        let list = ListCredentials {
+            query: query.clone(),
+            page: Page::default(),
+        };
+        let found =
+            call.with_context(|store, context| find_targets(store, context, list, MOST_SELECTED))?;
+        Ok((query, found))
+    }
+}
+
+fn bulk(call: &mut Call<'_>, words: DryRun, body: Json<Bulk>) -> Result<Answer, Problem> {
+    let Json(mut bulk) = body;
+    let mode = mode_of(words.dry_run || bulk.dry_run);
+    let act = bulk.act()?;
+    let (selection, targets) = bulk.targets(call)?;
+    let makes_secrets = matches!(act, ManyAct::ResetPassword | ManyAct::Rotate(_));
+    let is_dry_run = mode == Mode::DryRun;
+    if makes_secrets && !is_dry_run && targets.len() > ManyView::MOST_SHOWN {
+        let most = ManyView::MOST_SHOWN;
+        let detail = format!("more than {most} secrets are not answered; select fewer");
+        return Err(Problem::invalid(detail));
+    }
+    let report = ManyView {
+        dry_run: is_dry_run,
+        matched: targets.len(),
+        ..ManyView::default()
+    };
+    let running = Running {
+        act: Arc::new(act),
+        selection: Arc::new(selection),
+        targets,
+        reached: 0,
+        mode,
+        report,
+    };
+    go_on(call, running)
+}
+
+/// An act that is being done to many.
+struct Running {
+    act: Arc<ManyAct>,
+    selection: Arc<CredentialQuery>,
+    targets: Vec<Target>,
+    /// How many of them it came to.
+    reached: usize,
+    mode: Mode,
+    report: ManyView,
+}
+
+/// Acts on some more, and lets others have the thread before those that are left.
+fn go_on(call: &mut Call<'_>, mut running: Running) -> Result<Answer, Problem> {
+    let mode = running.mode;
+    let report = &mut running.report;
+    let left = running.targets.get(running.reached..).unwrap_or_default();
+    let targets = left.get(..ActOnTarget::AT_ONCE).unwrap_or(left);
+    let acts = ActOnTarget::all(&running.act, &running.selection, targets);
+    let step = call
+        .with_context(|store, context| Ok(act_on(store, context, &acts, mode, &mut |_| Ok(()))))?;
+    let done_before = report.done;
+    let told = |error| Problem::from(error).detail;
+    let is_stopped = report.add(targets, step, true, told);
+    if mode == Mode::Commit {
+        let done = report.done.saturating_sub(done_before);
+        let done = u64::try_from(done).unwrap_or(u64::MAX);
+        call.counts.add_acts(running.act.audited_as(), done);
+    }
+    running.reached = running.reached.saturating_add(targets.len());
+    if is_stopped || running.reached >= running.targets.len() {
+        return Answer::ok(&running.report);
+    }
+    Ok(Answer::later(Duration::ZERO, |call| go_on(call, running)))
+}
+
+/// So many are selected at once.
+const MOST_SELECTED: usize = 100_000;
+const REPORT: Shape = Shape::Named(
+    "ManyDone",
+    &Shape::Object(&[
+        ("dry_run", Shape::Absent(&Shape::Bool)),
+        ("matched", Shape::Integer),
+        ("done", Shape::Integer),
+        ("skipped", Shape::Integer),
+        (
+            "failed",
+            Shape::List(&Shape::Object(&[
+                ("name", Shape::Text),
+                ("error", Shape::Text),
+            ])),
+        ),
+        ("sessions_ended", Shape::Integer),
+        (
+            "stopped",
+            Shape::Absent(&Shape::Object(&[
+                ("after", MAYBE_TEXT),
+                ("error", Shape::Text),
+            ])),
+        ),
+        ("names", Shape::Absent(&TEXTS)),
+        (
+            "secrets",
+            Shape::Absent(&Shape::List(&Shape::Object(&[
+                ("name", Shape::Text),
+                ("secret", Shape::Text),
+            ]))),
+        ),
+    ]),
+);
