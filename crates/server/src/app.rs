@@ -15,6 +15,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Response};
 use axum::routing::{MethodFilter, MethodRouter, get, on};
 use countersign_admin::sign_in::SignInGuard;
+use countersign_core::hex;
 use countersign_core::store::GateStore as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
@@ -337,7 +338,7 @@ fn request_id() -> String {
     let mut bytes = [0; 8];
     // Without randomness it names nothing, which is all.
     let _ = getrandom::fill(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&bytes)
 }
 
 const FIXED_HEADERS: [(HeaderName, &str); 6] = [

@@ -6,6 +6,7 @@ use axum::http::HeaderMap;
 use axum::http::header::IF_MATCH;
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::{AdminError, Command, Permission, Tx};
+use countersign_core::hex;
 use countersign_core::store::Intent;
 use sha2::{Digest as _, Sha256};
 
@@ -27,9 +28,7 @@ impl EntityTag {
 
 impl fmt::Display for EntityTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("\"")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
-        f.write_str("\"")
+        write!(f, "\"{}\"", hex::encode(&self.0))
     }
 }
 

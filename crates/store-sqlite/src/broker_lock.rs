@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use countersign_core::hex;
 use countersign_core::store::{StoreError, StoreErrorKind};
 use sha2::{Digest as _, Sha256};
 
@@ -141,12 +142,8 @@ pub(crate) fn lock_file(path: &Path, broker: &str) -> PathBuf {
 /// its hash names the file.
 pub(crate) fn file_of(path: &Path, start: &str, broker: &str) -> PathBuf {
     let digest = Sha256::digest(broker.as_bytes());
-    let hex: String = digest
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    beside(path, &format!("{start}{hex}"))
+    let (first, _) = digest.split_at(8);
+    beside(path, &format!("{start}{}", hex::encode(first)))
 }
 
 const START: &str = "-broker-";
