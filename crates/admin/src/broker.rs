@@ -1,7 +1,12 @@
 //! The brokers that use a store.
 
+use std::collections::BTreeSet;
+
 use countersign_core::audit::AuditEntry;
+use countersign_core::broker::BrokerRecord;
 use countersign_core::metrics::BrokerMetrics;
+use countersign_core::name::TenantId;
+use countersign_core::presence::SessionNumber;
 use countersign_core::store::rows::KnownBroker;
 use countersign_core::store::{AdminStore, Intent, Listed, Page, all_rows};
 use serde::Serialize;
@@ -10,7 +15,7 @@ use crate::caller::Permission;
 use crate::command::{Command, Tx, run};
 use crate::context::Context;
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
-use crate::lookup::Rows;
+use crate::lookup::{self, Rows};
 
 /// Lists the brokers, alive or not, by name.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +54,76 @@ impl Command for ShowBroker {
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<KnownBroker, AdminError> {
         find(tx, &self.0)
+    }
+}
+
+/// Lists the places at which clients of a tenant arrive at the brokers that are alive,
+/// by broker and port: those that a broker's options name, and those by which sessions
+/// came in that there are.
+///
+/// No broker tells a plugin which ports it listens on, so one that no option names is
+/// not known before a client of the tenant came in by it.
+#[derive(Clone, Debug)]
+pub struct ListListeners(pub TenantId);
+
+/// A place at which clients of a tenant arrive.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KnownListener {
+    /// The broker's name.
+    pub broker: String,
+    /// The machine that it runs on, where it tells.
+    pub host: Option<String>,
+    /// The port.
+    pub port: u16,
+    /// Whether the broker's options say that its clients come through TLS.
+    pub is_tls: bool,
+}
+
+impl Command for ListListeners {
+    type Output = Vec<KnownListener>;
+
+    fn needs(&self) -> Permission {
+        Permission::See(self.0.clone())
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<KnownListener>, AdminError> {
+        let tenant = &self.0;
+        lookup::tenant(tx, tenant)?;
+        let mut listeners = Vec::new();
+        for broker in all_rows(|page| tx.brokers(page))? {
+            if !broker.is_alive {
+                continue;
+            }
+            let BrokerRecord {
+                name,
+                host,
+                options,
+                ..
+            } = broker.record;
+            let options = options.unwrap_or_default();
+            let named = options.listeners.keys().chain(&options.tls_listeners);
+            let is_of_others =
+                |port: &u16| options.listeners.get(port).is_some_and(|it| it != tenant);
+            let mut ports: BTreeSet<u16> = named.copied().filter(|it| !is_of_others(it)).collect();
+            let first = Page {
+                after: Some((name.clone(), SessionNumber(i64::MIN))),
+                limit: MOST_SESSIONS,
+            };
+            let sessions = tx.presence(Some(tenant), &first)?.rows.into_iter();
+            let sessions = sessions.filter(|session| session.broker == name);
+            ports.extend(sessions.filter_map(|session| session.presence.listener));
+            listeners.extend(ports.into_iter().map(|port| KnownListener {
+                broker: name.clone(),
+                host: host.clone(),
+                port,
+                is_tls: options.tls_listeners.contains(&port),
+            }));
+        }
+        Ok(listeners)
     }
 }
 
@@ -194,20 +269,78 @@ fn find_gone(rows: &mut Rows<'_>, name: &str) -> Result<KnownBroker, AdminError>
     Ok(broker)
 }
 
+/// So many sessions of a broker tell by which ports they came in.
+const MOST_SESSIONS: u64 = 256;
 /// So many sessions go with the broker itself.
 const FEW: u64 = 256;
 
 #[cfg(test)]
 mod tests {
-    use countersign_core::broker::BrokerRecord;
+    use countersign_core::broker::ListenerOptions;
     use countersign_core::ledger::Ledger as _;
-    use countersign_core::presence::PresenceEvent;
+    use countersign_core::presence::{Presence, PresenceEvent};
     use countersign_core::store::{Batch, GateStore as _};
 
     use super::*;
     use crate::clients::ListClients;
     use crate::clients::tests::connected;
-    use crate::fixture::Fixture;
+    use crate::fixture::{Fixture, tenant_id};
+
+    #[test]
+    fn a_tenant_is_told_of_the_ports_that_may_be_its_own() {
+        let mut fixture = with_broker(0);
+        fixture.tenant("other", &[]).unwrap();
+        let mut record = fixture.run(&ShowBroker("edge".into())).unwrap().record;
+        record.options = Some(ListenerOptions {
+            default_tenant: None,
+            listeners: [(1884, "acme"), (1885, "other"), (8884, "other")]
+                .map(|(port, tenant)| (port, tenant_id(tenant)))
+                .into(),
+            tls_listeners: vec![8883, 8884],
+        });
+        fixture.store.introduce_broker(&record).unwrap();
+        let by_port = |session, listener| {
+            let event = connected(session, &format!("c{session}"), &fixture);
+            let PresenceEvent::Connected(presence) = event else {
+                panic!("{event:?}");
+            };
+            PresenceEvent::Connected(Presence {
+                listener,
+                ..presence
+            })
+        };
+        let batch = Batch {
+            observations: vec![
+                by_port(1, Some(1883)),
+                by_port(2, Some(1883)),
+                by_port(3, None),
+            ],
+            ..Batch::default()
+        };
+        fixture.store.write_batch("edge", &batch).unwrap();
+        let listed = |fixture: &mut Fixture, tenant| {
+            let listed = fixture.run(&ListListeners(tenant_id(tenant))).unwrap();
+            let ports = listed.into_iter().map(|it| {
+                assert_eq!(
+                    (it.broker.as_str(), it.host.as_deref()),
+                    ("edge", Some("gw-7"))
+                );
+                (it.port, it.is_tls)
+            });
+            ports.collect::<Vec<_>>()
+        };
+        assert_eq!(listed(&mut fixture, "acme"), [], "it is not alive");
+        let alive = fixture.store.lock_broker("edge").unwrap();
+        assert_eq!(
+            listed(&mut fixture, "acme"),
+            [(1883, false), (1884, false), (8883, true)]
+        );
+        assert_eq!(
+            listed(&mut fixture, "other"),
+            [(1885, false), (8883, true), (8884, true)]
+        );
+        drop(alive);
+    }
 
     fn with_broker(sessions: i64) -> Fixture {
         let mut fixture = Fixture::with_credential();

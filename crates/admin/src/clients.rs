@@ -23,6 +23,8 @@ pub struct ListClients {
     pub tenant: Option<TenantId>,
     /// With this name alone.
     pub name: Option<LoginName>,
+    /// With this client id alone.
+    pub client_id: Option<ClientId>,
     /// At this broker alone.
     pub broker: Option<String>,
     /// Those too that were connected when a broker ended that is not alive.
@@ -48,7 +50,14 @@ impl Command for ListClients {
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<BrokerPresence>, AdminError> {
         let tenant = self.tenant.as_ref();
         lookup::check_tenant(tx, tenant)?;
-        let mut sessions = tx.presence(tenant, &self.page)?;
+        let mut sessions = match &self.client_id {
+            Some(client_id) => {
+                let mut rows = tx.presence_with(&client_id.tie())?;
+                rows.retain(|it| tenant.is_none_or(|id| it.presence.tenant.as_ref() == Some(id)));
+                Listed { rows, next: None }
+            }
+            None => tx.presence(tenant, &self.page)?,
+        };
         let is_named = |session: &BrokerPresence| {
             let name = self.name.as_ref().map(LoginName::as_str);
             name.is_none_or(|name| session.presence.username.as_deref() == Some(name))
@@ -361,6 +370,26 @@ pub(crate) mod tests {
         fixture.store.write_batch("b", &answered).unwrap();
         assert!(fixture.run(&IsKicked(request)).unwrap());
         asked
+    }
+
+    #[test]
+    fn clients_are_listed_by_their_client_id() {
+        let mut fixture = with_clients(&["c1", "c2"]);
+        let _alive = fixture.store.lock_broker("b").unwrap();
+        let mut listed = |tenant, client_id| {
+            let listed = fixture.run(&ListClients {
+                tenant,
+                client_id: Some(ClientId::parse(client_id).unwrap()),
+                ..ListClients::default()
+            });
+            let rows = listed.unwrap().rows.into_iter();
+            let ids: Vec<_> = rows.map(|it| it.presence.client_id.to_string()).collect();
+            ids.join(" ")
+        };
+        assert_eq!(listed(None, "c2"), "c2");
+        assert_eq!(listed(Some(tenant_id("acme")), "c2"), "c2");
+        assert_eq!(listed(Some(tenant_id("acme")), "c"), "");
+        assert_eq!(listed(Some(tenant_id("other")), "c2"), "");
     }
 
     #[test]

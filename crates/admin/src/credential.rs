@@ -20,6 +20,7 @@ use crate::view::AuditedCredential;
 mod change;
 mod client_ids;
 mod create;
+mod find;
 mod lifecycle;
 mod many;
 mod preview;
@@ -33,6 +34,7 @@ pub use self::change::{CredentialChanges, SetCredential};
 pub(crate) use self::client_ids::check_all as check_client_ids;
 pub(crate) use self::create::PreparedCredential;
 pub use self::create::{CreateCredential, NewCredential};
+pub use self::find::FindCredential;
 pub(crate) use self::lifecycle::delete_found;
 pub use self::lifecycle::{
     DeleteCredential, ReactivateCredential, RevokeCredential, SuspendCredential, UntieCredential,

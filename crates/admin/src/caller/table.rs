@@ -36,7 +36,9 @@ use crate::audit::{
     FindAuditRow, FindLastAct, FollowAudit, ListAudit, ListAuditPage, RecordPruning,
     ShowAuditHeads, VerifyAudit,
 };
-use crate::broker::{ClearBroker, ForgetBroker, ListBrokers, ReadMetrics, ShowBroker};
+use crate::broker::{
+    ClearBroker, ForgetBroker, ListBrokers, ListListeners, ReadMetrics, ShowBroker,
+};
 use crate::caller::Authority;
 use crate::clients::{
     CountClients, IsKicked, ListClients, ReleaseClientId, RequestKick, WithdrawKick,
@@ -45,7 +47,7 @@ use crate::command::{Command, dry_run};
 use crate::context::Context;
 use crate::credential::{
     ChangeCredentialRules, CreateCredential, CredentialChanges, CredentialRuleWarnings,
-    DeleteCredential, ListCredentials, ManyAct, NewCredential, PreviewChanges,
+    DeleteCredential, FindCredential, ListCredentials, ManyAct, NewCredential, PreviewChanges,
     ReactivateCredential, ResetPassword, RevokeCredential, RotateCredential, SetCredential,
     ShowCredential, SuspendCredential, UntieCredential,
 };
@@ -142,6 +144,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
     let ops = || role_name("ops");
     let chosen = || ChosenPassword::parse(b"hunter2".to_vec()).unwrap();
     let now = fixture.now;
+    let id_of_pump = id_of(fixture, &pump());
     let token = fixture.only_token();
     let request = fixture.run(&RequestKick { target: "c".into() }).unwrap();
     let mut api_token = |scope| {
@@ -227,6 +230,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Admin DisableSecondFactor DisableSecondFactor(kate());
         Admin EnrolSecondFactor EnrolSecondFactor(kate());
         Viewer FindAuditRow FindAuditRow(1);
+        GroupViewer FindCredential FindCredential { tenant: acme(), scheme: scheme_name("basic"), id: id_of_pump };
         Platform FindLastAct FindLastAct { before: now };
         Platform ForgetBroker ForgetBroker("gone".into());
         Admin GrantUser GrantUser {
@@ -256,6 +260,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Viewer ListClients ListClients { tenant: Some(acme()), all: true, ..ListClients::default() };
         GroupViewer ListCredentials ListCredentials { query: CredentialQuery { tenant: Some(acme()), ..CredentialQuery::default() }, ..ListCredentials::default() };
         Platform ListCredentials ListCredentials::default();
+        Viewer ListListeners ListListeners(acme());
         Platform ListOperators ListOperators::default();
         Platform ListRevealingSchemes ListRevealingSchemes;
         Viewer ListRoles ListRoles { tenant: Some(acme()), ..ListRoles::default() };

@@ -105,6 +105,7 @@ impl ClientsCommand {
                     |page| ListClients {
                         tenant: tenant.clone(),
                         name: name.clone(),
+                        client_id: None,
                         broker: broker.clone(),
                         all,
                         page,

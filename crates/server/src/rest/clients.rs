@@ -63,6 +63,7 @@ fn list(call: &mut Call<'_>, words: ListWords, _: Nothing) -> Result<Answer, Pro
     let listed = call.run(&ListClients {
         tenant: words.tenant.map(|Text(tenant)| tenant),
         name: words.name.map(|Text(name)| name),
+        client_id: None,
         broker: words.broker,
         all: words.all,
         page,
