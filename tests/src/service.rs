@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
-use countersign_testkit::tools::{Background, Output};
+use countersign_testkit::tools::{Background, Output, Tool};
 use serde_json::Value;
 
 use crate::{Fixture, PATIENCE, text, wait_until};
@@ -19,7 +19,13 @@ pub struct Service {
 impl Fixture {
     /// Starts the service on a port that is free.
     pub fn serve(&self) -> Service {
+        self.serve_with(&[])
+    }
+
+    /// The same, with more options.
+    pub fn serve_with(&self, options: &[&str]) -> Service {
         let serve = ["serve", "--listen", "127.0.0.1:0"];
+        let serve = [&serve[..], options].concat();
         let process = self.cli.tool(&serve).background().unwrap();
         let mut address = None;
         wait_until("the service listens", || {
@@ -51,10 +57,22 @@ impl Service {
         token: Option<&str>,
         body: Option<&Value>,
     ) -> (u16, Value) {
+        let shown = token.map(|token| format!("Bearer {token}"));
+        self.ask_showing(method, path, shown.as_deref(), body)
+    }
+
+    /// Sends a request with this `Authorization`, and returns the same.
+    pub fn ask_showing(
+        &self,
+        method: &str,
+        path: &str,
+        shown: Option<&str>,
+        body: Option<&Value>,
+    ) -> (u16, Value) {
         let body = body.map(Value::to_string).unwrap_or_default();
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
-        if let Some(token) = token {
-            request += &format!("Authorization: Bearer {token}\r\n");
+        if let Some(shown) = shown {
+            request += &format!("Authorization: {shown}\r\n");
         }
         if !body.is_empty() {
             request += "Content-Type: application/json\r\n";
@@ -71,6 +89,19 @@ impl Service {
         (status, serde_json::from_str(body).unwrap_or(Value::Null))
     }
 
+    /// Has a shell run a line with `curl` whose address is meant to be that of the
+    /// service, and returns status and document of the answer.
+    pub fn curl(&self, line: &str, address: &str) -> (u16, Value) {
+        let line = line.replacen("curl ", CURL, 1);
+        let line = line.replace(address, &self.address.to_string());
+        let shell = Tool::new("sh").args(["-euc", &line]);
+        let ran = shell.run(PATIENCE).unwrap();
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let (body, status) = ran.stdout.rsplit_once('\n').unwrap();
+        let body = serde_json::from_str(body).unwrap_or(Value::Null);
+        (status.parse().unwrap(), body)
+    }
+
     /// Asks it to end by SIGTERM, and waits for that.
     pub fn end(self) -> Output {
         let pid = i32::try_from(self.process.pid()).unwrap();
@@ -80,3 +111,5 @@ impl Service {
         self.process.wait(PATIENCE).unwrap()
     }
 }
+
+const CURL: &str = "curl -sS --noproxy '*' -w '\\n%{http_code}' ";

@@ -10,7 +10,8 @@ use countersign_core::time::Timestamp;
 use countersign_core::user::User;
 use countersign_core::web_session::WebSessionId;
 
-use self::standing::{Scope, Standing, forbidden};
+pub(crate) use self::standing::forbidden;
+use self::standing::{Scope, Standing};
 use crate::error::{AdminError, Noun};
 use crate::lookup::{self, Rows, no_credential, no_user};
 
@@ -153,6 +154,22 @@ impl Authority {
     ) -> Result<Option<Vec<TenantId>>, AdminError> {
         let standing = Standing::of(self, store, now)?;
         Ok((!standing.is_platform()).then(|| standing.seen_tenants()))
+    }
+
+    /// The one tenant of which the caller may see something, by what the caller is and
+    /// not as a platform administrator; none where there are several, or none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Authority::seen_tenants`].
+    pub(crate) fn only_tenant(
+        self,
+        store: &mut Rows<'_>,
+        now: Timestamp,
+    ) -> Result<Option<TenantId>, AdminError> {
+        let mut tenants = Standing::of(self, store, now)?.partly_seen_tenants();
+        let only = tenants.pop();
+        Ok(only.filter(|_| tenants.is_empty()))
     }
 
     /// Those of these sessions that the caller may end.

@@ -19,12 +19,14 @@ use crate::{lookup, scheme_overlap};
 
 mod changes;
 mod delete;
+mod find;
 mod rights;
 
 pub use self::changes::{NewTenant, RoleChanges, TenantChanges};
 pub use self::delete::{
     Belongings, ClearTenant, DeleteTenant, TenantDeletion, TenantDeletionSteps, delete,
 };
+pub use self::find::FindTenant;
 pub use self::rights::{DeviceRights, ReadTenantRights, TenantRights};
 
 /// Makes a tenant. From the tenant that owns `#` it takes what it owns only if

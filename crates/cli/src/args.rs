@@ -344,7 +344,7 @@ enum Command {
     /// elsewhere only with a certificate. GET /openapi.json describes what it serves.
     #[cfg(feature = "serve")]
     #[command(
-        after_help = "Examples:\n  countersign serve\n  countersign serve --listen 0.0.0.0:8443 --host iot.example.com \\\n      --tls-cert cert.pem --tls-key key.pem"
+        after_help = "Examples:\n  countersign serve\n  countersign serve --listen 0.0.0.0:8443 --host iot.example.com \\\n      --tls-cert cert.pem --tls-key key.pem\n  countersign serve --door impact=acme"
     )]
     Serve(Serve),
     /// Print a completion script for a shell.

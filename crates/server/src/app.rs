@@ -27,6 +27,7 @@ use crate::browser::{Hosts, check_origin};
 use crate::call::{Asked, Call, now};
 use crate::conditional::Versions;
 use crate::counts::ServiceCounts;
+use crate::door::{Door, Doors};
 use crate::network::TrustedProxies;
 use crate::openapi::describe;
 use crate::patience::Patience;
@@ -75,11 +76,12 @@ struct Taken(&'static str);
 pub(crate) struct Answerer {
     app: Arc<App>,
     router: Router,
+    doors: Doors,
 }
 
 impl Answerer {
-    /// What answers by these routes.
-    pub(crate) fn new(app: Arc<App>, routes: Vec<Route>) -> Self {
+    /// What answers by these routes, and by those of the doors.
+    pub(crate) fn new(app: Arc<App>, routes: Vec<Route>, doors: Doors) -> Self {
         let document = Bytes::from(describe(&routes).to_string());
         let mut router = Router::new()
             .route("/healthz", get(async || "ok\n"))
@@ -94,7 +96,7 @@ impl Answerer {
                     move || readiness(Arc::clone(&app))
                 }),
             );
-        for route in routes {
+        for route in routes.into_iter().chain(doors.routes()) {
             router = router.route(route.path, method_router(&app, route));
         }
         let router = router
@@ -103,7 +105,7 @@ impl Answerer {
                 let detail = "this path does not take that method";
                 Problem::new(ProblemKind::MethodNotAllowed, detail).response()
             });
-        Self { app, router }
+        Self { app, router, doors }
     }
 
     /// What all requests share.
@@ -118,6 +120,10 @@ impl Answerer {
         let method = request.method().clone();
         let client = self.app.proxies.client_of(ends.peer, request.headers());
         request.extensions_mut().insert(Sender(client));
+        let door = self.doors.at(request.uri().path()).cloned();
+        if let Some(door) = &door {
+            request.extensions_mut().insert(door.clone());
+        }
         let mut response = match self.admit(ends, client, &request) {
             Ok(()) => {
                 let mut router = self.router.clone();
@@ -130,6 +136,9 @@ impl Answerer {
         };
         let route = response.extensions_mut().remove::<Taken>();
         let route = route.map_or("-", |Taken(route)| route);
+        if let Some(door) = door {
+            door.tell_problem(&mut response);
+        }
         let status = response.status().as_u16();
         self.app.counts.add_request(route, status);
         add_headers(response.headers_mut(), ends.is_encrypted, &id);
@@ -230,6 +239,7 @@ async fn respond(
     let body = body.await.map_err(slow)??;
     let asked = Arc::new(Asked {
         who,
+        door_tenant: head.extensions.get().and_then(Door::tenant),
         parts,
         client,
         browser: cookie(&head.headers, BROWSER_COOKIE),

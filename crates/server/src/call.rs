@@ -10,6 +10,7 @@ use countersign_admin::sign_in::SignInGuard;
 use countersign_admin::{
     AdminError, Authority, Caller, Command, Context, Mode, OsRandom, Permission, Tx,
 };
+use countersign_core::name::TenantId;
 use countersign_core::secret::Secret;
 use countersign_core::store::Intent;
 use countersign_core::time::Timestamp;
@@ -37,6 +38,8 @@ pub(crate) struct Who {
 pub(crate) struct Asked {
     /// Who asks; nobody where that need not be known.
     pub(crate) who: Option<Who>,
+    /// The tenant that the door leads to which it came to.
+    pub(crate) door_tenant: Option<TenantId>,
     /// The parts of the path that a route leaves open, by name.
     pub(crate) parts: Vec<(String, String)>,
     /// Where it comes from.

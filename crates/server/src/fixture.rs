@@ -80,6 +80,7 @@ impl Server {
             trusted_proxies: Vec::new(),
             metrics_listen: None,
             metrics_tenants: false,
+            doors: Vec::new(),
         };
         change(&mut options);
         let mut bound = bind(options).unwrap();
@@ -153,6 +154,19 @@ impl Server {
         body: Option<Value>,
         headers: &[(&str, &str)],
     ) -> Reply {
+        let reply = self.ask_at_door(method, path, body, headers);
+        self.check(method, path, &reply);
+        reply
+    }
+
+    /// Sends a request to a door, of which the document says nothing.
+    pub(crate) fn ask_at_door(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
+    ) -> Reply {
         let body = body.map(|body| body.to_string()).unwrap_or_default();
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
         let kind = [("Content-Type", "application/json")];
@@ -164,9 +178,7 @@ impl Server {
             head.push_str(&format!("Content-Length: {}\r\n", body.len()));
         }
         let request = format!("{head}Connection: close\r\n\r\n{body}");
-        let reply = self.send(request.as_bytes()).expect("an answer");
-        self.check(method, path, &reply);
-        reply
+        self.send(request.as_bytes()).expect("an answer")
     }
 
     /// The secret of a new API token of the platform.

@@ -15,8 +15,10 @@ mod browser;
 mod call;
 mod conditional;
 mod counts;
+mod door;
 mod input;
 mod listen;
+mod many;
 mod metrics;
 mod network;
 mod openapi;
@@ -31,6 +33,7 @@ mod systemd;
 mod tls;
 mod workers;
 
+pub use self::door::{Door, DoorError};
 pub use self::network::{Network, NetworkError};
 pub use self::serve::{Bound, Options, ServeError, bind};
 pub use self::tls::{TlsError, TlsFiles};

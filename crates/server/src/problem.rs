@@ -159,6 +159,7 @@ impl Problem {
 
     /// The answer that tells it.
     pub(crate) fn response(self) -> Response<Body> {
+        let told = self.clone();
         let status = self.kind.status();
         let body = json!({
             "type": "about:blank",
@@ -181,6 +182,8 @@ impl Problem {
             // Not `Basic`, for which browsers ask by a window of their own.
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        // For a door, which tells it in its own way.
+        response.extensions_mut().insert(told);
         response
     }
 }

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use crate::app::{Answerer, App};
 use crate::browser::Hosts;
 use crate::counts::ServiceCounts;
+use crate::door::{Door, DoorError, Doors};
 use crate::listen::{Connections, Front, accept};
 use crate::metrics;
 use crate::network::{Network, TrustedProxies};
@@ -42,6 +43,8 @@ pub struct Options {
     pub metrics_listen: Option<SocketAddr>,
     /// Whether what is counted is told by tenant.
     pub metrics_tenants: bool,
+    /// The doors that are open, each at most once.
+    pub doors: Vec<Door>,
 }
 
 /// A service that has its sockets, and its certificate. Both may need rights that its
@@ -50,6 +53,7 @@ pub struct Bound {
     listeners: Vec<TcpListener>,
     pub(crate) metrics: Option<TcpListener>,
     tls: Option<Arc<Tls>>,
+    doors: Doors,
     options: Options,
     pub(crate) patience: Patience,
 }
@@ -69,6 +73,7 @@ impl core::fmt::Debug for Bound {
 /// Returns [`ServeError`] when it can't listen there, when it may not without TLS, and
 /// when the certificate can't be used.
 pub fn bind(options: Options) -> Result<Bound, ServeError> {
+    let doors = Doors::of(&options.doors)?;
     let tls = options.tls.clone().map(Tls::read).transpose()?;
     let mut listeners = Vec::new();
     let mut handed_over = listenfd::ListenFd::from_env();
@@ -93,6 +98,7 @@ pub fn bind(options: Options) -> Result<Bound, ServeError> {
         listeners,
         metrics,
         tls: tls.map(Arc::new),
+        doors,
         options,
         patience: Patience::default(),
     })
@@ -144,7 +150,7 @@ impl Bound {
     /// once all is ready.
     pub(crate) fn run(
         self,
-        store: SqliteStore,
+        mut store: SqliteStore,
         told: mpsc::Receiver<Told>,
         begin: impl FnOnce(&Answerer),
     ) -> Result<(), ServeError> {
@@ -162,10 +168,11 @@ impl Bound {
             #[cfg(test)]
             everybody: std::sync::Mutex::default(),
         };
+        self.doors.look_for_tenants(&mut store);
         drop(store);
         let app = Arc::new(app);
-        let answerer = Answerer::new(Arc::clone(&app), rest::routes());
-        let on_metrics = Answerer::new(app, metrics::open_routes());
+        let answerer = Answerer::new(Arc::clone(&app), rest::routes(), self.doors);
+        let on_metrics = Answerer::new(app, metrics::open_routes(), Doors::default());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(RUNTIME_THREADS)
             .max_blocking_threads(1)
@@ -279,6 +286,9 @@ fn hold(
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
+    /// The doors can't be opened as they are said.
+    #[error(transparent)]
+    Door(#[from] DoorError),
     /// A socket that was handed over can't be used.
     #[error("a socket that systemd hands over can't be used: {0}")]
     HandedOver(#[source] io::Error),

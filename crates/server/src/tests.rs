@@ -5,6 +5,7 @@ mod brokers;
 mod bulk;
 mod checks;
 mod credentials;
+mod doors;
 mod hostile;
 mod http;
 mod metrics;

@@ -9,6 +9,7 @@ mod damage;
 mod denied_uses;
 mod devicewise;
 mod doctor;
+mod doors;
 mod enhanced;
 mod floods;
 mod given_out_elsewhere;

@@ -219,10 +219,14 @@ on_every_broker! {
         let page = blocks("docs/service.md", None);
         let lines = page.iter().flat_map(Block::commands);
         for line in lines.filter(|line| !line.starts_with('#')) {
-            if line.starts_with("countersign serve ") {
+            if let Some(options) = line.strip_prefix("countersign serve ") {
                 // With a certificate, and behind a proxy, it is the same service.
-                let service = service.get_or_insert_with(|| fixture.serve());
-                reader.mean("localhost:8080", service.address);
+                let options: Vec<_> = options.split(' ').collect();
+                let served = match options[..] {
+                    ["--door", ..] => service.insert(fixture.serve_with(&options)),
+                    _ => service.get_or_insert_with(|| fixture.serve()),
+                };
+                reader.mean("localhost:8080", served.address);
                 continue;
             }
             reader.run(line);

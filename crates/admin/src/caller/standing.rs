@@ -151,6 +151,16 @@ impl Standing {
     /// The tenants of which the caller may see all, without those that a platform
     /// administrator sees besides.
     pub(super) fn seen_tenants(&self) -> Vec<TenantId> {
+        self.tenants_where(|scope| scope.limit.is_none())
+    }
+
+    /// The tenants of which the caller may see something, without those that a platform
+    /// administrator sees besides.
+    pub(super) fn partly_seen_tenants(&self) -> Vec<TenantId> {
+        self.tenants_where(|_| true)
+    }
+
+    fn tenants_where(&self, is_wanted: impl Fn(&Scope) -> bool) -> Vec<TenantId> {
         let (principal, scope) = match &self.who {
             Who::Owner => (None, None),
             Who::Principal { principal, .. } => (Some(&**principal), None),
@@ -163,7 +173,7 @@ impl Standing {
         let all: BTreeSet<_> = granted.chain(own).chain(scope).collect();
         let seen = |tenant: &&TenantId| {
             let scope = self.scope_in(tenant);
-            scope.is_some_and(|scope| scope.limit.is_none())
+            scope.is_some_and(|scope| is_wanted(&scope))
         };
         all.into_iter().filter(seen).cloned().collect()
     }
@@ -322,7 +332,7 @@ fn principal(store: &mut Rows<'_>, id: CredentialId) -> Result<Credential, Admin
     found.ok_or_else(|| forbidden("the caller was deleted"))
 }
 
-pub(super) fn forbidden(message: impl Into<String>) -> AdminError {
+pub(crate) fn forbidden(message: impl Into<String>) -> AdminError {
     AdminError::new(
         ErrorKind::Forbidden,
         Subject::nameless(Noun::Caller),

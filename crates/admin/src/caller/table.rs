@@ -82,8 +82,8 @@ use crate::settings::{CreateStore, RecordRestore, SetSettings, SettingsChanges, 
 use crate::sign_in::FreshProof;
 use crate::taking::{PreviewTaking, TakeFromRest, Taking};
 use crate::tenant::{
-    ClearTenant, CreateTenant, DeleteTenant, ListTenants, ReadTenantRights, SetTenant, ShowTenant,
-    TenantChanges, TenantDeletion,
+    ClearTenant, CreateTenant, DeleteTenant, FindTenant, ListTenants, ReadTenantRights, SetTenant,
+    ShowTenant, TenantChanges, TenantDeletion,
 };
 use crate::text::FreeText;
 use crate::thing::{CreateThing, DeleteThing, ListThings, NewThing, ShowThing, UntieThing};
@@ -232,6 +232,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Viewer FindAuditRow FindAuditRow(1);
         GroupViewer FindCredential FindCredential { tenant: acme(), scheme: scheme_name("basic"), id: id_of_pump };
         Platform FindLastAct FindLastAct { before: now };
+        GroupViewer FindTenant FindTenant { named: Some(acme()) };
         Platform ForgetBroker ForgetBroker("gone".into());
         Admin GrantUser GrantUser {
             email: kate(), grant: Grant { tenant: acme(), group: None, right: GrantedRight::OrgAdmin },

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use countersign_server::{Network, Options, TlsFiles, bind};
+use countersign_server::{Door, Network, Options, TlsFiles, bind};
 
 use crate::error::CliError;
 use crate::invocation::Invocation;
@@ -36,6 +36,10 @@ pub(crate) struct Serve {
     /// Tell what is counted by tenant, too.
     #[arg(long)]
     metrics_tenants: bool,
+    /// Answer as another system does, too: `impact`; for one tenant, `impact=TENANT`.
+    /// Without a tenant it is the only one in which the asker has a right.
+    #[arg(long = "door", value_name = "DOOR[=TENANT]")]
+    doors: Vec<Door>,
 }
 
 impl Serve {
@@ -49,6 +53,7 @@ impl Serve {
             trusted_proxies: self.trusted_proxies,
             metrics_listen: self.metrics_listen,
             metrics_tenants: self.metrics_tenants,
+            doors: self.doors,
         };
         let refused = |error: countersign_server::ServeError| CliError::refused(error.to_string());
         // Root may be needed for a port or a key, and is given up when the store is opened.

@@ -153,6 +153,31 @@ fn where_others_reach_it_there_is_tls_or_it_does_not_start() {
 }
 
 #[test]
+fn a_door_that_there_is_not_is_a_fault_of_usage_and_one_to_no_tenant_is_told() {
+    let fixture = Fixture::new();
+    for (door, told) in [
+        ("nonsense", "`nonsense` is no door; the doors are impact"),
+        ("impact=No", "`No`"),
+        ("impact=", "``"),
+    ] {
+        let ran = fixture.run(&format!("serve --listen 127.0.0.1:0 --door {door}"));
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.stderr.contains(told), "{ran:?}");
+    }
+    let twice = "serve --listen 127.0.0.1:0 --door impact --door impact=acme";
+    let refused = fixture.run(twice).refused(1);
+    assert!(
+        refused.contains("the door `impact` is said twice"),
+        "{refused}"
+    );
+    let line = "serve --listen 127.0.0.1:0 --door impact=later";
+    let mut service = Service::start(&fixture, &mut serve(&fixture, line));
+    service.wait_for("the door impact=later: there is no tenant `later`");
+    service.wait_for("listening on");
+    assert_eq!(service.end(Signal::SIGTERM), Some(0));
+}
+
+#[test]
 fn a_new_certificate_is_read_on_sighup_and_a_broken_one_leaves_the_old() {
     let fixture = Fixture::new();
     let folder = fixture.directory.path();

@@ -1,14 +1,11 @@
-//! Acts on many credentials, a few in each transaction.
+//! Acts on many credentials.
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use axum::http::StatusCode;
 use countersign_admin::Mode;
-use countersign_admin::credential::{
-    ActOnTarget, ListCredentials, ManyAct, Target, act_on, find_targets,
-};
+use countersign_admin::credential::{ManyAct, Target};
 use countersign_admin::secret::Overlap;
 use countersign_admin::text::FreeText;
 use countersign_admin::view::ManyView;
@@ -16,7 +13,7 @@ use countersign_core::lifecycle::State;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::RoleName;
 use countersign_core::scheme::SchemeName;
-use countersign_core::store::{CredentialQuery, Page};
+use countersign_core::store::CredentialQuery;
 use countersign_core::time::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -24,6 +21,7 @@ use serde::Deserialize;
 use crate::answer::Answer;
 use crate::call::{Call, mode_of};
 use crate::input::{Json, Text, taken};
+use crate::many::{Running, selected};
 use crate::problem::Problem;
 use crate::rest::DryRun;
 use crate::route::{Route, post};
@@ -160,12 +158,7 @@ impl Bulk {
             (None, Some(selection)) => selection.query()?,
             _ => return Err(Problem::invalid("give either `names` or a `selection`")),
         };
-        let list = ListCredentials {
-            query: query.clone(),
-            page: Page::default(),
-        };
-        let found =
-            call.with_context(|store, context| find_targets(store, context, list, MOST_SELECTED))?;
+        let found = selected(call, &query)?;
         Ok((query, found))
     }
 }
@@ -182,59 +175,10 @@ fn bulk(call: &mut Call<'_>, words: DryRun, body: Json<Bulk>) -> Result<Answer, 
         let detail = format!("more than {most} secrets are not answered; select fewer");
         return Err(Problem::invalid(detail));
     }
-    let report = ManyView {
-        dry_run: is_dry_run,
-        matched: targets.len(),
-        ..ManyView::default()
-    };
-    let running = Running {
-        act: Arc::new(act),
-        selection: Arc::new(selection),
-        targets,
-        reached: 0,
-        mode,
-        report,
-    };
-    go_on(call, running)
+    let running = Running::new(act, selection, targets, mode);
+    running.go_on(call, Answer::ok)
 }
 
-/// An act that is being done to many.
-struct Running {
-    act: Arc<ManyAct>,
-    selection: Arc<CredentialQuery>,
-    targets: Vec<Target>,
-    /// How many of them it came to.
-    reached: usize,
-    mode: Mode,
-    report: ManyView,
-}
-
-/// Acts on some more, and lets others have the thread before those that are left.
-fn go_on(call: &mut Call<'_>, mut running: Running) -> Result<Answer, Problem> {
-    let mode = running.mode;
-    let report = &mut running.report;
-    let left = running.targets.get(running.reached..).unwrap_or_default();
-    let targets = left.get(..ActOnTarget::AT_ONCE).unwrap_or(left);
-    let acts = ActOnTarget::all(&running.act, &running.selection, targets);
-    let step = call
-        .with_context(|store, context| Ok(act_on(store, context, &acts, mode, &mut |_| Ok(()))))?;
-    let done_before = report.done;
-    let told = |error| Problem::from(error).detail;
-    let is_stopped = report.add(targets, step, true, told);
-    if mode == Mode::Commit {
-        let done = report.done.saturating_sub(done_before);
-        let done = u64::try_from(done).unwrap_or(u64::MAX);
-        call.counts.add_acts(running.act.audited_as(), done);
-    }
-    running.reached = running.reached.saturating_add(targets.len());
-    if is_stopped || running.reached >= running.targets.len() {
-        return Answer::ok(&running.report);
-    }
-    Ok(Answer::later(Duration::ZERO, |call| go_on(call, running)))
-}
-
-/// So many are selected at once.
-const MOST_SELECTED: usize = 100_000;
 const REPORT: Shape = Shape::Named(
     "ManyDone",
     &Shape::Object(&[
