@@ -62,7 +62,9 @@ impl Command for ShowBroker {
 /// came in that there are.
 ///
 /// No broker tells a plugin which ports it listens on, so one that no option names is
-/// not known before a client of the tenant came in by it.
+/// not known before a client of the tenant came in by it, and on Mosquitto 2.0, which
+/// does not tell that either, not even then. A broker of which no port is known is there
+/// once, without one.
 #[derive(Clone, Debug)]
 pub struct ListListeners(pub TenantId);
 
@@ -73,8 +75,8 @@ pub struct KnownListener {
     pub broker: String,
     /// The machine that it runs on, where it tells.
     pub host: Option<String>,
-    /// The port.
-    pub port: u16,
+    /// The port, where it is known.
+    pub port: Option<u16>,
     /// Whether the broker's options say that its clients come through TLS.
     pub is_tls: bool,
 }
@@ -116,12 +118,16 @@ impl Command for ListListeners {
             let sessions = tx.presence(Some(tenant), &first)?.rows.into_iter();
             let sessions = sessions.filter(|session| session.broker == name);
             ports.extend(sessions.filter_map(|session| session.presence.listener));
-            listeners.extend(ports.into_iter().map(|port| KnownListener {
+            let at = |port: Option<u16>| KnownListener {
                 broker: name.clone(),
                 host: host.clone(),
                 port,
-                is_tls: options.tls_listeners.contains(&port),
-            }));
+                is_tls: port.is_some_and(|port| options.tls_listeners.contains(&port)),
+            };
+            if ports.is_empty() {
+                listeners.push(at(None));
+            }
+            listeners.extend(ports.into_iter().map(|port| at(Some(port))));
         }
         Ok(listeners)
     }
@@ -325,7 +331,7 @@ mod tests {
                     (it.broker.as_str(), it.host.as_deref()),
                     ("edge", Some("gw-7"))
                 );
-                (it.port, it.is_tls)
+                (it.port.unwrap_or(0), it.is_tls)
             });
             ports.collect::<Vec<_>>()
         };
@@ -339,6 +345,10 @@ mod tests {
             listed(&mut fixture, "other"),
             [(1885, false), (8883, true), (8884, true)]
         );
+        record.options = None;
+        fixture.store.introduce_broker(&record).unwrap();
+        assert_eq!(listed(&mut fixture, "acme"), [(1883, false)]);
+        assert_eq!(listed(&mut fixture, "other"), [(0, false)]);
         drop(alive);
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, ETAG, HeaderName, LOCATION, SET_COOKIE};
+use axum::http::header::{CONTENT_TYPE, ETAG, HeaderName, LINK, LOCATION, SET_COOKIE};
 use axum::http::{HeaderValue, Response, StatusCode};
 use countersign_core::secret::Secret;
 use serde::Serialize;
@@ -60,6 +60,16 @@ impl Answer {
         let mut answer = Self::json(StatusCode::CREATED, view)?;
         answer.headers.push(header(LOCATION, &location(path))?);
         Ok(answer)
+    }
+
+    /// The same, a part of a list, which says at which path the rest begins.
+    pub(crate) fn with_next(mut self, path: &str, after: Option<&str>) -> Result<Self, Problem> {
+        if let Some(after) = after {
+            let query = serde_urlencoded::to_string([("after", after)]).unwrap_or_default();
+            let link = format!("<{path}?{query}>; rel=\"next\"");
+            self.headers.push(header(LINK, &link)?);
+        }
+        Ok(self)
     }
 
     /// It is gone.
@@ -119,7 +129,8 @@ impl Answer {
         response
     }
 
-    fn json(status: StatusCode, view: &impl Serialize) -> Result<Self, Problem> {
+    /// A view, with this status.
+    pub(crate) fn json(status: StatusCode, view: &impl Serialize) -> Result<Self, Problem> {
         Ok(Self::text(status, JSON, to_json(view)?))
     }
 }

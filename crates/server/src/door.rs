@@ -21,7 +21,11 @@ use crate::call::{Call, now};
 use crate::problem::{Problem, ProblemKind};
 use crate::route::Route;
 
+mod forms;
 mod impact;
+mod kaa;
+mod numbered;
+mod tier0;
 
 /// Whose system a door is like. All of them are in [`VENDORS`].
 struct Vendor {
@@ -63,6 +67,16 @@ impl Door {
     /// The tenant that it leads to; none where the asker decides.
     pub(crate) fn tenant(&self) -> Option<TenantId> {
         self.tenant.clone()
+    }
+
+    /// All doors that there are, each to this tenant.
+    #[cfg(test)]
+    pub(crate) fn all(tenant: &TenantId) -> Vec<Self> {
+        let door = |vendor| Self {
+            vendor,
+            tenant: Some(tenant.clone()),
+        };
+        VENDORS.into_iter().map(door).collect()
     }
 
     /// Has the answer tell its problem, if it is one, as the vendor does.
@@ -188,6 +202,6 @@ impl PartialEq for Vendor {
 impl Eq for Vendor {}
 
 /// All doors that there are.
-static VENDORS: [&Vendor; 1] = [&impact::VENDOR];
+static VENDORS: [&Vendor; 3] = [&impact::VENDOR, &kaa::VENDOR, &tier0::VENDOR];
 /// How programs are asked for a name and a password at a door.
 const BASIC: &str = "Basic realm=\"countersign\"";

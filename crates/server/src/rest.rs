@@ -18,7 +18,7 @@ mod applications;
 mod audit;
 mod brokers;
 mod check;
-mod clients;
+pub(crate) mod clients;
 mod credentials;
 mod jwts;
 mod me;

@@ -8,6 +8,7 @@ mod credentials;
 mod doors;
 mod hostile;
 mod http;
+mod kaa_and_tier0;
 mod metrics;
 mod nouns;
 mod permissions;

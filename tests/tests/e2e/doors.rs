@@ -6,6 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use countersign_tests::Login;
 
 mod impact;
+mod kaa;
+mod tier0;
 
 /// How a user shows name and password.
 fn basic(user: &Login) -> String {

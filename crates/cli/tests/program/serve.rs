@@ -156,7 +156,10 @@ fn where_others_reach_it_there_is_tls_or_it_does_not_start() {
 fn a_door_that_there_is_not_is_a_fault_of_usage_and_one_to_no_tenant_is_told() {
     let fixture = Fixture::new();
     for (door, told) in [
-        ("nonsense", "`nonsense` is no door; the doors are impact"),
+        (
+            "nonsense",
+            "`nonsense` is no door; the doors are impact, kaa, tier0",
+        ),
         ("impact=No", "`No`"),
         ("impact=", "``"),
     ] {

@@ -9,8 +9,6 @@ use axum::http::StatusCode;
 use countersign_admin::credential::{
     CreateCredential, IssuedCredential, ListCredentials, ManyAct, NewCredential,
 };
-use countersign_admin::password::ChosenPassword;
-use countersign_admin::secret::NewSecret;
 use countersign_admin::text::FreeText;
 use countersign_admin::view::ManyView;
 use countersign_admin::{Mode, Permission};
@@ -24,7 +22,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Vendor;
-use crate::answer::{Answer, JSON, to_json};
+use super::forms::{new_secret, status_of};
+use crate::answer::Answer;
 use crate::call::{Call, IsPermitted};
 use crate::input::{FromText as _, MaybeJson, Nothing, Presented, Text, part_of_path};
 use crate::many::{Running, selected};
@@ -50,11 +49,7 @@ fn routes() -> Vec<Route> {
 
 /// Tells a problem with a code that is not the one of success.
 fn problem(problem: &Problem) -> (StatusCode, String) {
-    let status = if problem.kind == ProblemKind::Invalid {
-        StatusCode::BAD_REQUEST
-    } else {
-        problem.kind.status()
-    };
+    let status = status_of(problem.kind);
     let told = json!({ "msg": problem.detail, "code": status.as_u16() });
     (status, told.to_string())
 }
@@ -120,13 +115,7 @@ fn create(call: &mut Call<'_>, query: New, body: MaybeJson<New>) -> Result<Answe
     let name = said.username.or(query.username);
     let description = said.description.or(query.description);
     let tenant = tenant(call, group.as_ref())?;
-    let secret = match &given {
-        None => NewSecret::Generated,
-        Some(given) => {
-            let chosen = ChosenPassword::parse(given.expose().to_vec());
-            NewSecret::Chosen(chosen.map_err(|error| Problem::invalid(error.to_string()))?)
-        }
-    };
+    let secret = new_secret(given.as_ref())?;
     let issued: IssuedCredential = call.run(&CreateCredential(NewCredential {
         name,
         scheme: scheme()?,
@@ -141,7 +130,7 @@ fn create(call: &mut Call<'_>, query: New, body: MaybeJson<New>) -> Result<Answe
         response: TokenView::of(&issued.described.credential, secret),
         code: DONE,
     };
-    answer(StatusCode::ACCEPTED, &made)
+    Answer::json(StatusCode::ACCEPTED, &made)
 }
 
 /// Which tokens are meant.
@@ -187,7 +176,7 @@ fn list(call: &mut Call<'_>, words: Words, _: Nothing) -> Result<Answer, Problem
         next: found.next.as_ref().map(LoginName::as_str),
         code: DONE,
     };
-    answer(StatusCode::OK, &listed)
+    Answer::json(StatusCode::OK, &listed)
 }
 
 fn remove(call: &mut Call<'_>, words: Words, _: Nothing) -> Result<Answer, Problem> {
@@ -220,11 +209,7 @@ fn removed(report: &ManyView) -> Result<Answer, Problem> {
         return Err(Problem::new(ProblemKind::Conflict, detail));
     }
     let told = json!({ "msg": SUCCESS, "code": DONE });
-    answer(StatusCode::ACCEPTED, &told)
-}
-
-fn answer(status: StatusCode, view: &impl Serialize) -> Result<Answer, Problem> {
-    Ok(Answer::text(status, JSON, to_json(view)?))
+    Answer::json(StatusCode::ACCEPTED, &told)
 }
 
 /// What is said, where it is not empty.

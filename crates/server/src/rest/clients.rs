@@ -70,13 +70,16 @@ fn list(call: &mut Call<'_>, words: ListWords, _: Nothing) -> Result<Answer, Pro
     })?;
     let clients = listed.rows.iter();
     let items = clients.map(|client| ClientView::of(client, words.all));
-    let next = listed.next.as_ref();
-    let next =
-        next.map(|(broker, session)| URL_SAFE_NO_PAD.encode(format!("{} {broker}", session.0)));
-    part(items.collect(), next)
+    part(items.collect(), listed.next.as_ref().map(key_of))
 }
 
-fn read_key(text: &str) -> Result<(String, SessionNumber), String> {
+/// A place in the listing, as a text without anything that the address must encode.
+pub(crate) fn key_of((broker, session): &(String, SessionNumber)) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{} {broker}", session.0))
+}
+
+/// Reads what [`key_of`] wrote.
+pub(crate) fn read_key(text: &str) -> Result<(String, SessionNumber), String> {
     let read = || {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
         let (session, broker) = text.split_once(' ')?;

@@ -43,7 +43,10 @@ fn a_door_is_said_by_its_name_and_perhaps_a_tenant() {
     for (text, refused) in [
         ("impact", None),
         ("impact=acme", None),
-        ("Impact", Some("`Impact` is no door; the doors are impact")),
+        (
+            "Impact",
+            Some("`Impact` is no door; the doors are impact, kaa, tier0"),
+        ),
         ("", Some("`` is no door")),
         ("impact=", Some("tenant")),
         ("impact=Acme", Some("tenant")),

@@ -6,9 +6,11 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use countersign_core::name::TenantId;
 use countersign_core::store::{ExportPart, ExportScope, StoreError, TableRow};
 use serde_json::json;
 
+use crate::door::Door;
 use crate::fixture::Server;
 use crate::patience::Patience;
 
@@ -73,7 +75,7 @@ const GOOD: &[u8] = br#"{"id":"taken-in"}"#;
 type Shape = fn(&mut Numbers) -> Vec<u8>;
 
 /// Each kind of hostility, by name.
-const SHAPES: [(&str, Shape); 14] = [
+const SHAPES: [(&str, Shape); 15] = [
     ("two lengths", two_lengths),
     ("odd length", odd_length),
     ("odd coding", odd_coding),
@@ -87,6 +89,7 @@ const SHAPES: [(&str, Shape); 14] = [
     ("odd method", odd_method),
     ("odd path", odd_path),
     ("odd query", odd_query),
+    ("odd door", odd_door),
     ("not meant for us", not_ours),
 ];
 
@@ -361,6 +364,61 @@ fn odd_query(numbers: &mut Numbers) -> Vec<u8> {
     request(&line, "Connection: close\r\n", b"", numbers)
 }
 
+fn odd_door(numbers: &mut Numbers) -> Vec<u8> {
+    let id = numbers.one(&[
+        "0",
+        "-1",
+        "1%00",
+        "01",
+        "99999999999999999999",
+        "dev1@acme",
+        "%2e%2e",
+        "1;x=1",
+    ]);
+    let (line, bodies): (String, &[&str]) = match numbers.below(5) {
+        0 => (
+            "POST /ccm/api/v1/basic-credentials".into(),
+            &[
+                "{}",
+                r#"{"username":1}"#,
+                r#"{"username":"x","password":{"$ne":""}}"#,
+                r#"{"username":"x","username":"y"}"#,
+                r#"{"username":"x","tenant":"acme"}"#,
+                r#"{"username":"a\u0000b"}"#,
+                r#"["x"]"#,
+                "null",
+            ],
+        ),
+        1 => (
+            format!("PUT /ccm/api/v1/basic-credentials/{id}/state"),
+            &[r#"{"state":"Revoked"}"#, r#"{"state":"revoked"}"#, "[]"],
+        ),
+        2 => (
+            "PUT /ccm/api/v1/tenant-settings".into(),
+            &[
+                "{}",
+                r#"{"basicAuthEnabled":0}"#,
+                r#"{"basicAuthEnabled":"false"}"#,
+                r#"{"basicAuthEnabled":false,"basicAuthEnabled":false}"#,
+                r#"{"basicAuthEnabled":false,"id":"acme"}"#,
+                r#"[false]"#,
+            ],
+        ),
+        3 => (
+            "POST /connectivity/auths".into(),
+            &[
+                "{}",
+                r#"{"description":null}"#,
+                r#"{"description":"\u001b[2J"}"#,
+                r#"{"description":"x","scheme":"basic"}"#,
+            ],
+        ),
+        _ => (format!("DELETE /connectivity/auths/{id}"), &["", "{}"]),
+    };
+    let line = format!("{line} HTTP/1.1");
+    with_body(&line, JSON, numbers.one(bodies).as_bytes(), numbers)
+}
+
 fn not_ours(numbers: &mut Numbers) -> Vec<u8> {
     let head = numbers.one(&[
         "DELETE /api/v1/tenants/acme HTTP/1.1\r\n",
@@ -430,6 +488,7 @@ fn ten_thousand_hostile_requests_are_refused_and_change_nothing() {
     };
     let server = Server::start_with_patience(patience, |options| {
         options.trusted_proxies.push("127.0.0.1".parse().unwrap());
+        options.doors = Door::all(&TenantId::parse("acme").unwrap());
     });
     // Each counts as sent by one who may do everything.
     server.become_somebody(Some(countersign_admin::Authority::Platform));
