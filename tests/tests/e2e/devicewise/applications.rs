@@ -1,4 +1,4 @@
-//! Rows D23–D33, D45 and D47: applications and things.
+//! Rows D23–D33 and D45–D47: applications and things.
 
 use std::thread;
 
@@ -243,6 +243,20 @@ on_every_broker! {
         assert_eq!(one.publish("thing/thing2/property/p", b"1", 1, false).unwrap(), 0x87);
         assert_eq!(two.publish("thing/thing2/property/p", b"1", 1, false).unwrap() & 0x80, 0);
         assert_eq!(topics_so_far(&mut observer), ["thing/thing1/property/p", "thing/thing2/property/p"]);
+    }
+
+    fn d46_qos_2_is_served_within_the_same_rights(version) {
+        let fixture = Fixture::start(version);
+        let thing = fleet(&fixture);
+        let mut observer = fixture.observer("thing/#");
+        let mut client = thing.connect_v5("A1").accepted(fixture.port());
+        let filters = [("thing/thing1/#", 2), ("thing/thing2/#", 2)];
+        assert_eq!(client.subscribe(&filters).unwrap(), [2, 0x87]);
+        assert_eq!(client.publish("thing/thing1/property/p", b"1", 2, false).unwrap(), 0);
+        let message = client.receive(PATIENCE).unwrap();
+        assert_eq!((message.topic.as_str(), message.qos), ("thing/thing1/property/p", 2));
+        assert_eq!(client.publish("thing/thing2/property/p", b"1", 2, false).unwrap(), 0x87);
+        assert_eq!(topics_so_far(&mut observer), ["thing/thing1/property/p"]);
     }
 
     fn d47_an_application_id_is_shown_nowhere(version) {
