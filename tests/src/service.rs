@@ -1,7 +1,8 @@
 //! The service as a process of its own, and requests to it.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Instant;
 
 use countersign_testkit::tools::{Background, Output, Tool};
 use serde_json::Value;
@@ -14,6 +15,51 @@ pub struct Service {
     /// Where it listens.
     pub address: SocketAddr,
     process: Background,
+}
+
+/// Events, as the service tells them.
+#[derive(Debug)]
+pub struct Events {
+    stream: BufReader<TcpStream>,
+    /// Those that nobody waited for yet.
+    told: Vec<(String, Value)>,
+}
+
+impl Events {
+    /// Waits for an event of this kind that is as it should be, and takes it out of those
+    /// that were told.
+    pub fn until(&mut self, kind: &str, is_meant: impl Fn(&Value) -> bool) -> Value {
+        let begun = Instant::now();
+        loop {
+            let mut told = self.told.iter();
+            if let Some(place) = told.position(|(it, data)| it == kind && is_meant(data)) {
+                return self.told.remove(place).1;
+            }
+            let kind = self.line(begun, |line| line.starts_with("event: "));
+            let data = self.line(begun, |line| line.starts_with("data: "));
+            let data = serde_json::from_str(data.trim_start_matches("data: ")).unwrap();
+            let kind = kind.trim_start_matches("event: ").to_owned();
+            self.told.push((kind, data));
+        }
+    }
+
+    fn line(&mut self, begun: Instant, is_meant: impl Fn(&str) -> bool) -> String {
+        loop {
+            let mut line = String::new();
+            let count = self.stream.read_line(&mut line).unwrap();
+            assert_ne!(count, 0, "the events ended");
+            let line = line.trim_end();
+            if is_meant(line) {
+                return line.to_owned();
+            }
+            // Something comes now and then, whether anything happens or not.
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "in vain; told were {:?}",
+                self.told
+            );
+        }
+    }
 }
 
 impl Fixture {
@@ -100,6 +146,22 @@ impl Service {
         let (body, status) = ran.stdout.rsplit_once('\n').unwrap();
         let body = serde_json::from_str(body).unwrap_or(Value::Null);
         (status.parse().unwrap(), body)
+    }
+
+    /// Begins to listen to events with an API token.
+    pub fn events(&self, token: &str) -> Events {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let head = "GET /api/v1/events HTTP/1.1";
+        let address = self.address;
+        let request = format!("{head}\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let (stream, told) = (BufReader::new(stream), Vec::new());
+        let mut events = Events { stream, told };
+        let begun = Instant::now();
+        events.line(begun, |line| line.starts_with("HTTP/1.1 200 "));
+        events.line(begun, |line| line.starts_with("retry: "));
+        events
     }
 
     /// Asks it to end by SIGTERM, and waits for that.

@@ -40,6 +40,8 @@ const TEST_PACKAGES: &[&str] = &[
     "openssl",
     // It asks the service, as its page says.
     "curl",
+    // `promtool` reads what `examples/monitoring` has.
+    "prometheus",
     // They read manual pages and complete lines.
     "fish",
     "man-db",
@@ -50,6 +52,9 @@ const TEST_PACKAGES: &[&str] = &[
     "pkg-config",
     "valgrind",
 ];
+
+/// Those that are services of their own.
+const SERVICES: &[&str] = &["mosquitto", "prometheus"];
 
 /// What writing the bindings needs besides.
 const CODEGEN_PACKAGES: &[&str] = &["libclang-dev", "libmosquitto-dev", "mosquitto-dev"];
@@ -126,10 +131,11 @@ fn packages(wanted: &[&'static str]) -> Result<()> {
     }
     println!("packages: installing {}", missing.join(", "));
     apt::install(&missing)?;
-    if missing.contains(&"mosquitto") && Path::new("/usr/bin/systemctl").exists() {
+    let services = SERVICES.iter().filter(|name| missing.contains(name));
+    for name in services.filter(|_| Path::new("/usr/bin/systemctl").exists()) {
         // Its package enables the service for the next boot; nobody asked for that.
-        println!("packages: mosquitto.service is installed, not started and not enabled");
-        run(as_root("systemctl").args(["--quiet", "disable", "mosquitto.service"]))?;
+        println!("packages: {name}.service is installed, not started and not enabled");
+        run(as_root("systemctl").args(["--quiet", "disable", &format!("{name}.service")]))?;
     }
     Ok(())
 }

@@ -10,11 +10,13 @@ use countersign_core::time::Timestamp;
 use countersign_core::user::User;
 use countersign_core::web_session::WebSessionId;
 
+pub use self::horizon::Horizon;
 pub(crate) use self::standing::forbidden;
 use self::standing::{Scope, Standing};
 use crate::error::{AdminError, Noun};
 use crate::lookup::{self, Rows, no_credential, no_user};
 
+mod horizon;
 mod standing;
 #[cfg(test)]
 mod table;
@@ -184,23 +186,9 @@ impl Authority {
         now: Timestamp,
     ) -> Result<Vec<BrokerPresence>, AdminError> {
         let standing = Standing::of(self, store, now)?;
-        let mut kickable = Vec::new();
-        for session in sessions {
-            let tenant = session.presence.tenant.as_ref();
-            let scope = tenant.and_then(|tenant| standing.scope_in(tenant));
-            let Some(scope) = scope.filter(|scope| scope.administers) else {
-                continue;
-            };
-            let user = match session.presence.credential {
-                Some(id) if scope.limit.is_some() => store.credential_by_id(id)?,
-                Some(_) | None => None,
-            };
-            let is_of_group = user.is_some_and(|user| scope.holds_all(&user.groups));
-            if scope.limit.is_none() || is_of_group {
-                kickable.push(session);
-            }
-        }
-        Ok(kickable)
+        let mut kickable = standing.seen_sessions(sessions, store)?;
+        kickable.retain(|(_, scope)| scope.administers);
+        Ok(kickable.into_iter().map(|(session, _)| session).collect())
     }
 
     /// The user whose own things the caller may see and change.
@@ -255,10 +243,16 @@ impl Authority {
             Permission::Any => Err(forbidden("the caller may do nothing any more")),
             Permission::Kick(target) => {
                 let called = lookup::sessions_called(store, target)?;
-                if self.kickable(called, store, now)?.is_empty() {
-                    return Err(lookup::no_session(target));
+                let seen = standing.seen_sessions(called, store)?;
+                if seen.iter().any(|(_, scope)| scope.administers) {
+                    return Ok(());
                 }
-                Ok(())
+                // Whoever may see it knows that it is there.
+                let tenant = seen.first().and_then(|(it, _)| it.presence.tenant.as_ref());
+                Err(match tenant {
+                    Some(tenant) => standing.not_admin(tenant),
+                    None => lookup::no_session(target),
+                })
             }
             Permission::SeeAuditRow(id) => {
                 let seen = standing.seen_tenants();

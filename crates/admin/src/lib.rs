@@ -30,6 +30,7 @@ pub mod context;
 pub mod credential;
 mod difference;
 pub mod error;
+pub mod events;
 pub mod import;
 pub mod jwt;
 pub mod kept_name;

@@ -21,6 +21,7 @@ mod application;
 mod broker;
 mod check;
 mod credential;
+mod event;
 mod jwt;
 mod many;
 mod role;
@@ -41,6 +42,7 @@ pub(crate) use self::credential::AuditedCredential;
 pub use self::credential::{
     CredentialView, IssuedCredentialView, NewOperatorView, OperatorView, RenewedSecretView,
 };
+pub(crate) use self::event::{ClientEventView, CredentialEventView, UseEventView};
 pub(crate) use self::jwt::{AuditedKey, AuditedRevocation, AuditedToken};
 pub use self::jwt::{CreatedTokenView, RotatedKeyView, TokenView};
 pub use self::many::{FailedView, ManyView, NewSecretView, StoppedView};

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::call::Call;
 use crate::conditional::EntityTag;
+use crate::events::Opening;
 use crate::problem::Problem;
 
 /// What a route answers.
@@ -24,6 +25,8 @@ pub(crate) enum Content {
     /// The rest is done after a pause, in which the thread does something else.
     Later(Duration, Rest),
     Nothing,
+    /// It goes on until one of the two ends it.
+    Stream(Opening),
     Text(Vec<u8>),
 }
 
@@ -119,6 +122,21 @@ impl Answer {
         }
     }
 
+    /// What happens, as it happens.
+    pub(crate) fn stream(opening: Opening) -> Self {
+        let kind = HeaderValue::from_static(EVENT_STREAM);
+        // Proxies that gather answers before they hand them on are asked not to.
+        let unbuffered = HeaderName::from_static("x-accel-buffering");
+        Self {
+            status: StatusCode::OK,
+            headers: vec![
+                (CONTENT_TYPE, kind),
+                (unbuffered, HeaderValue::from_static("no")),
+            ],
+            content: Content::Stream(opening),
+        }
+    }
+
     /// The response.
     pub(crate) fn response(self, body: Body) -> Response<Body> {
         let mut response = Response::new(body);
@@ -168,6 +186,8 @@ fn header(name: HeaderName, value: &str) -> Result<(HeaderName, HeaderValue), Pr
 
 /// The media type of what is answered.
 pub(crate) const JSON: &str = "application/json";
+/// The media type of events.
+pub(crate) const EVENT_STREAM: &str = "text/event-stream";
 
 #[cfg(test)]
 mod tests {

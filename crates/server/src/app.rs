@@ -1,5 +1,6 @@
 //! The way of a request, from its headers to its answer.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -28,6 +29,7 @@ use crate::call::{Asked, Call, now};
 use crate::conditional::Versions;
 use crate::counts::ServiceCounts;
 use crate::door::{Door, Doors};
+use crate::events::Events;
 use crate::network::TrustedProxies;
 use crate::openapi::describe;
 use crate::patience::Patience;
@@ -46,6 +48,8 @@ pub(crate) struct App {
     pub(crate) guard: Arc<SignInGuard>,
     /// What is counted.
     pub(crate) counts: Arc<ServiceCounts>,
+    /// Who is told what happens.
+    pub(crate) events: Arc<Events>,
     pub(crate) hosts: Hosts,
     pub(crate) proxies: TrustedProxies,
     pub(crate) rates: Rates,
@@ -96,8 +100,13 @@ impl Answerer {
                     move || readiness(Arc::clone(&app))
                 }),
             );
-        for route in routes.into_iter().chain(doors.routes()) {
-            router = router.route(route.path, method_router(&app, route));
+        let routes = routes.into_iter().chain(doors.routes());
+        let routes: Vec<_> = routes.map(Arc::new).collect();
+        for route in &routes {
+            router = router.route(route.path, method_router(&app, route, None));
+        }
+        for (path, route, part) in shadowed(&routes) {
+            router = router.route(path, method_router(&app, route, Some(part)));
         }
         let router = router
             .fallback(async || Problem::not_found().response())
@@ -191,13 +200,24 @@ async fn readiness(app: Arc<App>) -> Response<Body> {
 }
 
 /// What answers one method at one path.
-fn method_router(app: &Arc<App>, route: Route) -> MethodRouter {
+///
+/// The part of the path that its route leaves open may be a word that is the path of
+/// another route.
+fn method_router(
+    app: &Arc<App>,
+    route: &Arc<Route>,
+    part: Option<(&'static str, &'static str)>,
+) -> MethodRouter {
     let Ok(filter) = MethodFilter::try_from(route.method.clone()) else {
         return MethodRouter::new();
     };
-    let (app, route) = (Arc::clone(app), Arc::new(route));
+    let (app, route) = (Arc::clone(app), Arc::clone(route));
     on(filter, move |parts: Option<RawParts>, request: Request| {
         let (app, route) = (Arc::clone(&app), Arc::clone(&route));
+        let parts = match part {
+            Some((name, text)) => Some(RawParts(vec![(name.to_owned(), text.to_owned())])),
+            None => parts,
+        };
         async move {
             let mut response = match respond(&app, &route, parts, request).await {
                 Ok(response) => response,
@@ -206,6 +226,29 @@ fn method_router(app: &Arc<App>, route: Route) -> MethodRouter {
             response.extensions_mut().insert(Taken(route.path));
             response
         }
+    })
+}
+
+/// Paths of routes whose last word may be the name of something, too, as a credential
+/// may be called `bulk`: each with the route that is meant by another method, and the
+/// name.
+fn shadowed(
+    routes: &[Arc<Route>],
+) -> impl Iterator<Item = (&'static str, &Arc<Route>, (&'static str, &'static str))> {
+    let paths: BTreeSet<_> = routes.iter().map(|route| route.path).collect();
+    let is_taken = |path: &str, route: &Route| {
+        let mut others = routes.iter();
+        others.any(|it| it.path == path && it.method == route.method)
+    };
+    paths.into_iter().flat_map(move |path| {
+        let meant = routes.iter().filter_map(move |route| {
+            let (folder, part) = route.path.rsplit_once('/')?;
+            let part = part.strip_prefix('{')?.strip_suffix('}')?;
+            let name = path.strip_prefix(folder)?.strip_prefix('/')?;
+            let is_name = !name.contains(['/', '{']) && !folder.contains('{');
+            is_name.then_some((path, route, (part, name)))
+        });
+        meant.filter(move |(path, route, _)| !is_taken(path, route))
     })
 }
 
@@ -244,6 +287,7 @@ async fn respond(
         client,
         browser: cookie(&head.headers, BROWSER_COOKIE),
         query: head.uri.query().map(str::to_owned),
+        last_event: last_event(&head.headers),
         versions: if route.is_conditional {
             Versions::of(&head.headers)?
         } else {
@@ -254,13 +298,14 @@ async fn respond(
     let mut rest: Rest = Box::new(move |call| (first.run)(call, &body));
     loop {
         let (asked, guard) = (Arc::clone(&asked), Arc::clone(&app.guard));
-        let counts = Arc::clone(&app.counts);
+        let (counts, events) = (Arc::clone(&app.counts), Arc::clone(&app.events));
         let run = move |store: &mut _| {
             rest(&mut Call {
                 store,
                 asked: &asked,
                 guard: &guard,
                 counts: &counts,
+                events: &events,
                 now: now(),
             })
         };
@@ -271,9 +316,18 @@ async fn respond(
                 rest = next;
             }
             Content::Nothing => return Ok(answer.response(Body::empty())),
+            Content::Stream(opening) => return Ok(answer.response(opening.stream().await?)),
             Content::Text(text) => return Ok(answer.response(text.into())),
         }
     }
+}
+
+/// The number of the last event that a reader was told before, where it says one. What
+/// is none of ours is behind all that happened.
+fn last_event(headers: &HeaderMap) -> Option<i64> {
+    let said = headers.get("last-event-id")?;
+    let number = said.to_str().ok().and_then(|it| it.parse().ok());
+    Some(number.filter(|it| *it >= 0).unwrap_or(i64::MAX))
 }
 
 /// Reads the body of a request.

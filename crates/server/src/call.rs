@@ -7,9 +7,7 @@ use std::net::IpAddr;
 
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::sign_in::SignInGuard;
-use countersign_admin::{
-    AdminError, Authority, Caller, Command, Context, Mode, OsRandom, Permission, Tx,
-};
+use countersign_admin::{AdminError, Caller, Command, Context, Mode, OsRandom, Permission, Tx};
 use countersign_core::name::TenantId;
 use countersign_core::secret::Secret;
 use countersign_core::store::Intent;
@@ -20,19 +18,10 @@ use serde::Serialize;
 use crate::answer::{Answer, to_json};
 use crate::conditional::{EntityTag, IfMatches, Versions, is_another_version};
 use crate::counts::ServiceCounts;
+use crate::events::Events;
 use crate::input::{FromText, part_of_path};
 use crate::problem::{Problem, ProblemKind};
-
-/// Who asks.
-#[derive(Clone, Debug)]
-pub(crate) struct Who {
-    /// What the audit calls the asker: `http:NAME`.
-    pub(crate) actor: String,
-    /// What the asker is called.
-    pub(crate) name: String,
-    /// What its word counts for.
-    pub(crate) authority: Authority,
-}
+pub(crate) use crate::who::{Who, now};
 
 /// What a request asks for, apart from its body.
 pub(crate) struct Asked {
@@ -48,6 +37,8 @@ pub(crate) struct Asked {
     pub(crate) browser: Option<Secret>,
     /// The words behind the `?`.
     pub(crate) query: Option<String>,
+    /// The last event that the asker was told before.
+    pub(crate) last_event: Option<i64>,
     /// Which versions an act is meant for.
     pub(crate) versions: Versions,
 }
@@ -58,6 +49,7 @@ pub(crate) struct Call<'a> {
     pub(crate) asked: &'a Asked,
     pub(crate) guard: &'a SignInGuard,
     pub(crate) counts: &'a ServiceCounts,
+    pub(crate) events: &'a Events,
     pub(crate) now: Timestamp,
 }
 
@@ -242,11 +234,6 @@ impl Command for IsPermitted {
     fn apply(&self, _: &mut Tx<'_>) -> Result<(), AdminError> {
         Ok(())
     }
-}
-
-/// The time.
-pub(crate) fn now() -> Timestamp {
-    Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())
 }
 
 /// Whether an act is tried alone.

@@ -247,13 +247,16 @@ impl Server {
             let is_same = |(part, given): (&&str, &&str)| part.starts_with('{') || part == given;
             parts.len() == given.len() && parts.iter().zip(&given).all(is_same)
         };
+        let method = method.to_lowercase();
+        let mut templates = paths.iter();
+        let mut templates = templates
+            .by_ref()
+            .filter(|(template, methods)| admits(template) && methods.get(&method).is_some());
         // A path that leaves nothing open goes first.
-        let mut templates = paths.iter().filter(|(template, _)| admits(template));
         let exact = paths.get_key_value(path);
-        let (template, methods) = exact.or_else(|| templates.next())?;
-        methods
-            .get(method.to_lowercase())
-            .map(|_| template.as_str())
+        let exact = exact.filter(|(_, methods)| methods.get(&method).is_some());
+        let (template, _) = exact.or_else(|| templates.next())?;
+        Some(template)
     }
 
     /// Where a value is not what a schema says.

@@ -16,6 +16,7 @@ mod call;
 mod conditional;
 mod counts;
 mod door;
+mod events;
 mod input;
 mod listen;
 mod many;
@@ -31,6 +32,7 @@ mod serve;
 mod shape;
 mod systemd;
 mod tls;
+mod who;
 mod workers;
 
 pub use self::door::{Door, DoorError};

@@ -20,6 +20,7 @@ mod brokers;
 mod check;
 pub(crate) mod clients;
 mod credentials;
+mod events;
 mod jwts;
 mod me;
 mod operators;
@@ -53,6 +54,7 @@ pub(crate) fn routes() -> Vec<Route> {
         check::routes(),
         clients::routes(),
         audit::routes(),
+        events::routes(),
         metrics::routes(),
     ]
     .into_iter()

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use countersign_admin::OsRandom;
 use countersign_admin::sign_in::SignInGuard;
-use countersign_core::store::{GateStore as _, StoreError, StoreErrorKind};
+use countersign_core::store::StoreError;
 use countersign_sqlite::SqliteStore;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -17,6 +17,7 @@ use crate::app::{Answerer, App};
 use crate::browser::Hosts;
 use crate::counts::ServiceCounts;
 use crate::door::{Door, DoorError, Doors};
+use crate::events::Events;
 use crate::listen::{Connections, Front, accept};
 use crate::metrics;
 use crate::network::{Network, TrustedProxies};
@@ -154,13 +155,14 @@ impl Bound {
         told: mpsc::Receiver<Told>,
         begin: impl FnOnce(&Answerer),
     ) -> Result<(), ServeError> {
-        let _lock = hold(&store)?;
+        let _lock = store.hold_for_service()?;
         let proxies = TrustedProxies(self.options.trusted_proxies);
         let app = App {
             workers: Workers::start("countersign-http", STORE_THREADS, &store)?,
             hashers: Workers::start("countersign-hash", HASH_THREADS, &store)?,
             guard: Arc::new(SignInGuard::new(&mut OsRandom).map_err(|_| ServeError::Random)?),
             counts: Arc::new(ServiceCounts::of(self.options.metrics_tenants)),
+            events: Arc::new(Events::start(&store)?),
             hosts: Hosts(self.options.hosts),
             proxies: proxies.clone(),
             rates: Rates::default(),
@@ -171,6 +173,7 @@ impl Bound {
         self.doors.look_for_tenants(&mut store);
         drop(store);
         let app = Arc::new(app);
+        let events = Arc::clone(&app.events);
         let answerer = Answerer::new(Arc::clone(&app), rest::routes(), self.doors);
         let on_metrics = Answerer::new(app, metrics::open_routes(), Doors::default());
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -189,7 +192,7 @@ impl Bound {
         let tls = self.tls;
         let done = runtime.block_on(async {
             begin(&answerer);
-            serve_all(listeners, tls, connections, told).await
+            serve_all(listeners, tls, connections, &events, told).await
         });
         runtime.shutdown_timeout(Duration::ZERO);
         done.map_err(ServeError::Runtime)
@@ -200,6 +203,7 @@ async fn serve_all(
     listeners: Vec<(TcpListener, Answerer)>,
     tls: Option<Arc<Tls>>,
     connections: Arc<Connections>,
+    events: &Events,
     mut told: mpsc::Receiver<Told>,
 ) -> io::Result<()> {
     let (end, is_ending) = watch::channel(false);
@@ -226,6 +230,7 @@ async fn serve_all(
     }
     systemd::notify("STOPPING=1");
     tracing::info!("ending");
+    events.close();
     let _ = end.send(true);
     let _ = timeout(LONGEST_END, ended.recv()).await;
     Ok(())
@@ -262,22 +267,6 @@ fn read_again(tls: Option<&Tls>) {
         Some(Ok(())) => tracing::info!("the certificate was read again"),
         Some(Err(error)) => {
             tracing::error!(%error, "the certificate stays as it was");
-        }
-    }
-}
-
-/// Keeps other versions of this program from changing the store's schema while this
-/// one uses it.
-fn hold(
-    store: &SqliteStore,
-) -> Result<<SqliteStore as countersign_core::store::GateStore>::BrokerLock, StoreError> {
-    let mut number = 1;
-    loop {
-        match store.lock_broker(&format!("{HOLDER}{number}")) {
-            Err(error) if error.kind() == StoreErrorKind::Conflict && number < MOST_HOLDERS => {
-                number = number.saturating_add(1);
-            }
-            held => return held,
         }
     }
 }
@@ -329,9 +318,6 @@ impl From<WorkersError> for ServeError {
     }
 }
 
-/// What holds the store's schema as it is, beside brokers. Several services may.
-const HOLDER: &str = "countersign serve ";
-const MOST_HOLDERS: u32 = 64;
 /// Threads that use the store.
 const STORE_THREADS: usize = 4;
 /// Threads that hash passwords.

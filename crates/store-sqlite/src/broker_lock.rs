@@ -35,6 +35,24 @@ impl SqliteStore {
         }
     }
 
+    /// Keeps other versions of this program from changing the store's schema while a
+    /// service uses it, of which there may be several.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the lock can't be taken.
+    pub fn hold_for_service(&self) -> Result<BrokerLock, StoreError> {
+        let mut names = services().peekable();
+        loop {
+            let held = self.claim(&names.next().unwrap_or_default());
+            let is_taken = |error: &StoreError| error.kind() == StoreErrorKind::Conflict;
+            match held {
+                Err(error) if is_taken(&error) && names.peek().is_some() => {}
+                held => return held,
+            }
+        }
+    }
+
     /// See
     /// [`GateStore::lock_broker`](countersign_core::store::GateStore::lock_broker).
     pub(crate) fn claim(&self, broker: &str) -> Result<BrokerLock, StoreError> {
@@ -52,6 +70,16 @@ impl SqliteStore {
             Err(TryLockError::Error(error)) => Err(of_io(error, action, &path)),
         }
     }
+}
+
+/// What services hold in place of a broker's name.
+fn services() -> impl Iterator<Item = String> {
+    (1..=MOST_SERVICES).map(|number| format!("countersign serve {number}"))
+}
+
+/// Says whether this is what a service holds.
+pub(crate) fn is_of_service(path: &Path, file: &Path) -> bool {
+    services().any(|name| lock_file(path, &name) == file)
 }
 
 /// Takes the lock. A process that looks whether a broker is alive has it for a
@@ -146,6 +174,8 @@ pub(crate) fn file_of(path: &Path, start: &str, broker: &str) -> PathBuf {
     beside(path, &format!("{start}{}", hex::encode(first)))
 }
 
+/// So many services use a store at once.
+const MOST_SERVICES: u32 = 64;
 const START: &str = "-broker-";
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 const TRIES: u32 = 10;

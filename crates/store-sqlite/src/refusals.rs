@@ -121,6 +121,15 @@ impl RefusalRows for SqliteTransaction<'_> {
         })
     }
 
+    fn staged_refusals(&mut self, most: usize) -> Result<Vec<AuditRow>, StoreError> {
+        let most = u64::try_from(most).unwrap_or(u64::MAX);
+        self.run("read the sums of refusals", |connection| {
+            let mut sums = staged(connection, &AuditQuery::default(), Part::Newest(most))?;
+            sums.sort_by_cached_key(AuditRow::key);
+            Ok(sums)
+        })
+    }
+
     fn take_refusals(
         &mut self,
         last: Timestamp,

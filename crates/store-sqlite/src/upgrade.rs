@@ -114,6 +114,7 @@ fn held_back(
         .take(SHOWN)
         .map(|file| match names.get(file) {
             Some(name) => format!("broker `{name}`"),
+            None if broker_lock::is_of_service(path, file) => SERVICE.to_owned(),
             None => format!("the broker that holds `{}`", file.display()),
         })
         .collect();
@@ -121,7 +122,9 @@ fn held_back(
         shown.push(format!("{} more", held.len().saturating_sub(SHOWN)));
     }
     let who = shown.join(" and ");
-    let way_out = if held.len() == 1 {
+    let way_out = if who == SERVICE {
+        format!("stop {who} first")
+    } else if held.len() == 1 {
         format!(
             "restart {who} with this version's plugin first; it brings the store up to date when \
              it starts"
@@ -167,6 +170,7 @@ const ACTION: &str = "bring the store up to date";
 /// As many brokers are named in an error.
 const SHOWN: usize = 3;
 const LONGEST_NAME: usize = 64;
+const SERVICE: &str = "`countersign serve`";
 
 #[cfg(test)]
 mod tests {
@@ -187,6 +191,13 @@ mod tests {
         // One that was there before does not get its name.
         let error = store.lock_broker("known").unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Conflict);
+        // A service is called what it is.
+        let service = store.hold_for_service().unwrap();
+        let another = store.hold_for_service().unwrap();
+        let held = locks.take_all(&path).unwrap();
+        let told = held_back(&store.connection, &path, 1, 2, &held[..1]).to_string();
+        assert!(told.contains("stop `countersign serve` first"), "{told}");
+        drop((service, another));
         // One of a new name is seen when the locks are looked at again.
         let claim = store.lock_broker("new").unwrap();
         let held = locks.take_all(&path).unwrap();

@@ -22,6 +22,7 @@ on_every_broker! {
         let [admin, viewer] = ["tenant:acme", "viewer:acme"].map(|scope| fixture.api_token(scope));
         let (admin, viewer) = (Some(&*admin), &*viewer);
         assert_eq!(service.ask("GET", "/readyz", None, None).0, 200);
+        let mut events = service.events(viewer);
 
         // A credential that is made over HTTP logs in, and is listed while it is connected.
         let new = json!({ "name": "dev1", "tenant": "acme" });
@@ -30,6 +31,12 @@ on_every_broker! {
         let login = Login::from(&made);
         let mut client = login.connect("pump").accepted(fixture.port());
         wait_until("the service lists the client", || !clients(&service, viewer).is_empty());
+        events.until("credential", |it| it["act"] == "credential.create" && it["name"] == "dev1@acme");
+        events.until("client", |it| it["connected"] == true && it["client_id"] == "pump");
+        events.until("login", |it| it["outcome"] == "done" && it["name"] == "dev1@acme");
+        // A use that is denied is told of once the broker has written it down.
+        assert!(client.publish("other/x", b"x", 0, false).is_ok());
+        events.until("denied", |it| it["topic"] == "other/x" && it["act"] == "publish");
         let listed = &clients(&service, viewer)[0];
         assert_eq!(listed["client_id"], "pump");
         assert_eq!(listed["username"], "dev1@acme");
@@ -38,8 +45,7 @@ on_every_broker! {
         // Who may only look, and who is unknown, ends nothing.
         let session = format!("/api/v1/clients/{}", text(listed, "session"));
         let suspend = "/api/v1/credentials/dev1@acme/suspend";
-        // A session that one may not end is told as one that is not there.
-        for (token, kick, act) in [(Some(viewer), 404, 403), (None, 401, 401), (Some("no"), 401, 401)] {
+        for (token, kick, act) in [(Some(viewer), 403, 403), (None, 401, 401), (Some("no"), 401, 401)] {
             let asked = [("DELETE", session.as_str(), kick), ("POST", suspend, act)];
             for (method, path, expected) in asked {
                 let (status, answer) = service.ask(method, path, token, None);
@@ -54,11 +60,17 @@ on_every_broker! {
         assert_eq!(service.ask("DELETE", &session, admin, None).0, 404);
         let mut client = login.connect("pump").accepted(fixture.port());
 
+        events.until("client", |it| it["connected"] == false);
+        events.until("client", |it| it["connected"] == true);
+
         // A suspension ends it for now.
         let (status, suspended) = service.ask("POST", suspend, admin, None);
         assert_eq!((status, &suspended["state"]), (200, &json!("Suspended")), "{suspended}");
         assert!(is_kicked(&mut client), "suspended over HTTP, and still there");
+        events.until("credential", |it| it["act"] == "credential.suspend");
+        events.until("client", |it| it["connected"] == false);
         assert_eq!(login.connect("pump").code(fixture.port()), REFUSED);
+        events.until("login", |it| it["outcome"] == "refused" && it["cause"] == "suspended");
         wait_until("the client is listed no more", || clients(&service, viewer).is_empty());
         let reactivate = "/api/v1/credentials/dev1@acme/reactivate";
         assert_eq!(service.ask("POST", reactivate, admin, None).0, 200);

@@ -8,6 +8,7 @@ use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::RoleName;
+use countersign_core::store::BrokerPresence;
 use countersign_core::time::Timestamp;
 use countersign_core::user::{GrantedRight, User};
 
@@ -148,6 +149,26 @@ impl Standing {
         }
     }
 
+    /// What of which tenants the caller may see, without what a platform administrator
+    /// sees besides.
+    pub(super) fn scopes(&self) -> Vec<(TenantId, Scope)> {
+        let (principal, scope) = match &self.who {
+            Who::Owner => (None, None),
+            Who::Principal { principal, .. } => (Some(&**principal), None),
+            Who::Token { token, owner, .. } => (owner.as_deref(), token.scope.tenant()),
+        };
+        let granted = principal.and_then(|it| it.kind.user());
+        let granted = granted.into_iter().flat_map(|user| &user.grants);
+        let granted = granted.map(|grant| &grant.tenant);
+        let own = principal.and_then(|it| it.tenant.as_ref());
+        let all: BTreeSet<_> = granted.chain(own).chain(scope).collect();
+        let seen = all.into_iter().filter_map(|tenant| {
+            let scope = self.scope_in(tenant)?;
+            Some((tenant.clone(), scope))
+        });
+        seen.collect()
+    }
+
     /// The tenants of which the caller may see all, without those that a platform
     /// administrator sees besides.
     pub(super) fn seen_tenants(&self) -> Vec<TenantId> {
@@ -161,21 +182,28 @@ impl Standing {
     }
 
     fn tenants_where(&self, is_wanted: impl Fn(&Scope) -> bool) -> Vec<TenantId> {
-        let (principal, scope) = match &self.who {
-            Who::Owner => (None, None),
-            Who::Principal { principal, .. } => (Some(&**principal), None),
-            Who::Token { token, owner, .. } => (owner.as_deref(), token.scope.tenant()),
-        };
-        let granted = principal.and_then(|it| it.kind.user());
-        let granted = granted.into_iter().flat_map(|user| &user.grants);
-        let granted = granted.map(|grant| &grant.tenant);
-        let own = principal.and_then(|it| it.tenant.as_ref());
-        let all: BTreeSet<_> = granted.chain(own).chain(scope).collect();
-        let seen = |tenant: &&TenantId| {
-            let scope = self.scope_in(tenant);
-            scope.is_some_and(|scope| is_wanted(&scope))
-        };
-        all.into_iter().filter(seen).cloned().collect()
+        let scopes = self.scopes().into_iter();
+        let wanted = scopes.filter(|(_, scope)| is_wanted(scope));
+        wanted.map(|(tenant, _)| tenant).collect()
+    }
+
+    /// Those of these sessions that the caller may see, and what of their tenants.
+    pub(super) fn seen_sessions(
+        &self,
+        sessions: Vec<BrokerPresence>,
+        store: &mut Rows<'_>,
+    ) -> Result<Vec<(BrokerPresence, Scope)>, AdminError> {
+        let mut seen = Vec::new();
+        for session in sessions {
+            let tenant = session.presence.tenant.as_ref();
+            let Some(scope) = tenant.and_then(|tenant| self.scope_in(tenant)) else {
+                continue;
+            };
+            if scope.holds_session(&session, store)? {
+                seen.push((session, scope));
+            }
+        }
+        Ok(seen)
     }
 
     /// The user whose own things these are.
@@ -242,7 +270,7 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    const ORG_ADMIN: Self = Self {
+    pub(super) const ORG_ADMIN: Self = Self {
         administers: true,
         limit: None,
     };
@@ -282,6 +310,24 @@ impl Scope {
             None => true,
             Some(limit) => !groups.is_empty() && groups.iter().all(|group| limit.covers(group)),
         }
+    }
+
+    /// Says whether a session of the tenant is in it, by whose it is.
+    pub(super) fn holds_session(
+        &self,
+        session: &BrokerPresence,
+        store: &mut Rows<'_>,
+    ) -> Result<bool, AdminError> {
+        if self.limit.is_none() {
+            return Ok(true);
+        }
+        let user = match session.presence.credential {
+            Some(id) => store.credential_by_id(id)?,
+            None => None,
+        };
+        Ok(user.is_some_and(|user| {
+            user.tenant == session.presence.tenant && self.holds_all(&user.groups)
+        }))
     }
 
     /// Says whether a credential in it may be given this role: those that are held

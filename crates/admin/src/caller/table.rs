@@ -5,6 +5,7 @@
 //! What it may not is refused, as forbidden or as not there.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use countersign_core::audit::AuditHead;
@@ -14,7 +15,7 @@ use countersign_core::imported::ImportMark;
 use countersign_core::jwt::{Ttl, Whoami};
 use countersign_core::kind::Application;
 use countersign_core::lifecycle::State;
-use countersign_core::name::{GroupPath, LoginName};
+use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::scheme::{FieldValue, Scheme};
 use countersign_core::secret::Secret;
 use countersign_core::store::{AuditQuery, CredentialQuery, ExportScope, Settings};
@@ -52,6 +53,7 @@ use crate::credential::{
     ShowCredential, SuspendCredential, UntieCredential,
 };
 use crate::error::{AdminError, ErrorKind};
+use crate::events::{LookAround, SeeEvents};
 use crate::fixture::{
     Fixture, JANE, adding, application_name, login_name, new_credential, new_tenant, role_name,
     scheme_name, tenant_id,
@@ -96,29 +98,12 @@ use crate::why::{LookIntoName, PermitCheck};
 
 use self::callers::callers;
 use self::furnished::{furnished, group, id_of, mark, new_api_token, on_pump, scheme};
+use self::may::May;
 
 mod callers;
 mod complete;
 mod furnished;
-
-/// Who may, besides the platform.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum May {
-    /// Nobody else.
-    Platform,
-    /// An administrator of the tenant, too.
-    Admin,
-    /// An administrator of the credential's group, too.
-    GroupAdmin,
-    /// An administrator and a viewer of the tenant, too.
-    Viewer,
-    /// Whoever administers or views the tenant or the credential's group, too.
-    GroupViewer,
-    /// Every user who signed in with a password, and not the platform.
-    Own,
-    /// Whoever is there still. What it is about is looked at besides.
-    Any,
-}
+mod may;
 
 /// A command that is tried, and what came of it in words.
 type Try = Box<dyn Fn(&mut SqliteStore, &mut Context<'_>) -> Result<(), AdminError>>;
@@ -133,6 +118,8 @@ macro_rules! rows {
         vec![$((stringify!($name), May::$may, trying($command))),*]
     };
 }
+
+static ACME: OnceLock<TenantId> = OnceLock::new();
 
 #[expect(clippy::too_many_lines, reason = "it is a table")]
 fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
@@ -231,6 +218,8 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Admin EnrolSecondFactor EnrolSecondFactor(kate());
         Viewer FindAuditRow FindAuditRow(1);
         GroupViewer FindCredential FindCredential { tenant: acme(), scheme: scheme_name("basic"), id: id_of_pump };
+        GroupViewer SeeEvents SeeEvents { tenant: Some(ACME.get_or_init(acme)), events: &[] };
+        Platform LookAround LookAround { after: None, most: (1, 1) };
         Platform FindLastAct FindLastAct { before: now };
         GroupViewer FindTenant FindTenant { named: Some(acme()) };
         Platform ForgetBroker ForgetBroker("gone".into());

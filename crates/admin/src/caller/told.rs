@@ -281,6 +281,16 @@ fn whoever_asks_for_a_kick_ends_and_takes_back_none_of_others() {
         let refused = fixture.run_by(jane, &kick(target)).unwrap_err();
         assert!(refused.is(ErrorKind::NotFound, Noun::ClientId), "{refused}");
     }
+    // Who may see a session and not end it is told so.
+    fixture.user("vic@mail.test");
+    fixture
+        .grant("vic@mail.test", "acme", GrantedRight::Viewer)
+        .unwrap();
+    let vic = fixture.session_of("vic@mail.test");
+    for (target, kind) in [("b:1", ErrorKind::Forbidden), ("b:2", ErrorKind::NotFound)] {
+        let refused = fixture.run_by(vic, &kick(target)).unwrap_err();
+        assert_eq!(refused.kind(), kind, "{refused}");
+    }
     // By a client id she means the session of her tenant, not all that have it.
     let request = fixture.run_by(jane, &kick("c")).unwrap();
     let target = fixture.store.kick_request(request).unwrap();

@@ -209,3 +209,31 @@ fn where_nobody_is_connected_nobody_is_listed_or_kicked() {
         "#,
     );
 }
+
+#[test]
+fn what_is_called_like_a_path_is_reached_all_the_same() {
+    let server = Server::start();
+    server
+        .post("/api/v1/tenants", json!({ "id": "acme" }))
+        .with(201);
+    let bulk = json!({ "name": "bulk", "tenant": "acme", "scheme": "plain" });
+    let made = server.post("/api/v1/credentials", bulk).with(201);
+    let place = made.header("location").unwrap();
+    assert_eq!(place, "/api/v1/credentials/bulk");
+    let shown = server.get(place).with(200);
+    assert_eq!(shown.body["name"], "bulk");
+    let changed = server.patch(place, json!({ "description": "x" })).with(200);
+    assert_eq!(changed.body["description"], "x");
+    let act = json!({ "act": "suspend", "names": ["bulk"] });
+    assert_eq!(server.post(place, act).with(200).body["done"], 1);
+    server.delete(place).with(204);
+    server.get(place).with(404).is("not-found");
+    // A client id may be such a word, too.
+    server
+        .delete("/api/v1/clients/count")
+        .with(404)
+        .is("not-found");
+    server.get("/api/v1/clients/count").with(200);
+    let put = server.ask("PUT", place, None, &[]).with(405);
+    assert_eq!(put.header("allow"), Some("POST,GET,HEAD,PATCH,DELETE"));
+}

@@ -124,7 +124,7 @@ fn fresh(server: &Server, path: &str) -> String {
 }
 
 /// A service with one of everything, and the users.
-fn furnished() -> Server {
+pub(super) fn furnished() -> Server {
     let server = Server::start_with(|options| options.doors = doors());
     server.become_somebody(Some(Authority::Platform));
     let post = |path: &str, body: Value| {

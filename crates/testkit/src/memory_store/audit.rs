@@ -50,11 +50,17 @@ impl Tables {
         let mut rows: Vec<_> = rows
             .map(|(id, (entry, _))| row_of(Some(*id), entry.clone()))
             .collect();
-        let sums = self.refusals.iter();
-        rows.extend(sums.map(|(key, sum)| row_of(None, as_row(key, sum).entry())));
+        rows.extend(self.staged());
         rows.retain(|row| self.admits(query, &row.entry));
         rows.sort_by_cached_key(AuditRow::key);
         rows
+    }
+
+    /// The sums of refusals that are in no chain yet.
+    pub(super) fn staged(&self) -> Vec<AuditRow> {
+        let sums = self.refusals.iter();
+        let rows = sums.map(|(key, sum)| row_of(None, as_row(key, sum).entry()));
+        rows.collect()
     }
 }
 

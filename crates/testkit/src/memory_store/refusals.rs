@@ -1,6 +1,6 @@
 //! Refused logins and denied uses of topics that are still summed up.
 
-use countersign_core::audit::{AuditEntry, RefusedAct};
+use countersign_core::audit::{AuditEntry, AuditRow, RefusedAct};
 use countersign_core::store::StoreError;
 use countersign_core::store::rows::{RefusalRow, RefusalRows};
 use countersign_core::time::Timestamp;
@@ -62,6 +62,12 @@ impl RefusalRows for MemoryTransaction<'_> {
     fn count_staged_refusals(&mut self, _more: i64) -> Result<(), StoreError> {
         // They are where they can't be removed by another program.
         Ok(())
+    }
+
+    fn staged_refusals(&mut self, most: usize) -> Result<Vec<AuditRow>, StoreError> {
+        let mut sums = self.tables.staged();
+        sums.sort_by_cached_key(AuditRow::key);
+        Ok(sums.split_off(sums.len().saturating_sub(most)))
     }
 
     fn take_refusals(

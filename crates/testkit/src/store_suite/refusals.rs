@@ -39,10 +39,25 @@ pub fn refusals_add_up_and_end_in_the_audit(mut store: impl GateStore + AdminSto
         (60_000, "dev1@acme".into(), home(), Reason::BadSecret, 4),
     ];
     assert_eq!(counts(&mut store), expected);
+    let mut staged = |most| look(&mut store, |tx| tx.staged_refusals(most));
+    let sums = staged(10);
+    assert!(sums.iter().all(|row| row.id.is_none()));
+    let sums: Vec<_> = sums.iter().map(|row| row.entry.count).collect();
+    assert_eq!(
+        sums,
+        expected
+            .iter()
+            .map(|it: &(_, String, _, _, _)| it.4)
+            .collect::<Vec<_>>()
+    );
+    let newest = staged(1);
+    assert_eq!((newest.len(), newest[0].entry.time), (1, at(60_000)));
     for now in [59_999, 60_000, 60_001, 120_000, 180_000] {
         store.maintain(at(now)).unwrap();
         assert_eq!(counts(&mut store), expected, "{now}");
     }
+    let left = look(&mut store, |tx| tx.staged_refusals(10));
+    assert_eq!(left, [], "what has a number is a sum no more");
     // What comes late for a minute that is over is a row of its own.
     let late = Batch {
         refusals: vec![refusal("x", None, 1)],

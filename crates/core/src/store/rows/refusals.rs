@@ -1,6 +1,6 @@
 //! Refused logins and denied uses of topics, summed up by the minute.
 
-use crate::audit::{AuditEntry, RefusedAct};
+use crate::audit::{AuditEntry, AuditRow, RefusedAct};
 use crate::reason::Reason;
 use crate::store::StoreError;
 use crate::time::Timestamp;
@@ -128,6 +128,13 @@ pub trait RefusalRows {
     ///
     /// See [`RefusalRows`].
     fn count_staged_refusals(&mut self, more: i64) -> Result<(), StoreError>;
+
+    /// The newest sums that are in no chain yet, up to `most`, in order of time.
+    ///
+    /// # Errors
+    ///
+    /// See [`RefusalRows`].
+    fn staged_refusals(&mut self, most: usize) -> Result<Vec<AuditRow>, StoreError>;
 
     /// Removes up to `most` sums of refusals of minutes that start no later than
     /// `last`, the oldest first, and says what the audit says of each
