@@ -164,6 +164,13 @@ impl Service {
         events
     }
 
+    /// The head of the answer to a request for a path.
+    pub fn curl_head(&self, path: &str) -> String {
+        let address = format!("http://{}{path}", self.address);
+        let curl = Tool::new("curl").args(["-sS", "--noproxy", "*", "-D", "-", "-o", "/dev/null"]);
+        curl.args([address]).run(PATIENCE).unwrap().stdout
+    }
+
     /// Asks it to end by SIGTERM, and waits for that.
     pub fn end(self) -> Output {
         let pid = i32::try_from(self.process.pid()).unwrap();

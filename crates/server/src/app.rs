@@ -9,8 +9,8 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{RawPathParams, Request};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY,
-    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
+    REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Response};
@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use tower_service::Service as _;
 
 use crate::answer::{Content, JSON, Rest};
-use crate::authenticate::{BROWSER_COOKIE, authenticate, cookie};
+use crate::authenticate::{BROWSER_COOKIE, authenticate, cookie, session_named};
 use crate::browser::{Hosts, check_origin};
 use crate::call::{Asked, Call, now};
 use crate::conditional::Versions;
@@ -32,6 +32,7 @@ use crate::door::{Door, Doors};
 use crate::events::Events;
 use crate::network::TrustedProxies;
 use crate::openapi::describe;
+use crate::organisations::Organisations;
 use crate::patience::Patience;
 use crate::problem::{Problem, ProblemKind};
 use crate::rate::Rates;
@@ -50,6 +51,8 @@ pub(crate) struct App {
     pub(crate) counts: Arc<ServiceCounts>,
     /// Who is told what happens.
     pub(crate) events: Arc<Events>,
+    /// Which tenants web sessions switched to.
+    pub(crate) organisations: Arc<Organisations>,
     pub(crate) hosts: Hosts,
     pub(crate) proxies: TrustedProxies,
     pub(crate) rates: Rates,
@@ -270,11 +273,14 @@ async fn respond(
         Access::Known | Access::KnownWithPassword => {
             (Some(authenticate(app, &head, client).await?), MOST_BYTES)
         }
-        Access::Anybody | Access::Open => (None, MOST_BYTES_UNKNOWN),
+        Access::OpenOrKnown if head.headers.contains_key(AUTHORIZATION) => {
+            (Some(authenticate(app, &head, client).await?), MOST_BYTES)
+        }
+        Access::Anybody | Access::Open | Access::OpenOrKnown => (None, MOST_BYTES_UNKNOWN),
     };
     let workers = match route.access {
         Access::Anybody | Access::Known => &app.workers,
-        Access::KnownWithPassword | Access::Open => &app.hashers,
+        Access::KnownWithPassword | Access::Open | Access::OpenOrKnown => &app.hashers,
     };
     let RawParts(parts) = parts.ok_or_else(Problem::not_found)?;
     let body = timeout(app.patience.body, read_body(&head, body, route, most));
@@ -285,6 +291,7 @@ async fn respond(
         door_tenant: head.extensions.get().and_then(Door::tenant),
         parts,
         client,
+        session: session_named(&head.headers),
         browser: cookie(&head.headers, BROWSER_COOKIE),
         query: head.uri.query().map(str::to_owned),
         last_event: last_event(&head.headers),
@@ -299,13 +306,16 @@ async fn respond(
     loop {
         let (asked, guard) = (Arc::clone(&asked), Arc::clone(&app.guard));
         let (counts, events) = (Arc::clone(&app.counts), Arc::clone(&app.events));
+        let organisations = Arc::clone(&app.organisations);
         let run = move |store: &mut _| {
             rest(&mut Call {
                 store,
                 asked: &asked,
+                who: asked.who.clone(),
                 guard: &guard,
                 counts: &counts,
                 events: &events,
+                organisations: &organisations,
                 now: now(),
             })
         };

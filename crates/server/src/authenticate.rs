@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use axum::http::header::{AUTHORIZATION, COOKIE as COOKIE_HEADER};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign_admin::sign_in::{
@@ -150,6 +150,17 @@ pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<Secret> {
     Some(Secret::new(value.as_bytes().to_vec()))
 }
 
+/// The web session that a header names as deviceWISE's clients do; none where it is there
+/// twice.
+pub(crate) fn session_named(headers: &HeaderMap) -> Option<Secret> {
+    let mut named = headers.get_all(&SESSION_ID).iter();
+    let (Some(named), None) = (named.next(), named.next()) else {
+        return None;
+    };
+    Some(Secret::new(named.as_bytes().to_vec()))
+}
+
+static SESSION_ID: HeaderName = HeaderName::from_static("sessionid");
 /// The cookie that a web session is known by.
 pub(crate) const COOKIE: &str = "__Host-countersign";
 /// The cookie that a browser is known by that signed in before.

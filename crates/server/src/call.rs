@@ -20,6 +20,7 @@ use crate::conditional::{EntityTag, IfMatches, Versions, is_another_version};
 use crate::counts::ServiceCounts;
 use crate::events::Events;
 use crate::input::{FromText, part_of_path};
+use crate::organisations::Organisations;
 use crate::problem::{Problem, ProblemKind};
 pub(crate) use crate::who::{Who, now};
 
@@ -33,6 +34,8 @@ pub(crate) struct Asked {
     pub(crate) parts: Vec<(String, String)>,
     /// Where it comes from.
     pub(crate) client: IpAddr,
+    /// The web session that it names by itself, and not by a cookie: at one door.
+    pub(crate) session: Option<Secret>,
     /// What a browser is known by that signed in before.
     pub(crate) browser: Option<Secret>,
     /// The words behind the `?`.
@@ -47,9 +50,12 @@ pub(crate) struct Asked {
 pub(crate) struct Call<'a> {
     pub(crate) store: &'a mut SqliteStore,
     pub(crate) asked: &'a Asked,
+    /// Who asks; nobody where that need not be known.
+    pub(crate) who: Option<Who>,
     pub(crate) guard: &'a SignInGuard,
     pub(crate) counts: &'a ServiceCounts,
     pub(crate) events: &'a Events,
+    pub(crate) organisations: &'a Organisations,
     pub(crate) now: Timestamp,
 }
 
@@ -166,7 +172,7 @@ impl Call<'_> {
 
     /// Who asks.
     pub(crate) fn who(&self) -> Result<&Who, Problem> {
-        self.asked.who.as_ref().ok_or_else(Problem::unauthenticated)
+        self.who.as_ref().ok_or_else(Problem::unauthenticated)
     }
 
     /// Acts on the store as the asker.
@@ -174,8 +180,7 @@ impl Call<'_> {
         &mut self,
         act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> Result<T, AdminError>,
     ) -> Result<T, Problem> {
-        let asked = self.asked;
-        let who = asked.who.as_ref().ok_or_else(Problem::unauthenticated)?;
+        let who = self.who.as_ref().ok_or_else(Problem::unauthenticated)?;
         let mut context = Context {
             now: self.now,
             caller: Caller {

@@ -21,6 +21,7 @@ use crate::call::{Call, now};
 use crate::problem::{Problem, ProblemKind};
 use crate::route::Route;
 
+mod devicewise;
 mod forms;
 mod impact;
 mod kaa;
@@ -202,6 +203,11 @@ impl PartialEq for Vendor {
 impl Eq for Vendor {}
 
 /// All doors that there are.
-static VENDORS: [&Vendor; 3] = [&impact::VENDOR, &kaa::VENDOR, &tier0::VENDOR];
+static VENDORS: [&Vendor; 4] = [
+    &devicewise::VENDOR,
+    &impact::VENDOR,
+    &kaa::VENDOR,
+    &tier0::VENDOR,
+];
 /// How programs are asked for a name and a password at a door.
 const BASIC: &str = "Basic realm=\"countersign\"";

@@ -240,18 +240,12 @@ impl Server {
     /// The path of the route that a request takes.
     pub(crate) fn template(&self, method: &str, path: &str) -> Option<&str> {
         let (path, _) = path.split_once('?').unwrap_or((path, ""));
-        let given: Vec<_> = path.split('/').collect();
         let paths = self.document["paths"].as_object()?;
-        let admits = |template: &str| {
-            let parts: Vec<_> = template.split('/').collect();
-            let is_same = |(part, given): (&&str, &&str)| part.starts_with('{') || part == given;
-            parts.len() == given.len() && parts.iter().zip(&given).all(is_same)
-        };
         let method = method.to_lowercase();
         let mut templates = paths.iter();
         let mut templates = templates
             .by_ref()
-            .filter(|(template, methods)| admits(template) && methods.get(&method).is_some());
+            .filter(|(template, methods)| admits(template, path) && methods.get(&method).is_some());
         // A path that leaves nothing open goes first.
         let exact = paths.get_key_value(path);
         let exact = exact.filter(|(_, methods)| methods.get(&method).is_some());
@@ -313,6 +307,13 @@ impl Drop for Server {
         let _ = self.tell.blocking_send(Told::End);
         self.thread.take().unwrap().join().unwrap();
     }
+}
+
+/// Says whether a path is one that a route has, with `{…}` for the parts left open.
+pub(crate) fn admits(template: &str, path: &str) -> bool {
+    let [template, path] = [template, path].map(|it| it.split('/').collect::<Vec<_>>());
+    let is_same = |(part, given): (&&str, &&str)| part.starts_with('{') || part == given;
+    template.len() == path.len() && template.iter().zip(&path).all(is_same)
 }
 
 /// What came back.

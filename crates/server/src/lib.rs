@@ -23,6 +23,7 @@ mod many;
 mod metrics;
 mod network;
 mod openapi;
+mod organisations;
 mod patience;
 mod problem;
 mod rate;

@@ -45,6 +45,8 @@ pub(crate) enum Access {
     KnownWithPassword,
     /// Everybody; a thread that hashes answers.
     Open,
+    /// The same, but who shows who they are must be known.
+    OpenOrKnown,
 }
 
 /// Something that is answered.

@@ -163,6 +163,7 @@ impl Bound {
             guard: Arc::new(SignInGuard::new(&mut OsRandom).map_err(|_| ServeError::Random)?),
             counts: Arc::new(ServiceCounts::of(self.options.metrics_tenants)),
             events: Arc::new(Events::start(&store)?),
+            organisations: Arc::default(),
             hosts: Hosts(self.options.hosts),
             proxies: proxies.clone(),
             rates: Rates::default(),

@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign_tests::Login;
 
+mod devicewise;
 mod impact;
 mod kaa;
 mod tier0;

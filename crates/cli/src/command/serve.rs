@@ -36,7 +36,8 @@ pub(crate) struct Serve {
     /// Tell what is counted by tenant, too.
     #[arg(long)]
     metrics_tenants: bool,
-    /// Answer as another system does, too: `impact`, `kaa` or `tier0`; for one tenant, `impact=TENANT`.
+    /// Answer as another system does, too: `devicewise`, `impact`, `kaa` or `tier0`; for
+    /// one tenant, `impact=TENANT`.
     /// Without a tenant it is the only one in which the asker has a right.
     #[arg(long = "door", value_name = "DOOR[=TENANT]")]
     doors: Vec<Door>,

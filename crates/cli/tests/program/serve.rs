@@ -158,7 +158,7 @@ fn a_door_that_there_is_not_is_a_fault_of_usage_and_one_to_no_tenant_is_told() {
     for (door, told) in [
         (
             "nonsense",
-            "`nonsense` is no door; the doors are impact, kaa, tier0",
+            "`nonsense` is no door; the doors are devicewise, impact, kaa, tier0",
         ),
         ("impact=No", "`No`"),
         ("impact=", "``"),

@@ -75,7 +75,7 @@ const GOOD: &[u8] = br#"{"id":"taken-in"}"#;
 type Shape = fn(&mut Numbers) -> Vec<u8>;
 
 /// Each kind of hostility, by name.
-const SHAPES: [(&str, Shape); 15] = [
+const SHAPES: [(&str, Shape); 16] = [
     ("two lengths", two_lengths),
     ("odd length", odd_length),
     ("odd coding", odd_coding),
@@ -91,6 +91,7 @@ const SHAPES: [(&str, Shape); 15] = [
     ("odd query", odd_query),
     ("odd door", odd_door),
     ("not meant for us", not_ours),
+    ("other door", other_door),
 ];
 
 fn two_lengths(numbers: &mut Numbers) -> Vec<u8> {
@@ -440,6 +441,83 @@ fn not_ours(numbers: &mut Numbers) -> Vec<u8> {
         return [numbers.bytes(count), b"\r\n\r\n".to_vec()].concat();
     }
     format!("{head}Connection: close\r\n\r\n").into_bytes()
+}
+
+fn other_door(numbers: &mut Numbers) -> Vec<u8> {
+    const MAKE: &str = "PUT /m2m/token/mqtt HTTP/1.1";
+    const GIVE: &str = "POST /api HTTP/1.1";
+    match numbers.below(5) {
+        0 => {
+            let body = numbers.one(&[
+                r#"{"groupName":"ACME","username":"a","username":"b"}"#,
+                r#"{"groupName":"ACME","username":{"$ne":null}}"#,
+                r#"{"groupName":"ACME","username":"a","tenant":"other"}"#,
+                r#"{"groupName":"ACME","username":"a","secret":"abcde","password":"abcde"}"#,
+                r#"{"groupName":"../ACME","username":"a"}"#,
+                r#"{"groupName":"ACME\u0000","username":"a"}"#,
+                r#"{"groupName":"ACME.","username":"a"}"#,
+                r#"{"groupName":"NOPE","username":"a"}"#,
+                r#"{"groupName":"ACME","username":"a\u0000b"}"#,
+                r#"{"groupName":"ACME","username":"a","secret":"abc\u0000def"}"#,
+                r#"{"groupName":"ACME","username":"a/+/#"}"#,
+                r#"{"groupName":"ACME"}"#,
+                r#"["ACME","a"]"#,
+                "",
+            ]);
+            with_body(MAKE, JSON, body.as_bytes(), numbers)
+        }
+        1 => {
+            let query = numbers.one(&[
+                "",
+                "groupName=",
+                "token=&groupName=",
+                "groupName=ACME&groupName=ACME",
+                "groupName=ACME&x=1",
+                "groupName=ACME&after=a",
+                "groupName=%ff",
+                "groupName=ACME%00",
+                "groupName=..",
+                "groupName=*",
+                "groupName[]=ACME",
+                "GROUPNAME=ACME",
+            ]);
+            let path = numbers.one(&["/m2m/token", "/m2m/token/mqtt"]);
+            let line = format!("DELETE {path}?{query} HTTP/1.1");
+            request(&line, "Connection: close\r\n", b"", numbers)
+        }
+        2 => {
+            let depth = numbers.count(200, 5_000);
+            let deep = format!(r#"{{"1":{}"#, "[".repeat(depth));
+            let body = numbers.one(&[
+                &deep,
+                r#"{"auth":[]}"#,
+                r#"{"auth":"a"}"#,
+                r#"{"auth":{},"auth":{}}"#,
+                r#"[{"auth":{}}]"#,
+                "null",
+                "{",
+                "",
+            ]);
+            with_body(GIVE, JSON, body.as_bytes(), numbers)
+        }
+        3 => {
+            let line = numbers.one(&[MAKE, GIVE]);
+            let kind = numbers.one(&["text/plain", "application/x-www-form-urlencoded", ""]);
+            with_body(line, kind, b"groupName=ACME&username=a", numbers)
+        }
+        _ => {
+            let line = numbers.one(&[
+                "POST /m2m/token/mqtt HTTP/1.1",
+                "PUT /m2m/token HTTP/1.1",
+                "DELETE /m2m/token/mqtt/acme HTTP/1.1",
+                "DELETE /m2m/token/../token?groupName=ACME HTTP/1.1",
+                "GET /api HTTP/1.1",
+                "POST /api/ HTTP/1.1",
+                "PUT /api HTTP/1.1",
+            ]);
+            with_body(line, JSON, b"{}", numbers)
+        }
+    }
 }
 
 /// The status of each answer that comes until the other end closes.
