@@ -115,6 +115,25 @@ impl Service {
         shown: Option<&str>,
         body: Option<&Value>,
     ) -> (u16, Value) {
+        let (status, body) = self.send(method, path, shown, body);
+        (status, serde_json::from_str(&body).unwrap_or(Value::Null))
+    }
+
+    /// The text at a path, which is told to who has this API token.
+    pub fn text(&self, path: &str, token: &str) -> String {
+        let shown = format!("Bearer {token}");
+        let (status, text) = self.send("GET", path, Some(&shown), None);
+        assert_eq!(status, 200, "{text}");
+        text
+    }
+
+    fn send(
+        &self,
+        method: &str,
+        path: &str,
+        shown: Option<&str>,
+        body: Option<&Value>,
+    ) -> (u16, String) {
         let body = body.map(Value::to_string).unwrap_or_default();
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
         if let Some(shown) = shown {
@@ -132,7 +151,7 @@ impl Service {
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+        (status, body.to_owned())
     }
 
     /// Has a shell run a line with `curl` whose address is meant to be that of the

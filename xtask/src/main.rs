@@ -14,6 +14,7 @@ mod fuzz;
 mod hostile;
 mod instructions;
 mod package;
+mod python;
 mod setup;
 mod structure;
 mod test;

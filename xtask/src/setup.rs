@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use countersign_testkit::Version;
 
 use crate::command::{as_root, cache, cargo, run};
-use crate::{apt, brokers};
+use crate::{apt, brokers, python};
 
 /// What a build and the demo need.
 const PACKAGES: &[&str] = &["gcc", "libc6-dev", "mosquitto", "mosquitto-clients"];
@@ -42,6 +42,8 @@ const TEST_PACKAGES: &[&str] = &[
     "curl",
     // `promtool` reads what `examples/monitoring` has.
     "prometheus",
+    // For `tests/python`.
+    "python3-venv",
     // They read manual pages and complete lines.
     "fish",
     "man-db",
@@ -76,6 +78,7 @@ pub fn everything() -> Result<()> {
     packages(&wanted)?;
     brokers::install(&cache()?, &Version::ALL)?;
     cargo_deny()?;
+    python::environment()?;
     println!("setup done in {:.1} s", start.elapsed().as_secs_f64());
     Ok(())
 }

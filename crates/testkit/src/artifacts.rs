@@ -94,6 +94,14 @@ fn existing(variable: &str, in_target: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// A program of the tests' Python environment.
+pub fn python(program: &str) -> Result<PathBuf> {
+    let path = cache()?.join("python/bin").join(program);
+    let missing = || format!("there is no {}: run `cargo xtask setup`", path.display());
+    ensure!(path.is_file(), missing());
+    Ok(path)
+}
+
 /// The folder that `cargo xtask setup` keeps brokers and tools in.
 pub fn cache() -> Result<PathBuf> {
     let set = |name| {

@@ -9,6 +9,7 @@ mod damage;
 mod denied_uses;
 mod devicewise;
 mod doctor;
+mod document;
 mod doors;
 mod enhanced;
 mod floods;
