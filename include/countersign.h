@@ -393,6 +393,15 @@ typedef enum countersign_reason {
    * The credential has as many client ids with stored sessions as it may.
    */
   COUNTERSIGN_REASON_CLIENT_ID_LIMIT = 25,
+  /**
+   * The certificate's time is over.
+   */
+  COUNTERSIGN_REASON_CERTIFICATE_EXPIRED = 26,
+  /**
+   * The certificate is no credential's, or not that of the name that was
+   * given.
+   */
+  COUNTERSIGN_REASON_CERTIFICATE_UNKNOWN = 27,
 } countersign_reason;
 
 /**

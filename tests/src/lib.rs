@@ -111,10 +111,18 @@ impl Fixture {
 
     /// A broker whose plugin's clock can be moved.
     pub fn start_with_clock(version: Version) -> (Self, Clock) {
+        Self::start_with_clock_and(version, |builder| builder)
+    }
+
+    /// The same, with further lines for `mosquitto.conf`.
+    pub fn start_with_clock_and(
+        version: Version,
+        more: impl FnOnce(Builder) -> Builder,
+    ) -> (Self, Clock) {
         let clock = Clock::new();
         let plugin = artifacts::plugin_with_test_hooks().unwrap();
         let fixture = Self::start_plugin(version, &plugin, |builder| {
-            builder.env("COUNTERSIGN_TEST_CLOCK", clock.file.to_str().unwrap())
+            more(builder.env("COUNTERSIGN_TEST_CLOCK", clock.file.to_str().unwrap()))
         });
         (fixture, clock)
     }

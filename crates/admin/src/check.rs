@@ -152,9 +152,12 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
             strictness: Strictness::Full,
         };
         Ok(match self.identify(who)? {
-            Ok(Identity::Bearer { .. } | Identity::Credential { .. } | Identity::User { .. }) => {
-                ConnectVerdict::Allow
-            }
+            Ok(
+                Identity::Bearer { .. }
+                | Identity::Certificate { .. }
+                | Identity::Credential { .. }
+                | Identity::User { .. },
+            ) => ConnectVerdict::Allow,
             Ok(Identity::Unauthenticated { .. }) => ConnectVerdict::AllowUnauthenticated,
             Err(reason) => ConnectVerdict::Deny(reason),
         })
@@ -188,9 +191,12 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
         Ok(match self.identify(who)? {
             // Its tenant would let it in without proof.
             Ok(Identity::Unauthenticated { .. }) => Some(Reason::Unauthenticated),
-            Ok(Identity::Bearer { .. } | Identity::Credential { .. } | Identity::User { .. }) => {
-                None
-            }
+            Ok(
+                Identity::Bearer { .. }
+                | Identity::Certificate { .. }
+                | Identity::Credential { .. }
+                | Identity::User { .. },
+            ) => None,
             Err(reason) => Some(reason),
         })
     }

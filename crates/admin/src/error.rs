@@ -85,6 +85,8 @@ pub enum Noun {
     Broker,
     /// The caller of the command.
     Caller,
+    /// A certificate that stands for a credential.
+    Certificate,
     /// A client id.
     ClientId,
     /// A credential of a device or a service.

@@ -23,6 +23,7 @@ pub mod audit;
 pub mod broker;
 mod caller;
 mod cascade;
+pub mod certificate;
 pub mod check;
 pub mod clients;
 pub mod command;

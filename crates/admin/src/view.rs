@@ -19,6 +19,7 @@ mod account;
 mod api_token;
 mod application;
 mod broker;
+mod certificate;
 mod check;
 mod credential;
 mod event;
@@ -35,6 +36,8 @@ pub use self::api_token::{ApiTokenView, CreatedApiTokenView};
 pub use self::application::{ApplicationView, IssuedApplicationView, ThingView};
 pub(crate) use self::application::{AuditedApplication, AuditedThing};
 pub use self::broker::BrokerView;
+pub(crate) use self::certificate::AuditedCertificate;
+pub use self::certificate::CertificateView;
 pub use self::check::{
     AnswerView, ConnectAnswerView, ConsideredView, DecidingRuleView, TopicAnswerView, WallView,
 };

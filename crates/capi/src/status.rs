@@ -109,12 +109,19 @@ pub enum countersign_reason {
     COUNTERSIGN_REASON_OVER_LIMIT = 24,
     /// The credential has as many client ids with stored sessions as it may.
     COUNTERSIGN_REASON_CLIENT_ID_LIMIT = 25,
+    /// The certificate's time is over.
+    COUNTERSIGN_REASON_CERTIFICATE_EXPIRED = 26,
+    /// The certificate is no credential's, or not that of the name that was
+    /// given.
+    COUNTERSIGN_REASON_CERTIFICATE_UNKNOWN = 27,
 }
 
 impl From<Reason> for countersign_reason {
     fn from(reason: Reason) -> Self {
         match reason {
             Reason::BadSecret => Self::COUNTERSIGN_REASON_BAD_SECRET,
+            Reason::CertificateExpired => Self::COUNTERSIGN_REASON_CERTIFICATE_EXPIRED,
+            Reason::CertificateUnknown => Self::COUNTERSIGN_REASON_CERTIFICATE_UNKNOWN,
             Reason::ClientIdLimit => Self::COUNTERSIGN_REASON_CLIENT_ID_LIMIT,
             Reason::ClientIdMismatch => Self::COUNTERSIGN_REASON_CLIENT_ID_MISMATCH,
             Reason::ClientIdOwned => Self::COUNTERSIGN_REASON_CLIENT_ID_OWNED,

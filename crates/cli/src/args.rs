@@ -9,6 +9,7 @@ use crate::command::application::ApplicationCommand;
 use crate::command::audit::AuditCommand;
 use crate::command::backup::Backup;
 use crate::command::broker::BrokerCommand;
+use crate::command::certificate::CertificateCommand;
 use crate::command::check::Check;
 use crate::command::clients::ClientsCommand;
 use crate::command::credential::CredentialCommand;
@@ -62,6 +63,7 @@ impl Arguments {
             Command::Audit { command } => command.run(&invocation),
             Command::Backup(backup) => backup.run(&invocation),
             Command::Broker { command } => command.run(&invocation),
+            Command::Certificate { command } => command.run(&invocation),
             Command::Check(check) => check.run(&invocation),
             Command::Clients { command } => command.run(&invocation),
             Command::Completions(completions) => completions.run(),
@@ -103,6 +105,7 @@ impl Command {
                 Shows::all_of(&[PATH])
             }
             Self::Broker { command } => command.shows(),
+            Self::Certificate { command } => command.shows(),
             Self::Check(check) => check.shows(),
             Self::Clients { command } => command.shows(),
             Self::Completions(_) => Shows::NOTHING,
@@ -226,6 +229,14 @@ enum Command {
     Credential {
         #[command(subcommand)]
         command: CredentialCommand,
+    },
+    /// Certificates (X.509) that stand for credentials.
+    #[command(
+        after_help = "Examples:\n  countersign certificate add dev1@acme --pem dev1.crt\n  countersign certificate list dev1@acme"
+    )]
+    Certificate {
+        #[command(subcommand)]
+        command: CertificateCommand,
     },
     /// Roles: named sets of rules in a tenant.
     #[command(

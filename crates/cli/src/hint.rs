@@ -11,6 +11,9 @@ pub(crate) fn hint(error: &AdminError) -> Option<String> {
     Some(match (error.kind(), subject.noun) {
         (ErrorKind::NotFound, Noun::Broker) => "; `broker list` shows all".into(),
         (ErrorKind::NotFound, Noun::Tenant) => "; `tenant list` shows all".into(),
+        (ErrorKind::NotFound, Noun::Certificate) => {
+            format!("; `certificate list {name}` shows all")
+        }
         (ErrorKind::NotFound, Noun::ApiToken) => "; `token list` shows all".into(),
         (ErrorKind::NotFound, Noun::Namespace) => {
             format!("; `tenant show {tenant}` lists what it owns")

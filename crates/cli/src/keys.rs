@@ -122,6 +122,15 @@ pub(crate) const BROKER: &[&str] = &[
     "last_seen",
     "options",
 ];
+pub(crate) const CERTIFICATE: &[&str] = &[
+    "fingerprint",
+    "name",
+    "not_before",
+    "not_after",
+    "until",
+    "ends_at",
+    "added_at",
+];
 pub(crate) const CLIENT: &[&str] = &[
     "session",
     "client_id",

@@ -13,7 +13,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use crate::client_id::{ClientId, ClientIdRule};
+use crate::client_id::{ClientId, ClientIdRule, ClientIdTie};
 use crate::credential::{Credential, CredentialId};
 use crate::kind::Kind;
 use crate::lockout::LockoutPolicy;
@@ -36,6 +36,7 @@ pub use self::request::{Method, ParsedNames, Request, SessionUse};
 pub use self::user::{ProvedUser, SignInRequest, Unproved, UserContext, decide_sign_in};
 
 mod anonymous;
+mod certificate;
 mod client_ids;
 mod decision;
 mod request;
@@ -183,6 +184,11 @@ pub fn decide(
     directory: &mut dyn Directory,
     check: &mut dyn SecretCheck,
 ) -> Result<Decision, StoreError> {
+    if request.secret.is_none()
+        && let Some(presented) = &request.certificate
+    {
+        return certificate::decide(presented, request, at, directory);
+    }
     let Some(name) = &request.name else {
         return match token::decide(None, request, at, directory)? {
             Some(decision) => Ok(decision),
@@ -333,17 +339,22 @@ fn find_by_token(
 
 /// What must be committed of the credential before the CONNACK of this login.
 fn record_of(credential: &Credential, secret: SecretId, client_id: &ClientId) -> LoginRecord {
-    let asks_for_tie = credential.client_id_rule == ClientIdRule::FirstUse;
     let is_older = |id: SecretId| id < secret;
     LoginRecord {
         activates: !credential.ever_used,
-        ties: (asks_for_tie && credential.client_id_tie.is_none()).then(|| client_id.tie()),
+        ties: tie_of(credential, client_id),
         retires_older_secrets: credential
             .secrets
             .iter()
             .any(|stored| stored.until_used && is_older(stored.id)),
         ..LoginRecord::default()
     }
+}
+
+/// The client id that this login ties a credential to.
+fn tie_of(credential: &Credential, client_id: &ClientId) -> Option<ClientIdTie> {
+    let asks_for_tie = credential.client_id_rule == ClientIdRule::FirstUse;
+    (asks_for_tie && credential.client_id_tie.is_none()).then(|| client_id.tie())
 }
 
 /// A CONNECT with a name that no credential has.

@@ -213,6 +213,26 @@ impl Credential {
         self.keeps_client_id_rule(client_id, None)
     }
 
+    /// Says whether a certificate that stands for this credential may log in as
+    /// `client_id` at `now`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason for which it may not.
+    pub fn admits_certificate(&self, client_id: &ClientId, now: Timestamp) -> Result<(), Reason> {
+        if !self.may_have_certificates() {
+            return Err(Reason::CertificateUnknown);
+        }
+        self.is_in_force(now)?;
+        self.keeps_client_id_rule(client_id, None)
+    }
+
+    /// Says whether certificates may stand for this credential: a device's alone.
+    #[must_use]
+    pub const fn may_have_certificates(&self) -> bool {
+        matches!(self.kind, Kind::Device)
+    }
+
     /// Says whether this is an operator, whom no wall stops.
     #[must_use]
     pub const fn is_operator(&self) -> bool {

@@ -18,6 +18,7 @@ pub mod audit;
 pub mod auto_registration;
 pub mod backoff;
 pub mod broker;
+pub mod certificate;
 pub mod change;
 pub mod client_id;
 pub mod connect;

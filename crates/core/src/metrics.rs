@@ -223,7 +223,7 @@ pub struct MetricsError;
 pub const FORM: u32 = 1;
 
 /// A longer file is not read. What a broker writes is far shorter.
-pub const MOST_BYTES: usize = 1 << 20;
+pub const MOST_BYTES: usize = 2 << 20;
 
 /// So many tenants have counts of their own.
 pub const MOST_TENANTS: usize = 100;

@@ -44,6 +44,10 @@ macro_rules! reasons {
 reasons! {
     /// The secret is not the one stored.
     BadSecret = "bad-secret",
+    /// The certificate's time is over.
+    CertificateExpired = "certificate-expired",
+    /// The certificate is no credential's, or not that of the name that was given.
+    CertificateUnknown = "certificate-unknown",
     /// The credential has as many client ids with stored sessions as it may.
     ClientIdLimit = "client-id-limit",
     /// The client id breaks the credential's rule.

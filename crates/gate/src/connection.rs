@@ -4,6 +4,7 @@
 pub(crate) mod external;
 pub(crate) mod handle_index;
 pub(crate) mod kick_reason;
+pub(crate) mod principal;
 pub(crate) mod session;
 pub(crate) mod session_extension;
 pub(crate) mod session_grant;

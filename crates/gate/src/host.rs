@@ -3,6 +3,7 @@
 use core::fmt;
 use std::sync::Arc;
 
+use countersign_core::certificate::PresentedCertificate;
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::Reservation;
 use countersign_core::reason::Reason;
@@ -43,6 +44,10 @@ pub struct ConnectInfo<'a> {
     pub username: Option<&'a [u8]>,
     /// The password field.
     pub password: Option<&'a [u8]>,
+    /// What the certificate says whose private key the client proved to have, and
+    /// which an authority signed that the host trusts. A client with one and without a
+    /// password is let in by it or not at all, whatever tenants say.
+    pub certificate: Option<&'a PresentedCertificate>,
     /// The peer's address.
     pub address: Option<&'a str>,
     /// The local port it came in by, where the host knows it.
@@ -73,6 +78,7 @@ impl<'a> ConnectInfo<'a> {
             client_id,
             username: None,
             password: None,
+            certificate: None,
             address: None,
             listener: None,
             protocol: 4,

@@ -134,6 +134,7 @@ impl Logins {
         self.forget(state, info.handle, now);
         let info = ConnectInfo {
             password: enhanced.data,
+            certificate: None,
             // No host can.
             may_wait: false,
             ..*info
@@ -385,10 +386,14 @@ fn parse<S>(state: &mut State<S>, info: &ConnectInfo<'_>) -> Result<Request, Rea
     let before = info
         .username
         .and_then(|username| kept.presented(info.client_id, username));
-    match before {
-        Some(names) => Ok(names.again(info.password, session)),
-        None => Request::parse(info.client_id, info.username, info.password, session),
-    }
+    let request = match before {
+        Some(names) => names.again(info.password, session),
+        None => Request::parse(info.client_id, info.username, info.password, session)?,
+    };
+    Ok(Request {
+        certificate: info.certificate.cloned(),
+        ..request
+    })
 }
 
 /// So many logins end in one poll; each may have to be committed.

@@ -19,7 +19,8 @@ use crate::cache::cached_directory::CachedDirectory;
 use crate::cache::store_view::StoreView;
 use crate::config::GateConfig;
 use crate::connection::kick_reason::KickReason;
-use crate::connection::session::{Phase, Principal, Session};
+use crate::connection::principal::Principal;
+use crate::connection::session::{Phase, Session};
 use crate::connection::session_extension::SessionExtension;
 use crate::connection::session_grant::SessionGrant;
 use crate::connection::session_tag::SessionTag;
@@ -299,6 +300,7 @@ impl<S: GateStore> State<S> {
                 self.join_on_touch(client.handle, usage).unwrap_or(verdict)
             }
             Principal::Bearer { .. }
+            | Principal::Certificate { .. }
             | Principal::Credential { .. }
             | Principal::External { .. }
             | Principal::User { .. } => verdict,

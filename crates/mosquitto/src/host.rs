@@ -11,6 +11,7 @@ use countersign_mosquitto_sys as sys;
 use crate::boundary::BrokerClient;
 use crate::events::Event;
 
+mod certificate;
 pub(crate) mod symbols;
 
 /// What the broker knows a plugin by.
@@ -65,6 +66,10 @@ pub(crate) trait Host {
     /// is none for a client of which it knows only what it stored: every client
     /// that connected has one.
     fn address_text<'c>(&self, client: &'c BrokerClient<'_>) -> Option<&'c [u8]>;
+
+    /// The certificate of a client that the broker verified, as it was sent (DER). No
+    /// bytes where there is one that can't be had.
+    fn certificate(&self, client: &BrokerClient<'_>) -> Option<Vec<u8>>;
 
     /// Whether a client presented a certificate that the broker verified.
     fn has_certificate(&self, client: &BrokerClient<'_>) -> bool;

@@ -186,3 +186,17 @@ CREATE TABLE broker (
 
 INSERT INTO broker (name, last_seen)
     SELECT broker, max(connected_at) FROM presence GROUP BY broker;
+
+-- Certificates that stand for credentials, by the SHA-256 of each. From until on it counts
+-- no more; of one whose fingerprint alone was given, not_before and not_after are unknown.
+CREATE TABLE certificate (
+    fingerprint BLOB PRIMARY KEY,
+    credential INTEGER NOT NULL REFERENCES credential (id) ON DELETE CASCADE,
+    not_before INTEGER,
+    not_after INTEGER,
+    until INTEGER,
+    added_at INTEGER NOT NULL,
+    CHECK ((not_before IS NULL) = (not_after IS NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX certificate_of_credential ON certificate (credential, added_at, fingerprint);

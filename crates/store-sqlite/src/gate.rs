@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use countersign_core::audit::AuditHeads;
+use countersign_core::certificate::{CertificateRecord, Fingerprint};
 use countersign_core::change::{Change, ChangeSeq, KickRequestId};
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::credential::{Credential, CredentialId};
@@ -26,8 +27,9 @@ use crate::broker_lock::BrokerLock;
 use crate::busy_timeout::{BATCH_WAIT, GATE_WAIT};
 use crate::store::SqliteStore;
 use crate::{
-    audit, changes, client_id_bindings, credential_reader, groups, key_file, kicks, lockouts,
-    log_position, roles, schemes, secrets, settings, stored_sessions, tenants, tokens, wal_index,
+    audit, certificates, changes, client_id_bindings, credential_reader, groups, key_file, kicks,
+    lockouts, log_position, roles, schemes, secrets, settings, stored_sessions, tenants, tokens,
+    wal_index,
 };
 
 impl Directory for SqliteStore {
@@ -116,6 +118,15 @@ impl Directory for SqliteStore {
     fn token(&mut self, id: &TokenId) -> Result<Option<Arc<TokenRecord>>, StoreError> {
         self.look("look up a token", GATE_WAIT, |connection| {
             Ok(tokens::token(connection, id)?.map(Arc::new))
+        })
+    }
+
+    fn certificate(
+        &mut self,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<CertificateRecord>, StoreError> {
+        self.look_once("look up a certificate", |connection| {
+            certificates::certificate(connection, fingerprint)
         })
     }
 }

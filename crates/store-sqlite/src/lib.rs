@@ -22,6 +22,7 @@ mod backup;
 mod broker_lock;
 mod brokers;
 mod busy_timeout;
+mod certificates;
 mod changes;
 mod client_id_bindings;
 mod client_ids;

@@ -23,6 +23,7 @@ pub use self::gate::MemoryBrokerLock;
 mod api_tokens;
 mod audit;
 mod brokers;
+mod certificates;
 mod changes;
 mod client_ids;
 mod credential_rows;

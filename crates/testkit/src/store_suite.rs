@@ -33,6 +33,7 @@ mod acts;
 mod arrivals;
 mod batches;
 mod brokers;
+mod certificates;
 mod changes;
 mod client_id_use;
 mod client_ids;
@@ -56,6 +57,7 @@ pub use acts::*;
 pub use arrivals::*;
 pub use batches::*;
 pub use brokers::*;
+pub use certificates::*;
 pub use changes::*;
 pub use client_id_use::*;
 pub use client_ids::*;
@@ -82,6 +84,9 @@ macro_rules! store_suite {
             a_bounded_number_of_brokers_is_remembered,
             a_broker_reads_back_as_it_described_itself,
             a_brokers_name_has_one_live_holder,
+            a_certificate_goes_with_its_credential,
+            a_certificate_has_one_credential,
+            a_certificate_reads_back_as_it_was_written,
             a_change_log_that_was_pruned_or_replaced_yields_everything,
             a_client_id_is_bound_by_a_rule_or_by_first_use,
             a_client_id_that_somebody_else_got_meanwhile_makes_a_login_outdated,
@@ -98,6 +103,7 @@ macro_rules! store_suite {
             a_kick_is_asked_for_once_and_answered_once,
             a_listing_is_the_same_by_pages_of_any_length,
             a_login_activates_once,
+            a_login_by_certificate_needs_the_certificate,
             a_login_by_token_needs_the_token,
             a_login_decided_before_an_act_is_outdated,
             a_login_waits_for_the_lock_no_longer_than_a_client_would_notice,

@@ -4,6 +4,7 @@
 //! runs. `cargo xtask fuzz` builds it and gives it its corpus.
 #![no_main]
 
+mod certificates;
 mod conversation;
 mod fixture;
 mod imports;
@@ -31,6 +32,7 @@ const TARGETS: &[Target] = &[
     ("pattern", rules::pattern),
     ("token", tokens::token),
     ("phc", tokens::phc),
+    ("certificate", certificates::certificate),
     ("options", texts::options),
     ("names", texts::names),
     ("config", texts::config),

@@ -3,6 +3,7 @@
 mod audit_chains;
 mod banning;
 mod brokers;
+mod certificates;
 mod crash;
 mod crowd;
 mod damage;

@@ -41,6 +41,7 @@ use crate::broker::{
     ClearBroker, ForgetBroker, ListBrokers, ListListeners, ReadMetrics, ShowBroker,
 };
 use crate::caller::Authority;
+use crate::certificate::{AddCertificate, ListCertificates, RemoveCertificate};
 use crate::clients::{
     CountClients, IsKicked, ListClients, ReleaseClientId, RequestKick, WithdrawKick,
 };
@@ -96,12 +97,15 @@ use crate::user::{
 };
 use crate::why::{LookIntoName, PermitCheck};
 
-use self::callers::callers;
-use self::furnished::{furnished, group, id_of, mark, new_api_token, on_pump, scheme};
+use self::furnished::{
+    ITS_CERTIFICATE, VALIDITY, certificate, furnished, group, id_of, mark, new_api_token, on_pump,
+    scheme,
+};
 use self::may::May;
 
 mod callers;
 mod complete;
+mod everybody;
 mod furnished;
 mod may;
 
@@ -167,6 +171,8 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         GroupAdmin ActOnTarget on_pump(ManyAct::Rotate(Overlap::None));
         Admin ActOnTarget on_pump(ManyAct::Set(Box::default()));
         GroupAdmin ActOnTarget on_pump(ManyAct::Suspend);
+        Admin AddCertificate certificate(Some(VALIDITY));
+        Platform AddCertificate certificate(None);
         Platform AddScheme AddScheme(scheme("more"));
         Admin AssignRole AssignRole(held_by("DM"));
         Admin ChangeCredentialRules rules();
@@ -241,6 +247,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Viewer FollowAudit FollowAudit { query: of_acme(), ..FollowAudit::default() };
         Viewer ListAudit ListAudit(of_acme());
         Viewer ListAuditPage ListAuditPage { query: of_acme(), ..ListAuditPage::default() };
+        GroupViewer ListCertificates ListCertificates(pump());
         GroupViewer ListClients ListClients { name: Some(pump()), ..ListClients::default() };
         Viewer PermitCheck PermitCheck(Some(pump()));
         Platform PermitCheck PermitCheck(None);
@@ -276,6 +283,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Platform RecordPruning RecordPruning { before: now, last: AuditHead::START };
         Platform RecordRestore RecordRestore;
         Platform ReleaseClientId ReleaseClientId(ClientId::parse("c").unwrap());
+        Admin RemoveCertificate RemoveCertificate { name: pump(), fingerprint: ITS_CERTIFICATE };
         Platform RemoveScheme RemoveScheme(scheme_name("mine"));
         GroupAdmin RequestKick RequestKick { target: "c".into() };
         GroupAdmin ResetPassword ResetPassword { name: pump(), secret: NewSecret::Chosen(chosen()) };
@@ -348,41 +356,4 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Platform VerifyAudit VerifyAudit::default();
         Any WithdrawKick WithdrawKick { target: "c".into(), request };
     }
-}
-
-#[test]
-fn every_command_is_run_by_those_alone_whom_the_table_names() {
-    let mut fixture = furnished();
-    let callers = callers(&mut fixture);
-    let rows = table(&mut fixture);
-    let mut wrong = Vec::new();
-    for (command, may, run) in &rows {
-        let mut as_caller = |authority| {
-            fixture.act(|store, context| {
-                context.caller.authority = authority;
-                run(store, context).map_err(|error| (error.kind(), error.to_string()))
-            })
-        };
-        let of_platform = as_caller(Authority::Platform);
-        for (caller, authority, column) in &callers {
-            let said = as_caller(*authority);
-            let is_refused = said
-                .as_ref()
-                .is_err_and(|(kind, _)| matches!(kind, ErrorKind::Forbidden | ErrorKind::NotFound));
-            let is_right = match (may, column.is_permitted(*may)) {
-                // What the platform would be answered is no measure here.
-                (May::Own, true) => !said
-                    .as_ref()
-                    .is_err_and(|(_, message)| message.contains("signed in")),
-                (_, true) => said == of_platform,
-                (_, false) => is_refused,
-            };
-            if !is_right {
-                wrong.push(format!(
-                    "{command} by {caller}: {said:?}, the platform: {of_platform:?}"
-                ));
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

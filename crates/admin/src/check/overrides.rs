@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use countersign_core::certificate::{CertificateRecord, Fingerprint};
 use countersign_core::client_id::{ClientId, ClientIdRule, ClientIdTie};
 use countersign_core::connect::{DummyVerified, SecretCheck, SecretVerdict};
 use countersign_core::credential::{Credential, CredentialId};
@@ -161,6 +162,13 @@ impl<S: Directory> Directory for DirectoryOverrides<'_, S> {
 
     fn token(&mut self, id: &TokenId) -> Result<Option<Arc<TokenRecord>>, StoreError> {
         self.store.token(id)
+    }
+
+    fn certificate(
+        &mut self,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<CertificateRecord>, StoreError> {
+        self.store.certificate(fingerprint)
     }
 }
 

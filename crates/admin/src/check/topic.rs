@@ -165,7 +165,7 @@ impl<S: AdminStore + GateStore> PolicyCheck<'_, S> {
         let is_authenticated = identity.credential().is_some();
         let client_id = client_id.as_ref();
         let effective = match &identity {
-            Identity::Credential { credential, .. } => {
+            Identity::Certificate { credential, .. } | Identity::Credential { credential, .. } => {
                 // As it is stored, with all that counts.
                 let name = &credential.name;
                 match remembered(&mut self.credentials, self.store, name)? {

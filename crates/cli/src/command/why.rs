@@ -95,6 +95,15 @@ fn remedy(reason: Reason, name: &str) -> String {
         Reason::BadSecret => format!(
             "its secret was wrong; `credential reset-password {name}` gives it another one."
         ),
+        Reason::CertificateExpired => format!(
+            "its certificate counts no more; `certificate list {name}` says since when, \
+             `certificate add` adds another one."
+        ),
+        Reason::CertificateUnknown => {
+            "no credential has the certificate that it presented, or it gave another's name; \
+             `certificate list` shows those of a credential, `certificate add` adds one."
+                .into()
+        }
         Reason::ClientIdLimit => {
             "it has stored sessions under as many client ids as it may; `clients release` gives one \
              up."

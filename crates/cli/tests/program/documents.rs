@@ -12,7 +12,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::support::helps;
+use crate::support::{DEVICE_PEM, helps};
 
 /// A folder with a store and a shell in it.
 struct DocumentFixture {
@@ -71,6 +71,9 @@ impl DocumentFixture {
         fs::write(fixture.path("etc/mosquitto/acl"), "topic read home/news\n").unwrap();
         fs::write(fixture.path("libmosquitto_countersign.so"), "").unwrap();
         fs::write(fixture.path("etc/mosquitto/mosquitto.conf"), config).unwrap();
+        for name in ["dev1", "meter1"] {
+            fs::copy(DEVICE_PEM, fixture.path(&format!("work/{name}.crt"))).unwrap();
+        }
         let question = r#"{"check":"publish","username":"dev1@acme","topic":"acme/x"}"#;
         fs::write(fixture.path("work/questions.jsonl"), question).unwrap();
         fixture
@@ -263,6 +266,7 @@ const STEPS: &[&str] = &[
     "countersign scheme show vwire | sed 's/^name = .*/name = \"my-scheme\"/' > my-scheme.toml",
     "countersign scheme add my-scheme.toml",
     "countersign credential deny dev1@acme both 'acme/secret/#'",
+    "countersign certificate add dev1@acme --fingerprint e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     "countersign credential suspend dev1@acme",
 ];
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Fixture, finish, is_root, keys};
+use crate::support::{DEVICE_PEM, Fixture, finish, is_root, keys};
 
 const CREATED: [&str; 12] = [
     "id",
@@ -57,6 +57,45 @@ const TENANT: [&str; 13] = [
 
 fn first(value: &Value) -> &Value {
     value.as_array().unwrap().first().unwrap()
+}
+
+#[test]
+fn a_certificate_has_these_keys() {
+    let fixture = Fixture::with_credential();
+    let added = fixture.json(&format!(
+        "certificate add dev1@acme --until 2030-01-01 --pem {DEVICE_PEM}"
+    ));
+    let listed = fixture.json("certificate list dev1@acme");
+    assert_eq!(listed, json!([added]));
+    let known = [
+        "fingerprint",
+        "name",
+        "not_before",
+        "not_after",
+        "until",
+        "ends_at",
+        "added_at",
+    ];
+    assert_eq!(keys(&added), known);
+    assert_eq!(added["name"], "dev1@acme");
+    assert_eq!(added["until"], "2030-01-01T00:00:00.000Z");
+    assert_eq!(added["ends_at"], added["until"]);
+    let fingerprint = added["fingerprint"].as_str().unwrap();
+    let audited = fixture.json("audit list --act certificate.add");
+    let changed = &first(&audited)["changes"];
+    assert_eq!(first(changed)["after"], fingerprint, "{changed}");
+    let removed = fixture.json(&format!(
+        "certificate remove dev1@acme {}",
+        fingerprint.to_uppercase()
+    ));
+    assert_eq!(removed, json!({ "deleted": fingerprint }));
+    assert_eq!(fixture.json("certificate list dev1@acme"), json!([]));
+    let unread = fixture.json(&format!(
+        "certificate add dev1@acme --fingerprint {}",
+        "ab".repeat(32)
+    ));
+    assert_eq!(unread["not_after"], Value::Null);
+    assert_eq!(unread["ends_at"], Value::Null);
 }
 
 #[test]

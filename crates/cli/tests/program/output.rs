@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 
 use serde_json::Value;
 
-use crate::support::{Fixture, Ran};
+use crate::support::{DEVICE_PEM, Fixture, Ran};
 use crate::terminal::{Shown, columns, on_terminal};
 use crate::upgrading;
 
@@ -53,6 +53,9 @@ const WALK: &[(&str, i32)] = &[
     ("role unassign ops --tenant acme --group DM.MFORM.SURYA", 0),
     ("credential reset-password dev1@acme", 0),
     ("credential rotate dev1@acme --overlap 24h", 0),
+    ("certificate add dev1@acme --pem CERTIFICATE", 0),
+    ("certificate list dev1@acme", 0),
+    ("certificate remove dev1@acme FINGERPRINT", 0),
     ("credential suspend dev1@acme", 0),
     ("credential suspend --all --dry-run", 0),
     ("credential reactivate dev1@acme none@acme --yes", 4),
@@ -182,6 +185,11 @@ fn words(fixture: &Fixture, line: &str) -> Vec<String> {
             let shown = fixture.run("scheme show basic").done().stdout;
             std::fs::write(at("own.toml"), shown.replace("\"basic\"", "\"own\"")).unwrap();
             at("own.toml")
+        }
+        "CERTIFICATE" => DEVICE_PEM.into(),
+        "FINGERPRINT" => {
+            let listed = fixture.json("certificate list dev1@acme");
+            listed[0]["fingerprint"].as_str().unwrap().into()
         }
         // Some of these signs no description takes.
         "WIDE" => WIDE.chars().filter(|c| *c != '\u{200d}').collect(),

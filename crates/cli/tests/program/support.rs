@@ -7,6 +7,12 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// A certificate that ends in ten years.
+pub(crate) const DEVICE_PEM: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../certificate/tests/device.pem"
+);
+
 /// A directory with a store, and the program to run on it.
 pub(crate) struct Fixture {
     pub(crate) directory: TempDir,

@@ -8,7 +8,7 @@ use countersign_sqlite::{BrokerLock, SqliteStore};
 use rusqlite::Connection;
 
 use self::schema_3::{open_as_a_broker_does, write_schema_3};
-use crate::support::{Fixture, finish};
+use crate::support::{DEVICE_PEM, Fixture, finish};
 
 #[path = "../../../store-sqlite/tests/common/schema_3.rs"]
 mod schema_3;
@@ -43,6 +43,9 @@ pub(crate) const COMMANDS: &[(&str, &str, Does)] = &[
     ("backup", "COPY", Write),
     ("broker forget", "edge", Write),
     ("broker list", "", Read(0)),
+    ("certificate add", "dev1@acme --pem CERTIFICATE", Write),
+    ("certificate list", "dev1@acme", Read(0)),
+    ("certificate remove", "dev1@acme FINGERPRINT", Write),
     (
         "check connect",
         "--username dev1@acme --client-id x",
@@ -186,7 +189,9 @@ fn line(fixture: &Fixture, command: &str, arguments: &str) -> String {
         .replace("TABLE", &at("table"))
         .replace("OBJECT", &at("object"))
         .replace("EXPORT", &at("export"))
-        .replace("SCHEME", &at("own.toml"));
+        .replace("SCHEME", &at("own.toml"))
+        .replace("CERTIFICATE", DEVICE_PEM)
+        .replace("FINGERPRINT", &"00".repeat(32));
     format!("{command} {}", arguments.replace("PAGES", &at("pages")))
 }
 

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::certificate::{Fingerprint, ProvedCertificate};
 use crate::client_id::ClientIdTie;
 use crate::credential::Credential;
 use crate::jwt::TokenId;
@@ -73,6 +74,13 @@ pub enum Identity {
         /// The token.
         token: Arc<TokenRecord>,
     },
+    /// A device, proved by a certificate.
+    Certificate {
+        /// The credential, as it was when it was looked up.
+        credential: Arc<Credential>,
+        /// What proved it.
+        certificate: ProvedCertificate,
+    },
     /// A device, an operator or a thing, proved by one of its secrets.
     Credential {
         /// The credential, as it was when it was looked up.
@@ -103,6 +111,7 @@ impl Identity {
     pub const fn credential(&self) -> Option<&Arc<Credential>> {
         match self {
             Self::Bearer { credential, .. }
+            | Self::Certificate { credential, .. }
             | Self::Credential { credential, .. }
             | Self::User { credential, .. } => Some(credential),
             Self::Unauthenticated { .. } => None,
@@ -114,6 +123,9 @@ impl Identity {
     pub fn proof(&self) -> Option<Proof<'_>> {
         match self {
             Self::Bearer { token, .. } => Some(Proof::Token(&token.id)),
+            Self::Certificate { certificate, .. } => {
+                Some(Proof::Certificate(certificate.fingerprint))
+            }
             Self::Credential { secret, .. } | Self::User { secret, .. } => {
                 Some(Proof::Secret(*secret))
             }
@@ -126,7 +138,9 @@ impl Identity {
     pub fn tenant(&self) -> Option<&TenantId> {
         match self {
             Self::Bearer { token, .. } => Some(&token.tenant),
-            Self::Credential { credential, .. } => credential.tenant.as_ref(),
+            Self::Certificate { credential, .. } | Self::Credential { credential, .. } => {
+                credential.tenant.as_ref()
+            }
             Self::User { tenant, .. } => Some(tenant),
             Self::Unauthenticated { tenant } => tenant.as_ref(),
         }
@@ -137,6 +151,10 @@ impl Identity {
     pub fn ends_at(&self) -> Option<Timestamp> {
         match self {
             Self::Bearer { token, .. } => Some(token.expires_at),
+            Self::Certificate {
+                credential,
+                certificate,
+            } => Some(certificate.session_ends_at(credential.expires_at)),
             Self::Credential { credential, secret }
             | Self::User {
                 credential, secret, ..
@@ -149,6 +167,8 @@ impl Identity {
 /// What proves a credential.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Proof<'a> {
+    /// A certificate that stands for it.
+    Certificate(Fingerprint),
     /// One of its secrets.
     Secret(SecretId),
     /// A token made for it.

@@ -1,5 +1,6 @@
 //! What a CONNECT presents.
 
+use crate::certificate::PresentedCertificate;
 use crate::client_id::{ClientId, ClientIdTie};
 use crate::name::{LoginName, Suffix};
 use crate::reason::Reason;
@@ -16,6 +17,9 @@ pub struct Request {
     pub name: Option<LoginName>,
     /// The password, if one was given.
     pub secret: Option<Secret>,
+    /// What its certificate says, if it presented one. It counts where there is no
+    /// password.
+    pub certificate: Option<PresentedCertificate>,
     /// What becomes of the session that this client id names.
     pub session: SessionUse,
     /// How the secret came.
@@ -64,6 +68,7 @@ impl ParsedNames {
             tie: self.tie,
             name: Some(self.name.clone()),
             secret: password.map(Secret::presented),
+            certificate: None,
             session,
             method: Method::Plain,
         }
@@ -139,6 +144,7 @@ impl Request {
             client_id,
             name,
             secret,
+            certificate: None,
             session,
             method: Method::Plain,
         })

@@ -205,6 +205,13 @@ fn proves(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     match proof {
+        Proof::Certificate(fingerprint) => {
+            let record = writing.certificate(&fingerprint)?;
+            Ok(record.is_some_and(|record| {
+                let is_over = record.until.is_some_and(|until| now >= until);
+                record.credential == credential.id && !is_over
+            }))
+        }
         Proof::Secret(secret) => writing.has_secret(owner_of_secrets(credential), secret),
         Proof::Token(id) => {
             let Some(token) = writing.token(id)? else {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::StoreError;
+use crate::certificate::{CertificateRecord, Fingerprint};
 use crate::client_id::{ClientId, ClientIdTie};
 use crate::credential::{Credential, CredentialId};
 use crate::jwt::{KeyId, TokenId};
@@ -123,4 +124,14 @@ pub trait Directory {
     ///
     /// Returns [`StoreError`] when the store can't be read.
     fn token(&mut self, id: &TokenId) -> Result<Option<Arc<TokenRecord>>, StoreError>;
+
+    /// The record of the certificate with this fingerprint.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn certificate(
+        &mut self,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<CertificateRecord>, StoreError>;
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use countersign_core::certificate::{CertificateRecord, Fingerprint};
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::jwt::{KeyId, TokenId};
@@ -173,5 +174,12 @@ impl<S: GateStore> Directory for CachedDirectory<'_, S> {
 
     fn token(&mut self, id: &TokenId) -> Result<Option<Arc<TokenRecord>>, StoreError> {
         self.store.token(id)
+    }
+
+    fn certificate(
+        &mut self,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<CertificateRecord>, StoreError> {
+        self.store.certificate(fingerprint)
     }
 }

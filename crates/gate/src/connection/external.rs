@@ -17,7 +17,8 @@ use countersign_core::rule::Verdict;
 use countersign_core::store::{GateStore, LoginEffects, Recorded, StoreError};
 use countersign_core::time::Timestamp;
 
-use crate::connection::session::{Phase, Principal, Session};
+use crate::connection::principal::Principal;
+use crate::connection::session::{Phase, Session};
 use crate::connection::session_extension::SessionExtension;
 use crate::connection::session_tag::SessionTag;
 use crate::host::{ClientRef, ConnectInfo};

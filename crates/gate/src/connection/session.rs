@@ -3,21 +3,20 @@
 use std::sync::Arc;
 
 use countersign_core::client_id::{ClientId, ClientIdTie};
-use countersign_core::connect::Identity;
 use countersign_core::control;
-use countersign_core::credential::{Credential, CredentialId, Generation};
+use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::presence::SessionNumber;
 use countersign_core::reason::Reason;
 use countersign_core::rights::{Rights, TopicUse};
 use countersign_core::rule::Verdict;
-use countersign_core::secret::SecretId;
 use countersign_core::tenant::Authentication;
 use countersign_core::time::Timestamp;
 use countersign_core::token::TokenRecord;
 
 use crate::cache::verdict_cache::VerdictCache;
 use crate::connection::kick_reason::KickReason;
+use crate::connection::principal::Principal;
 use crate::connection::session_extension::{Child, SessionExtension};
 use crate::connection::session_tag::SessionTag;
 use crate::host::ClientRef;
@@ -58,69 +57,6 @@ pub(crate) struct Session {
     pub(crate) may_be_hosts: bool,
     /// What few sessions have, so that the others stay small.
     pub(crate) extension: Option<Box<SessionExtension>>,
-}
-
-/// The principal of a session.
-#[derive(Clone, Debug)]
-pub(crate) enum Principal {
-    /// Whoever presented a token.
-    Bearer {
-        id: CredentialId,
-        /// Its generation when the session began.
-        generation: Generation,
-        token: Arc<TokenRecord>,
-    },
-    /// A device, an operator or a thing.
-    Credential {
-        id: CredentialId,
-        /// Its generation when the session began.
-        generation: Generation,
-        /// The secret that proved it.
-        secret: SecretId,
-    },
-    /// A credential that its host vouches for, by a certificate or a
-    /// pre-shared key.
-    External {
-        id: CredentialId,
-        /// Its generation when the session was first seen.
-        generation: Generation,
-    },
-    /// An unauthenticated client.
-    Unauthenticated,
-    /// A user, in the session's tenant.
-    User {
-        id: CredentialId,
-        /// Its generation when the session began.
-        generation: Generation,
-        /// The secret that proved it.
-        secret: SecretId,
-    },
-}
-
-impl Principal {
-    /// Who is let in.
-    pub(crate) fn of(identity: &Identity) -> Self {
-        match identity {
-            Identity::Bearer { credential, token } => Self::Bearer {
-                id: credential.id,
-                generation: credential.generation,
-                token: Arc::clone(token),
-            },
-            Identity::Credential { credential, secret } => Self::Credential {
-                id: credential.id,
-                generation: credential.generation,
-                secret: *secret,
-            },
-            Identity::Unauthenticated { .. } => Self::Unauthenticated,
-            Identity::User {
-                credential, secret, ..
-            } => Self::User {
-                id: credential.id,
-                generation: credential.generation,
-                secret: *secret,
-            },
-        }
-    }
 }
 
 /// Where a session stands.
@@ -225,6 +161,10 @@ impl Session {
         let (generation, judged) = match &self.principal {
             // The token itself is judged with what it depends on.
             Principal::Bearer { generation, .. } => (*generation, record.is_in_force(now)),
+            // The certificate itself is judged with what the store says of it.
+            Principal::Certificate { generation, .. } => {
+                (*generation, record.admits_certificate(&client_id, now))
+            }
             Principal::Credential {
                 generation, secret, ..
             }
@@ -251,6 +191,7 @@ impl Session {
     pub(crate) fn judge_login_mode(&self, mode: Authentication) -> Result<(), KickReason> {
         match self.principal {
             Principal::Bearer { .. }
+            | Principal::Certificate { .. }
             | Principal::Credential { .. }
             | Principal::External { .. }
             | Principal::User { .. } => Ok(()),
@@ -322,6 +263,7 @@ impl Session {
     pub(crate) fn credential(&self) -> Option<CredentialId> {
         match self.principal {
             Principal::Bearer { id, .. }
+            | Principal::Certificate { id, .. }
             | Principal::Credential { id, .. }
             | Principal::External { id, .. }
             | Principal::User { id, .. } => Some(id),
@@ -366,7 +308,8 @@ impl Session {
     pub(crate) fn token(&self) -> Option<&Arc<TokenRecord>> {
         match &self.principal {
             Principal::Bearer { token, .. } => Some(token),
-            Principal::Credential { .. }
+            Principal::Certificate { .. }
+            | Principal::Credential { .. }
             | Principal::External { .. }
             | Principal::Unauthenticated
             | Principal::User { .. } => None,

@@ -18,7 +18,8 @@ use countersign_core::token::TokenRecord;
 use crate::cache::store_snapshot::StoreSnapshot;
 use crate::cache::store_view::StoreView;
 use crate::connection::kick_reason::KickReason;
-use crate::connection::session::{Principal, Session};
+use crate::connection::principal::Principal;
+use crate::connection::session::Session;
 use crate::connection::session_extension::Child;
 use crate::connection::sessions::Sessions;
 use crate::host::Handle;
@@ -65,7 +66,7 @@ impl SessionGrant {
                 depends_on = bounds.depends_on;
                 view.rights_of(AccessSubject::Token { credential, token }, client_id)?
             }
-            Identity::Credential { credential, .. } => {
+            Identity::Certificate { credential, .. } | Identity::Credential { credential, .. } => {
                 depends_on.extend(credential.parent());
                 groups = credential.groups.as_slice().into();
                 view.rights_at_login(credential, asked)?
@@ -109,6 +110,18 @@ pub(crate) fn judge_dependencies<S: GateStore>(
             let key = view.store.token_key(&token.key)?;
             let judged = token.admits(issuer.as_deref(), key.as_ref(), now);
             Ok(judged.map_err(KickReason::Refused))
+        }
+        Principal::Certificate { certificate, .. } => {
+            let found = view.store.certificate(&certificate.fingerprint)?;
+            let Some(found) = found.filter(|found| found.credential == record.id) else {
+                return Ok(Err(KickReason::Refused(Reason::CertificateUnknown)));
+            };
+            let is_over = certificate.is_over(now) || found.until.is_some_and(|until| now >= until);
+            Ok(if is_over {
+                Err(KickReason::Refused(Reason::CertificateExpired))
+            } else {
+                Ok(())
+            })
         }
         Principal::User { .. } => {
             let grant = record.kind.user().zip(session.tenant.as_ref());
@@ -155,6 +168,13 @@ pub(crate) fn rights_of_session<S: GateStore>(
                 children: &children,
             };
             (subject, record.ends_at(*secret))
+        }
+        Principal::Certificate { certificate, .. } => {
+            let found = view.store.certificate(&certificate.fingerprint)?;
+            let until = found.and_then(|found| found.until);
+            let ends_at = certificate.session_ends_at(record.expires_at);
+            let ends_at = until.map_or(ends_at, |until| until.min(ends_at));
+            (AccessSubject::of_credential(record), Some(ends_at))
         }
         Principal::External { .. } => (AccessSubject::of_credential(record), record.expires_at),
         Principal::Unauthenticated => return Ok((Arc::clone(&session.rights), None)),

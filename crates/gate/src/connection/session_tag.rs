@@ -1,5 +1,6 @@
 //! By what a session is recognised when its host asks about it again.
 
+use countersign_core::certificate::PresentedCertificate;
 use countersign_core::connect::{Identity, Request};
 use countersign_core::secret::{Secret, SecretDigest, Tag, TagKey, Verifier};
 
@@ -57,7 +58,21 @@ fn keyed(key: &TagKey, request: &Request) -> Tag {
     let client_id = request.client_id.as_str();
     match &request.secret {
         Some(secret) => key.tag(&[b"session", client_id.as_bytes()], secret),
-        None => tag_without_password(key, client_id),
+        None => match &request.certificate {
+            Some(PresentedCertificate::Read { fingerprint, .. }) => {
+                let context: [&[u8]; 3] = [
+                    b"session by certificate",
+                    client_id.as_bytes(),
+                    &fingerprint.0,
+                ];
+                key.tag(&context, &Secret::new(Vec::new()))
+            }
+            Some(PresentedCertificate::Unreadable) => {
+                let context: [&[u8]; 2] = [b"session by nothing", client_id.as_bytes()];
+                key.tag(&context, &Secret::new(Vec::new()))
+            }
+            None => tag_without_password(key, client_id),
+        },
     }
 }
 

@@ -10,7 +10,8 @@ use countersign_core::name::TenantId;
 use countersign_core::ownership::{Holder, Holding, Kept, StoredSession};
 use countersign_core::time::Timestamp;
 
-use crate::connection::session::{Principal, Session};
+use crate::connection::principal::Principal;
+use crate::connection::session::Session;
 use crate::digest_map::DigestMap;
 
 /// What ended a moment ago.

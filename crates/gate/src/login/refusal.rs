@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use countersign_core::certificate::PresentedCertificate;
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::{ClientIdOwner, Request, owner_of_client_id};
 use countersign_core::credential::CredentialId;
@@ -59,10 +60,15 @@ impl Refusal {
         reason: Reason,
         now: Timestamp,
     ) -> Self {
-        let name = request.name.as_ref();
-        let subject = match name {
-            Some(name) => shown_presented(&mut state.view, name),
-            None => ANONYMOUS.to_owned(),
+        let by_certificate = named_by_certificate(&mut state.view, request);
+        let name = request.name.as_ref().or(by_certificate.as_ref());
+        let subject = match (name, &request.certificate) {
+            (Some(name), _) => shown_presented(&mut state.view, name),
+            (None, Some(PresentedCertificate::Read { fingerprint, .. })) => {
+                format!("certificate {fingerprint}")
+            }
+            (None, Some(PresentedCertificate::Unreadable)) => "(unreadable certificate)".into(),
+            (None, None) => ANONYMOUS.to_owned(),
         };
         let secret = request.secret.as_ref();
         let secret = secret.map(|secret| Secret::new(secret.expose().to_vec()));
@@ -226,6 +232,23 @@ impl Refusal {
             line: self.write(journal),
         }
     }
+}
+
+/// The name of the credential that a certificate stands for which is presented
+/// without a name and a password, as far as the store says.
+fn named_by_certificate<S: GateStore>(
+    view: &mut StoreView<S>,
+    request: &Request,
+) -> Option<LoginName> {
+    let Some(PresentedCertificate::Read { fingerprint, .. }) = &request.certificate else {
+        return None;
+    };
+    if request.name.is_some() || request.secret.is_some() {
+        return None;
+    }
+    let record = view.store.certificate(fingerprint).ok()??;
+    let credential = view.store.credential_by_id(record.credential).ok()??;
+    Some(credential.name.clone())
 }
 
 /// A presented name as it may be shown: whole if there is such a name, so that

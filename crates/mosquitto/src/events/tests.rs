@@ -209,7 +209,7 @@ fn a_login_that_waited_is_let_in_under_the_name_that_it_waited_with() {
     let fixture = waiting(&mut client);
     fixture.host.asks.set(Some(fixture.userdata()));
     // A certificate besides makes it no stranger.
-    client.has_certificate = true;
+    client.certificate = Some(Vec::new());
     complete(&fixture, &mut client, admit(Some("dev1@acme")));
     assert_eq!(
         *fixture.host.completed.borrow(),
@@ -320,7 +320,7 @@ fn who_came_unasked_in_the_place_of_one_that_left_is_not_let_in_as_that() {
     let fixture = waiting(&mut client);
     // It leaves, and a certificate lets another one in with its handle and its id.
     fixture.host.held.borrow_mut().clear();
-    client.has_certificate = true;
+    client.certificate = Some(Vec::new());
     client.username = Some("cert@acme".into());
     let others = client.pointer();
     fixture.host.let_in.borrow_mut().insert("c".into(), others);

@@ -11,6 +11,7 @@ use std::ffi::CString;
 use countersign::LogLevel;
 use countersign_mosquitto_sys as sys;
 
+use super::certificate::{Certificate, Free, ToDer};
 use super::{Host, Identifier, Kick, LoginCompletion};
 use crate::boundary::BrokerClient;
 use crate::events::Event;
@@ -111,7 +112,8 @@ symbols! {
         plugin_set_info: c"mosquitto_plugin_set_info"
             as unsafe extern "C" fn(Identifier, *const c_char, *const c_char) -> c_int,
         // Of the broker's OpenSSL, if it has one.
-        certificate_free: c"X509_free" as unsafe extern "C" fn(*mut c_void),
+        certificate_free: c"X509_free" as Free,
+        certificate_to_der: c"i2d_X509" as ToDer,
     }
 }
 
@@ -127,6 +129,15 @@ impl Symbols {
         // it copies.
         let _code =
             unsafe { set_info(identifier, c"countersign".as_ptr(), version.as_ptr().cast()) };
+    }
+}
+
+impl Symbols {
+    fn certificate_of(&self, client: &BrokerClient<'_>) -> Option<Certificate> {
+        // SAFETY: `client` is one.
+        let certificate = unsafe { (self.client_certificate)(client.as_ptr()) };
+        // SAFETY: null or a certificate of the broker's OpenSSL, counted for us.
+        unsafe { Certificate::new(certificate, self.certificate_free) }
     }
 }
 
@@ -200,18 +211,17 @@ impl Host for Symbols {
         unsafe { client.bytes(text) }
     }
 
+    fn certificate(&self, client: &BrokerClient<'_>) -> Option<Vec<u8>> {
+        let certificate = self.certificate_of(client)?;
+        // SAFETY: of the broker's OpenSSL, as the certificate is.
+        let der = self
+            .certificate_to_der
+            .and_then(|to_der| unsafe { certificate.to_der(to_der) });
+        Some(der.unwrap_or_default())
+    }
+
     fn has_certificate(&self, client: &BrokerClient<'_>) -> bool {
-        let Some(free) = self.certificate_free else {
-            return false;
-        };
-        // SAFETY: `client` is one.
-        let certificate = unsafe { (self.client_certificate)(client.as_ptr()) };
-        if certificate.is_null() {
-            return false;
-        }
-        // SAFETY: a certificate of the broker's OpenSSL, which counts our use of it.
-        unsafe { free(certificate) };
-        true
+        self.certificate_free.is_some() && self.certificate_of(client).is_some()
     }
 
     fn is_websocket(&self, client: &BrokerClient<'_>) -> bool {

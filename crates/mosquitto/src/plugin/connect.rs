@@ -7,6 +7,7 @@ use countersign::core::connect::Reservation;
 use countersign::core::options::ChainMode;
 use countersign::core::reason::Reason;
 use countersign::{ConnectInfo, ConnectOutcome, Handle, LogLevel, RefusalCode};
+use countersign_certificate::presented;
 use countersign_mosquitto_sys as sys;
 
 use super::Plugin;
@@ -73,6 +74,12 @@ impl Plugin {
         let mut info = ConnectInfo::new(handle, client_id);
         info.username = username;
         info.password = password;
+        let certificate = match password {
+            Some(_) => None,
+            None => self.host.certificate(client),
+        };
+        let certificate = certificate.map(|der| presented(&der));
+        info.certificate = certificate.as_ref();
         // What is away may have come over WebSockets, with an address of its own
         // choice, and can't be told from others any more.
         let may_be_claimed = self.reloading.get() && !clients.is_here(handle);
@@ -94,12 +101,12 @@ impl Plugin {
             Ok(mut gate) => gate.connect(&info),
             Err(_) => return ConnectResult::Unasked,
         };
-        let presented = PresentedLogin {
+        let login = PresentedLogin {
             fingerprint: fingerprint_after(&outcome, &clients, &info, password_print),
             password: password_print,
             protocol,
         };
-        ConnectResult::Decided(outcome, presented)
+        ConnectResult::Decided(outcome, login)
     }
 
     /// Tells the broker what became of a CONNECT.

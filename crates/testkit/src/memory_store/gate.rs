@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use countersign_core::audit::AuditHeads;
+use countersign_core::certificate::{CertificateRecord, Fingerprint};
 use countersign_core::change::{Change, ChangeLogEnds, ChangeSeq, KickRequestId};
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::credential::{Credential, CredentialId};
@@ -92,6 +93,13 @@ impl Directory for MemoryStore {
 
     fn token(&mut self, id: &TokenId) -> Result<Option<Arc<TokenRecord>>, StoreError> {
         Ok(self.tables().tokens.get(id).cloned().map(Arc::new))
+    }
+
+    fn certificate(
+        &mut self,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<CertificateRecord>, StoreError> {
+        Ok(self.tables().certificates.get(fingerprint).copied())
     }
 }
 

@@ -70,6 +70,7 @@ impl Tables {
             self.remove_credential(thing);
         }
         self.secrets.remove_where(|_, (owner, _)| *owner == id);
+        self.certificates.remove_where(|_, it| it.credential == id);
         self.recovery_codes.remove_where(|_, (user, _)| *user == id);
         self.remove_tokens(|token| token.bearer == id || token.issuer == id);
         self.api_tokens

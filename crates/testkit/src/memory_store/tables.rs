@@ -4,6 +4,7 @@ use countersign_core::api_token::{ApiToken, ApiTokenId};
 use countersign_core::audit::{AuditChain, AuditEntry, AuditHash, AuditHead};
 use countersign_core::auto_registration::AutoRegistration;
 use countersign_core::broker::BrokerRecord;
+use countersign_core::certificate::{CertificateRecord, Fingerprint};
 use countersign_core::change::Change;
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::{Credential, CredentialId};
@@ -40,6 +41,7 @@ pub(super) struct Tables {
     pub(super) schemes: Table<SchemeName, Scheme>,
     pub(super) credentials: Table<CredentialId, CredentialRow>,
     pub(super) secrets: Table<SecretId, (CredentialId, StoredSecret)>,
+    pub(super) certificates: Table<Fingerprint, CertificateRecord>,
     pub(super) credential_imports: Table<CredentialId, ImportMark>,
     pub(super) role_imports: Table<(TenantId, RoleName), ImportMark>,
     pub(super) recovery_codes: Table<i64, (CredentialId, SecretDigest)>,

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use countersign_core::api_token::{ApiToken, ApiTokenId, TokenScope};
+use countersign_core::certificate::{Fingerprint, Validity};
 use countersign_core::presence::{Presence, PresenceEvent, SessionNumber};
 use countersign_core::secret::SecretDigest;
 use countersign_core::store::rows::{ApiTokenRows as _, WebSessionRows as _};
 use countersign_core::store::{
     AdminStore as _, AdminTransaction as _, Batch, GateStore as _, Intent,
 };
+use countersign_core::time::Timestamp;
 use countersign_core::web_session::WebSession;
 
 use super::*;
@@ -27,6 +29,25 @@ pub(super) fn on_pump(act: ManyAct) -> ActOnTarget {
         },
     }
 }
+
+/// A further certificate of the pump; of one that was read, the validity is known.
+pub(super) fn certificate(validity: Option<Validity>) -> AddCertificate {
+    AddCertificate {
+        name: login_name("pump@acme"),
+        fingerprint: Fingerprint([2; 32]),
+        validity,
+        until: None,
+    }
+}
+
+/// The certificate that the pump has.
+pub(super) const ITS_CERTIFICATE: Fingerprint = Fingerprint([1; 32]);
+
+/// Of a certificate that never ends.
+pub(super) const VALIDITY: Validity = Validity {
+    not_before: Timestamp::from_millis(0),
+    not_after: Timestamp::from_millis(i64::MAX),
+};
 
 /// A store that has something of everything.
 pub(super) fn furnished() -> Fixture {
@@ -96,6 +117,11 @@ pub(super) fn furnished() -> Fixture {
     fixture.log_in("pump@acme", "c");
     let pump = id_of(&mut fixture, &login_name("pump@acme"));
     connect(&mut fixture, pump);
+    let first = AddCertificate {
+        fingerprint: ITS_CERTIFICATE,
+        ..certificate(None)
+    };
+    fixture.run(&first).unwrap();
     fixture.application("fleet", Application::default());
     fixture.thing("valve", "fleet").unwrap();
     fixture.token(&[]).unwrap();

@@ -10,7 +10,7 @@ use countersign_core::client_id::ClientIdTie;
 
 use super::*;
 use crate::connection::kick_reason::KickReason;
-use crate::connection::session::Principal;
+use crate::connection::principal::Principal;
 use crate::connection::session_tag::SessionTag;
 
 pub(crate) fn session(number: i64, client_id: u8, credential: Option<u8>, stored: bool) -> Session {

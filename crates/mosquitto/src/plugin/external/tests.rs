@@ -17,7 +17,7 @@ fn handle(client: &mut FakeClient) -> Handle {
 fn certified(id: &str) -> FakeClient {
     let mut client = FakeClient::new(id);
     client.username = Some(b"x@acme".to_vec());
-    client.has_certificate = true;
+    client.certificate = Some(Vec::new());
     client
 }
 
@@ -127,7 +127,7 @@ fn a_client_that_left_without_a_word_is_not_judged_after_a_reload() {
     let mut client = certified("w");
     fixture.disconnect(&mut client);
     fixture.check(&mut client, c"will", WRITE);
-    client.has_certificate = false;
+    client.certificate = None;
     fixture.tick();
     assert!(fixture.gate.turned_away.borrow().is_empty());
     assert!(fixture.host.kicked.borrow().is_empty());
@@ -169,10 +169,10 @@ fn a_name_counts_for_nothing_unless_a_certificate_or_a_key_vouches_for_it() {
     }
     fixture.disconnect(&mut client);
     assert_eq!(seen(&mut client), None);
-    client.has_certificate = true;
+    client.certificate = Some(Vec::new());
     assert_eq!(seen(&mut client), name);
     // What the broker only remembers is told by our own record.
-    client.has_certificate = false;
+    client.certificate = None;
     client.address = None;
     assert_eq!(seen(&mut client), name);
     // 2.0 does not tell who has a pre-shared key. Nobody is ended for that.

@@ -1,0 +1,16 @@
+//! Reads the X.509 certificates (RFC 5280) that stand for credentials.
+//!
+//! A certificate that a client presents comes from whoever holds a key of an authority
+//! that the broker trusts, which may be a tenant. So what is read is bounded, and what is
+//! not strict DER is refused. What follows from a certificate is decided in
+//! [`countersign_core::certificate`].
+
+#![forbid(unsafe_code)]
+
+pub use self::pem::PemError;
+pub use self::pem::certificate_of_pem;
+pub use self::read::{CertificateError, MOST_BYTES};
+pub use self::read::{presented, read};
+
+mod pem;
+mod read;
