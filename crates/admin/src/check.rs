@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use countersign_core::access::topic_owners;
 use countersign_core::auto_registration::AutoRegistration;
+use countersign_core::certificate::PresentedCertificate;
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::{
     ClientIdOwner, ConnectContext, Decision, Identity, Registration, Request, Reservation,
@@ -55,6 +56,9 @@ pub struct ConnectCheck<'a> {
     pub username: Option<&'a str>,
     /// The password; if there is none, whatever is right.
     pub password: Option<Secret>,
+    /// What its certificate says, of a client that presents one on a listener that asks
+    /// for it. Without a password, it alone decides.
+    pub certificate: Option<PresentedCertificate>,
     /// The port it would arrive at, if that is to count.
     pub listener: Option<u16>,
 }
@@ -148,6 +152,7 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
             client_id: Some(client_id),
             username: presented.username,
             password: presented.password,
+            certificate: presented.certificate,
             listener: presented.listener,
             strictness: Strictness::Full,
         };
@@ -186,6 +191,7 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
             client_id,
             username: Some(username),
             password: None,
+            certificate: None,
             listener: None,
         };
         Ok(match self.identify(who)? {
@@ -217,15 +223,17 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
             Ok(request) => request,
             Err(reason) => return Ok(Err(reason)),
         };
-        let is_assumed = who.password.is_none();
+        request.certificate = who.certificate;
+        let is_assumed = who.password.is_none() && request.certificate.is_none();
         // An assumed password must be there to be found right; where the name
         // is a secret, it is the same.
-        request.secret = who.password.or_else(|| {
+        let assumed = || {
             let name = who.username.unwrap_or_default();
             let is_token = self.schemes.form_of(name) == NameForm::Token;
             let same = if is_token { name.as_bytes() } else { b"" };
-            Some(Secret::new(same.to_vec()))
-        });
+            Secret::new(same.to_vec())
+        };
+        request.secret = who.password.or_else(|| is_assumed.then(assumed));
         let live_holders = match &who.client_id {
             Some(id) => self.connected(id)?,
             None => Vec::new(),
@@ -327,6 +335,7 @@ struct CheckedClient<'a> {
     client_id: Option<ClientId>,
     username: Option<&'a str>,
     password: Option<Secret>,
+    certificate: Option<PresentedCertificate>,
     listener: Option<u16>,
     strictness: Strictness,
 }
@@ -432,6 +441,7 @@ mod tests {
 
     fn connect(fixture: &mut Fixture, username: Option<&str>, client_id: &str) -> &'static str {
         let presented = ConnectCheck {
+            certificate: None,
             client_id,
             username,
             password: None,
@@ -496,6 +506,7 @@ mod tests {
                 PolicyCheck::new(&mut fixture.store, now, listeners.clone()).unwrap();
             let username = Some("dev1@acme");
             let presented = ConnectCheck {
+                certificate: None,
                 client_id,
                 username,
                 password: None,
@@ -622,6 +633,7 @@ mod tests {
         .unwrap();
         let mut connect = |username, listener| {
             let presented = ConnectCheck {
+                certificate: None,
                 client_id: "c",
                 username: Some(username),
                 password: None,

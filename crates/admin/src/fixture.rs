@@ -321,6 +321,7 @@ impl Fixture {
         password: Option<&[u8]>,
     ) -> ConnectVerdict {
         let presented = ConnectCheck {
+            certificate: None,
             client_id,
             username: Some(name),
             password: password.map(|bytes| Secret::new(bytes.to_vec())),

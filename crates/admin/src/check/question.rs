@@ -99,6 +99,7 @@ impl<S: AdminStore + GateStore> PolicyCheck<'_, S> {
             QuestionKind::Connect => {
                 let client_id = client_id.ok_or(QuestionError::Missing("client_id"))?;
                 let verdict = self.connect(ConnectCheck {
+                    certificate: None,
                     client_id,
                     username,
                     password: None,

@@ -151,6 +151,7 @@ impl<S: AdminStore + GateStore> PolicyCheck<'_, S> {
         let who = CheckedClient {
             username: ask.username,
             password: ask.password.map(copy_of),
+            certificate: None,
             listener: ask.listener,
             strictness: match client_id {
                 Some(_) => Strictness::IgnoreHandle,

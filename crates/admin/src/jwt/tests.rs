@@ -21,6 +21,7 @@ use crate::user::{DeleteUser, UngrantUser};
 /// Says whether a client that presents this token is let in.
 fn let_in(fixture: &mut Fixture, username: Option<&str>, token: &str) -> ConnectVerdict {
     let presented = ConnectCheck {
+        certificate: None,
         client_id: "c",
         username,
         password: Some(Secret::new(token.as_bytes().to_vec())),

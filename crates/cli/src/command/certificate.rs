@@ -75,7 +75,7 @@ impl CertificateCommand {
             Self::Add(add) => {
                 let (fingerprint, validity) = match (&add.pem, add.fingerprint) {
                     (Some(file), _) => {
-                        let (fingerprint, validity) = read_pem(file)?;
+                        let (fingerprint, validity) = read_certificate(file)?;
                         (fingerprint, Some(validity))
                     }
                     (None, Some(fingerprint)) => (fingerprint, None),
@@ -118,18 +118,23 @@ impl CertificateCommand {
     }
 }
 
-/// Reads the one certificate of a file.
-fn read_pem(file: &Path) -> Result<(Fingerprint, Validity), CliError> {
-    let path = file.display();
-    let refused = |error: &dyn core::fmt::Display| {
-        CliError::refused(format!("could not read `{path}`: {error}"))
-    };
+/// What the one certificate of a file says.
+fn read_certificate(file: &Path) -> Result<(Fingerprint, Validity), CliError> {
+    read(&read_pem(file)?).map_err(|error| unreadable(file, &error))
+}
+
+fn unreadable(file: &Path, error: &dyn core::fmt::Display) -> CliError {
+    CliError::refused(format!("could not read `{}`: {error}", file.display()))
+}
+
+/// The bytes of the one certificate of a file (PEM).
+pub(crate) fn read_pem(file: &Path) -> Result<Vec<u8>, CliError> {
+    let refused = |error: &dyn core::fmt::Display| unreadable(file, error);
     let mut text = String::new();
     File::open(file)
         .and_then(|file| file.take(MOST_OF_A_FILE).read_to_string(&mut text))
         .map_err(|error| refused(&error))?;
-    let der = certificate_of_pem(&text).map_err(|error| refused(&error))?;
-    read(&der).map_err(|error| refused(&error))
+    certificate_of_pem(&text).map_err(|error| refused(&error))
 }
 
 /// A certificate, with what tools say of it in words.

@@ -7,8 +7,10 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use countersign_admin::check::{ConnectCheck, PolicyCheck, TopicCheck, Usage};
 use countersign_admin::view::{ConnectAnswerView, ConsideredView, TopicAnswerView};
+use countersign_certificate::presented;
 use countersign_core::rule::QoS;
 
+use crate::command::certificate::read_pem;
 use crate::doctor::PlacesOf;
 use crate::error::{CliError, REFUSED};
 use crate::input::{parse_qos, read_presented};
@@ -48,7 +50,7 @@ pub(crate) struct Check {
 pub(crate) enum CheckCommand {
     /// Ask whether a client would be let in. Exits with 1 if not.
     #[command(
-        after_help = "Examples:\n  countersign check connect --username dev1@acme --client-id c1\n  countersign check connect --username dev1@acme --client-id c1 \\\n      --listener 8883 --broker edge-7\n  printf %s \"$PASSWORD\" | countersign check connect --username dev1@acme \\\n      --client-id c1 --password-stdin\n  countersign check connect --username jwt --client-id c1 --password-stdin"
+        after_help = "Examples:\n  countersign check connect --username dev1@acme --client-id c1\n  countersign check connect --username dev1@acme --client-id c1 \\\n      --listener 8883 --broker edge-7\n  printf %s \"$PASSWORD\" | countersign check connect --username dev1@acme \\\n      --client-id c1 --password-stdin\n  countersign check connect --username jwt --client-id c1 --password-stdin\n  countersign check connect --certificate dev1.crt --client-id c1"
     )]
     Connect(CheckConnect),
     /// Ask whether a client may publish. Exits with 1 if not.
@@ -105,8 +107,13 @@ pub(crate) enum CheckCommand {
 #[derive(Args, Debug)]
 pub(crate) struct CheckConnect {
     /// The username it would present.
-    #[arg(long, value_name = "NAME")]
-    username: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "certificate")]
+    username: Option<String>,
+    /// A file that holds the certificate it would present (PEM), on a listener that
+    /// asks for one. Without --password-stdin, it alone decides. Who signed it, the
+    /// broker judges.
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
     /// The client id it would present, with a clean start.
     #[arg(long, value_name = "ID")]
     client_id: String,
@@ -153,6 +160,14 @@ impl Check {
     }
 
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
+        let certificate = match &self.question {
+            Some(CheckCommand::Connect(connect)) => {
+                // Before the store is opened, as whoever runs this.
+                let file = connect.certificate.as_deref();
+                file.map(read_pem).transpose()?.map(|der| presented(&der))
+            }
+            Some(_) | None => None,
+        };
         let mut store = invocation.open_to_read()?;
         let asked = PlacesOf {
             config: self.config.as_deref(),
@@ -169,11 +184,12 @@ impl Check {
                 };
                 let verdict = policy_check.connect(ConnectCheck {
                     client_id: &connect.client_id,
-                    username: Some(&connect.username),
+                    username: connect.username.as_deref(),
                     password,
+                    certificate,
                     listener: connect.listener,
                 })?;
-                let username = Some(connect.username.as_str());
+                let username = connect.username.as_deref();
                 let owner = policy_check.owner_behind(verdict, &connect.client_id, username)?;
                 let answer = ConnectAnswerView::of(verdict, owner.as_ref());
                 invocation.output.record(&answer)?;

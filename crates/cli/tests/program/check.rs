@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::support::{Fixture, keys};
+use crate::support::{DEVICE_PEM, Fixture, keys};
 
 const ANSWERED: [&str; 6] = [
     "verdict",
@@ -301,4 +301,28 @@ fn a_batch_of_thousands_is_answered_in_order() {
         let expected = if number % 3 == 0 { "deny" } else { "allow" };
         assert_eq!(answer["verdict"], expected, "{number}");
     }
+}
+
+#[test]
+fn a_certificate_is_judged_as_a_broker_would() {
+    let fixture = Fixture::with_credential();
+    let asked = |more: &str| {
+        let line = format!("check connect --certificate {DEVICE_PEM} --client-id c --json{more}");
+        let ran = fixture.run(&line);
+        let answer = ran.json();
+        (ran.code, answer["reason"].as_str().unwrap().to_owned())
+    };
+    let unknown = (Some(1), "certificate-unknown".to_owned());
+    let ok = (Some(0), "ok".to_owned());
+    assert_eq!(asked(""), unknown);
+    assert_eq!(asked(" --username dev1@acme"), unknown);
+    let add = format!("certificate add dev1@acme --pem {DEVICE_PEM}");
+    fixture.run(&add).done();
+    assert_eq!(asked(""), ok);
+    assert_eq!(asked(" --username dev1@acme"), ok);
+    assert_eq!(asked(" --username dev2@acme"), unknown);
+    fixture.run("tenant set acme --authentication off").done();
+    assert_eq!(asked(" --username dev2@acme"), unknown);
+    fixture.run("credential suspend dev1@acme").done();
+    assert_eq!(asked(""), (Some(1), "suspended".into()));
 }

@@ -267,6 +267,7 @@ const STEPS: &[&str] = &[
     "countersign scheme add my-scheme.toml",
     "countersign credential deny dev1@acme both 'acme/secret/#'",
     "countersign certificate add dev1@acme --fingerprint e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    "countersign certificate add dev1@acme --pem dev1.crt",
     "countersign credential suspend dev1@acme",
 ];
 
