@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use countersign_testkit::tools::{Background, Output, Tool};
 use serde_json::Value;
@@ -188,6 +188,22 @@ impl Service {
         let address = format!("http://{}{path}", self.address);
         let curl = Tool::new("curl").args(["-sS", "--noproxy", "*", "-D", "-", "-o", "/dev/null"]);
         curl.args([address]).run(PATIENCE).unwrap().stdout
+    }
+
+    /// Sends a request with an API token, and kills the service in the midst of it, after
+    /// so long.
+    pub fn kill_in_the_midst(self, path: &str, token: &str, body: &Value, after: Duration) {
+        let (address, body) = (self.address, body.to_string());
+        let length = body.len();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}");
+        let head =
+            format!("{head}\r\nContent-Type: application/json\r\nAuthorization: Bearer {token}");
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream
+            .write_all(format!("{head}\r\n\r\n{body}").as_bytes())
+            .unwrap();
+        std::thread::sleep(after);
+        self.process.kill().unwrap();
     }
 
     /// Asks it to end by SIGTERM, and waits for that.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use countersign_testkit::Version;
 use countersign_tests::{ACCEPTED, Fixture, Login, REFUSED, on_every_broker, text};
+use serde_json::json;
 
 on_every_broker! {
     fn killing_the_broker_right_after_the_connack_loses_no_state(version) {
@@ -80,4 +81,55 @@ fn killing_the_program_in_the_middle_of_an_act_leaves_it_done_or_undone() {
     assert_eq!(creations.count(), made);
     let listed = fixture.cli.json(&["credential", "list"]);
     assert_eq!(listed.as_array().unwrap().len(), made + 1);
+}
+
+/// Kills the service at many moments of acts on many.
+#[test]
+fn killing_the_service_in_the_middle_of_acts_on_many_leaves_each_name_done_or_not() {
+    const COUNT: usize = 120;
+    let fixture = Fixture::start_with_tenant(Version::V2_1);
+    let token = fixture.api_token("tenant:t1");
+    let service = fixture.serve();
+    for number in 0..COUNT {
+        let new = json!({ "name": format!("dev{number}"), "tenant": "t1" });
+        let (status, made) = service.ask("POST", "/api/v1/credentials", Some(&token), Some(&new));
+        assert_eq!(status, 201, "{made}");
+    }
+    assert_eq!(service.end().code, Some(0));
+    let bulk = "/api/v1/credentials/bulk";
+    let act = |act: &str| json!({ "act": act, "selection": { "tenant": "t1" } });
+    let mut suspensions = 0;
+    for round in 0..8 {
+        let after = Duration::from_millis(round * 12);
+        fixture
+            .serve()
+            .kill_in_the_midst(bulk, &token, &act("suspend"), after);
+        let listed = fixture.cli.json(&["credential", "list", "--tenant", "t1"]);
+        let listed = listed.as_array().unwrap();
+        assert_eq!(listed.len(), COUNT);
+        let suspended = listed
+            .iter()
+            .filter(|it| it["state"] == "Suspended")
+            .count();
+        let rest = listed.iter().filter(|it| it["state"] == "Inactive").count();
+        assert_eq!(suspended + rest, COUNT, "each is done or not");
+        // What was done stands in the audit, once, and nothing else does.
+        suspensions += suspended;
+        let rows = [
+            "audit",
+            "list",
+            "--act",
+            "credential.suspend",
+            "--limit",
+            "10000",
+        ];
+        let rows = fixture.cli.json(&rows);
+        assert_eq!(rows.as_array().unwrap().len(), suspensions);
+        fixture.cli.json(&["audit", "verify"]);
+        // Whoever comes next finds a store that is well, and does the rest.
+        let service = fixture.serve();
+        let (status, done) = service.ask("POST", bulk, Some(&token), Some(&act("reactivate")));
+        assert_eq!((status, &done["done"]), (200, &json!(suspended)), "{done}");
+        assert_eq!(service.end().code, Some(0));
+    }
 }

@@ -141,3 +141,27 @@ fn the_document_describes_every_route_and_nothing_else() {
         );
     }
 }
+
+#[test]
+fn two_hundred_clients_at_once_are_all_answered() {
+    const CLIENTS: usize = 200;
+    let server = Server::start();
+    server
+        .post("/api/v1/tenants", json!({ "id": "acme" }))
+        .with(201);
+    let begin = std::sync::Barrier::new(CLIENTS);
+    std::thread::scope(|scope| {
+        for number in 0..CLIENTS {
+            let (server, begin) = (&server, &begin);
+            scope.spawn(move || {
+                begin.wait();
+                let new = json!({ "name": format!("dev{number}"), "tenant": "acme" });
+                let made = server.post("/api/v1/credentials", new).with(201);
+                let shown = server.get(made.header("location").unwrap()).with(200);
+                assert_eq!(shown.body["name"], format!("dev{number}@acme"));
+            });
+        }
+    });
+    let listed = server.get("/api/v1/credentials?tenant=acme&limit=1000");
+    assert_eq!(listed.with(200).items("name").len(), CLIENTS);
+}
