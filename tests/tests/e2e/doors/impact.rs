@@ -111,7 +111,7 @@ on_every_broker! {
         assert_eq!(ask(&service, &admin, "PUT", PATH, Some(body)).0, 409);
     }
 
-    fn i9_i10_the_answer_has_the_form_of_the_page_and_the_status_202(version) {
+    fn i9_the_answer_has_the_form_of_the_page(version) {
         let (_fixture, service, admin) = start(version);
         let body = json!({ "description": "testtoken", "groupName": "DM.MFORM.SURYA", "username": "test12345" });
         let (status, made) = ask(&service, &admin, "PUT", PATH, Some(body));
@@ -127,6 +127,16 @@ on_every_broker! {
         assert!(has_shape(&text(token, "token"), "[0-9a-z]{12}"), "{token}");
         assert!(has_shape(&text(token, "secret"), "[A-Za-z0-9+/]{43}="), "{token}");
         assert_eq!((text(token, "username"), text(token, "description")), ("TEST12345".into(), "testtoken".into()));
+    }
+
+    fn i10_success_is_the_status_202(version) {
+        let (fixture, service, admin) = start(version);
+        let body = json!({ "groupName": "DM", "username": "one" });
+        assert_eq!(ask(&service, &admin, "PUT", PATH, Some(body)).0, 202);
+        let by_query = format!("{PATH}?groupName=DM&username=two");
+        assert_eq!(ask(&service, &admin, "PUT", &by_query, None).0, 202);
+        let made = fixture.cli.json(&["credential", "list", "--tenant", "dm"]);
+        assert_eq!(made.as_array().unwrap().len(), 2, "{made}");
     }
 
     fn i16_without_a_right_name_and_password_nothing_is_told(version) {
