@@ -193,6 +193,30 @@ impl Command for ListApiTokens {
     }
 }
 
+/// Finds the API token by which the caller speaks; none where it speaks by no token.
+#[derive(Clone, Copy, Debug)]
+pub struct FindPresentedApiToken;
+
+impl Command for FindPresentedApiToken {
+    type Output = Option<ShownApiToken>;
+
+    fn needs(&self) -> Permission {
+        Permission::Any
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Option<ShownApiToken>, AdminError> {
+        let Authority::Token(id) = tx.caller.authority else {
+            return Ok(None);
+        };
+        let token = tx.api_token(id)?.ok_or_else(|| lookup::no_api_token(id))?;
+        Ok(Some(ShownApiToken::of(tx, token)?))
+    }
+}
+
 /// Lists the caller's own API tokens by number.
 #[derive(Clone, Debug, Default)]
 pub struct ListOwnApiTokens(pub Page<ApiTokenId>);

@@ -28,7 +28,9 @@ use crate::account::{
     ChangeOwnPassword, ConfirmOwnSecondFactor, DisableOwnSecondFactor, EndOwnWebSession,
     EnrolOwnSecondFactor, ListOwnWebSessions, ShowMe,
 };
-use crate::api_token::{CreateApiToken, ListApiTokens, ListOwnApiTokens, RevokeApiToken};
+use crate::api_token::{
+    CreateApiToken, FindPresentedApiToken, ListApiTokens, ListOwnApiTokens, RevokeApiToken,
+};
 use crate::application::{
     CreateApplication, DeleteApplication, ListApplications, NewApplication, RotateApplication,
     ShowApplication,
@@ -223,6 +225,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Admin DisableSecondFactor DisableSecondFactor(kate());
         Admin EnrolSecondFactor EnrolSecondFactor(kate());
         Viewer FindAuditRow FindAuditRow(1);
+        Any FindPresentedApiToken FindPresentedApiToken;
         GroupViewer FindCredential FindCredential { tenant: acme(), scheme: scheme_name("basic"), id: id_of_pump };
         GroupViewer SeeEvents SeeEvents { tenant: Some(ACME.get_or_init(acme)), events: &[] };
         Platform LookAround LookAround { after: None, most: (1, 1) };

@@ -5,7 +5,7 @@ use countersign_admin::account::{
     ChangeOwnPassword, ConfirmOwnSecondFactor, DisableOwnSecondFactor, EndOwnWebSession,
     EnrolOwnSecondFactor, ListOwnWebSessions, ShowMe,
 };
-use countersign_admin::api_token::ListOwnApiTokens;
+use countersign_admin::api_token::{FindPresentedApiToken, ListOwnApiTokens};
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::sign_in::{FreshProof, PresentedCode, SignIn, prove_again};
 use countersign_admin::view::{ApiTokenView, EnrolmentView, UserView, WebSessionView};
@@ -25,7 +25,8 @@ use crate::shape::{MAYBE_TEXT, Shape};
 pub(super) fn routes() -> Vec<Route> {
     const PROVED: Access = Access::KnownWithPassword;
     vec![
-        get("/api/v1/me", "Show who asks", show).answers(StatusCode::OK, USER),
+        get("/api/v1/me", "Show who asks: a user, or an API token", show)
+            .answers(StatusCode::OK, Shape::OneOf(&USER, &tokens::TOKEN)),
         post(
             "/api/v1/me/password",
             "Replace one's own password",
@@ -72,6 +73,9 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 fn show(call: &mut Call<'_>, _: Nothing, _: Nothing) -> Result<Answer, Problem> {
+    if let Some(token) = call.run(&FindPresentedApiToken)? {
+        return Answer::ok(&ApiTokenView::of(&token));
+    }
     let me = call.run(&ShowMe)?;
     Answer::ok(&UserView::of(&me, call.now))
 }

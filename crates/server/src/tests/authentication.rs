@@ -52,6 +52,13 @@ fn an_api_token_is_known_until_it_is_revoked_and_reaches_its_tenant_alone() {
     get(&server, "/api/v1/tenants/acme", ours).with(200);
     let listed = get(&server, "/api/v1/tenants", ours).with(200);
     assert_eq!(listed.items("id"), ["acme"]);
+    let me = get(&server, "/api/v1/me", ours).with(200);
+    assert_eq!(
+        (&me.body["id"], &me.body["scope"]),
+        (&made.body["id"], &json!("tenant:acme"))
+    );
+    assert_eq!(me.body.get("secret"), None);
+    get(&server, "/api/v1/me/tokens", ours).with(403);
     get(&server, "/api/v1/settings", ours)
         .with(403)
         .is("forbidden");
@@ -205,6 +212,9 @@ fn a_user_changes_their_own_password_by_the_old_one_and_makes_tokens() {
     change("correct horse").with(401);
     let new = basic(JANE, "battery staple");
     get(&server, "/api/v1/me", ("Authorization", &new)).with(200);
-    // A token has nothing of its own.
-    server.ask("GET", "/api/v1/me", None, &viewer).with(403);
+    // A token is somebody, and has nothing of its own.
+    let me = server.ask("GET", "/api/v1/me", None, &viewer).with(200);
+    assert_eq!(me.body["owner"], JANE);
+    let own = server.ask("GET", "/api/v1/me/sessions", None, &viewer);
+    own.with(403).is("forbidden");
 }
