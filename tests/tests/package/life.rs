@@ -22,7 +22,10 @@ fn packages_are_used_upgraded_and_removed_and_the_broker_goes_on() {
     hears(&debian, &watcher, &secret, "first");
     owned_by_the_broker(&debian, &["", "-shm", "-wal", ".key"]);
 
+    let mut service = serve(&debian);
     upgrade(&debian);
+    assert!(service.is_running());
+    drop(service);
     hears(&debian, &watcher, &secret, "upgraded");
     owned_by_the_broker(&debian, &["", "-shm", "-wal", ".key"]);
     restore(&debian);
@@ -117,6 +120,7 @@ fn session(debian: &Fixture) -> Value {
 
 /// Installs the next version while a broker runs the one of before.
 fn upgrade(debian: &Fixture) {
+    let service = debian.done("pidof countersign");
     let (broker, live) = (debian.broker(), session(debian));
     let said = debian
         .run("apt-get install -y ./next/countersign_*.deb ./next/mosquitto-countersign_*.deb");
@@ -125,6 +129,8 @@ fn upgrade(debian: &Fixture) {
         said.stderr.contains(&format!("process {broker}")),
         "{said:?}"
     );
+    let told = format!("process {} goes on", service.trim());
+    assert!(said.stderr.contains(&told), "{said:?}");
     assert_eq!(debian.broker(), broker);
     assert_eq!(session(debian), live);
     let maps = debian.done(&format!("grep countersign.so /proc/{broker}/maps"));
@@ -136,6 +142,21 @@ fn upgrade(debian: &Fixture) {
     // It still follows the store, and ends who may not stay.
     debian.done("countersign credential create dev2 --tenant acme");
     debian.done("countersign credential delete dev2@acme");
+}
+
+/// Starts the service with the options of its unit.
+fn serve(debian: &Fixture) -> Background {
+    let unit = "/usr/lib/systemd/system/countersign-serve.service";
+    let unit = fs::read_to_string(debian.path(unit)).unwrap();
+    let command = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart="));
+    let service = debian.background(&format!("exec {}", command.unwrap()));
+    // Port 8080.
+    wait_until("the service listens", || {
+        debian.run("grep -q ':1F90 .* 0A ' /proc/net/tcp").code == Some(0)
+    });
+    service
 }
 
 /// The guide's way to go back to a copy.
