@@ -99,7 +99,7 @@ pub fn fuzz(options: &Options) -> Result<()> {
 pub fn package(verb: &str) -> Result<Command> {
     let mut cargo = cargo();
     cargo.args([verb, "--locked", "--manifest-path", MANIFEST]);
-    cargo.env("CARGO_TARGET_DIR", target()?.join("fuzz"));
+    cargo.env("CARGO_TARGET_DIR", target()?);
     Ok(cargo)
 }
 

@@ -281,17 +281,14 @@ fn embed(names: &[String]) -> Result<Count> {
         "embed",
     ]))?;
     run(&mut rumqttd("build")?)?;
-    let debug = target.join("rumqttd/debug");
+    let debug = target.join("debug");
     tests(
         cargo()
             .args(["test", "--package", "countersign-tests", "--no-fail-fast"])
             .args(["--test", "embed"])
             .env("COUNTERSIGN_CLI", prefix.join("bin/countersign"))
             .env("COUNTERSIGN_DIST", &prefix)
-            .env(
-                "COUNTERSIGN_EXAMPLE_EMBED",
-                target.join("debug/examples/embed"),
-            )
+            .env("COUNTERSIGN_EXAMPLE_EMBED", debug.join("examples/embed"))
             .env(
                 "COUNTERSIGN_EXAMPLE_RUMQTTD",
                 debug.join("countersign-rumqttd"),
@@ -338,7 +335,7 @@ fn packages(names: &[String]) -> Result<Count> {
 fn rumqttd(verb: &str) -> Result<Command> {
     let mut cargo = cargo();
     cargo.args([verb, "--locked", "--manifest-path", RUMQTTD]);
-    cargo.env("CARGO_TARGET_DIR", target()?.join("rumqttd"));
+    cargo.env("CARGO_TARGET_DIR", target()?);
     Ok(cargo)
 }
 
