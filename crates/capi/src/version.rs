@@ -37,6 +37,8 @@ const VERSION: &CStr =
 /// The words of all reasons, in the order of [`Reason::ALL`].
 const WORDS: &[&CStr] = &[
     c"bad-secret",
+    c"certificate-expired",
+    c"certificate-unknown",
     c"client-id-limit",
     c"client-id-mismatch",
     c"client-id-owned",
@@ -61,6 +63,8 @@ const WORDS: &[&CStr] = &[
     c"unknown-tenant",
     c"wrong-listener",
 ];
+// One too few would shift those behind it.
+const _: () = assert!(WORDS.len() == Reason::ALL.len());
 
 #[cfg(test)]
 mod tests {
@@ -70,7 +74,6 @@ mod tests {
 
     #[test]
     fn every_reason_has_its_word_and_a_number_of_its_own() {
-        assert_eq!(WORDS.len(), Reason::ALL.len());
         let mut numbers = BTreeSet::new();
         for reason in Reason::ALL {
             let number = countersign_reason::from(*reason) as u32;
