@@ -8,13 +8,13 @@ use std::process::Command;
 use anyhow::Result;
 use countersign_testkit::Version;
 
-use crate::command::build_release;
+use crate::command::{Profile, build_release};
 use crate::setup;
 
 /// Measures, with these options, in an optimised build.
 pub fn bench(options: &[OsString]) -> Result<()> {
     setup::for_brokers(&Version::ALL)?;
-    let release = build_release(&["countersign-bench"])?;
+    let release = build_release(Profile::Dist, &["countersign-bench"])?;
     let mut bench = Command::new(release.folder.join("countersign-bench"));
     Err(bench.args(options).envs(release.variables()).exec().into())
 }

@@ -14,7 +14,7 @@ use anyhow::Result;
 use clap::Args;
 use countersign_testkit::Version;
 
-use crate::command::build_release;
+use crate::command::{Profile, build_release};
 use crate::{brokers, setup};
 
 use self::environment::Environment;
@@ -47,7 +47,7 @@ impl Default for Options {
 /// Sets up what it needs, builds, and tells the story.
 pub fn demo(options: &Options) -> Result<()> {
     setup::for_brokers(&[options.broker])?;
-    let release = build_release(&[])?;
+    let release = build_release(Profile::Release, &[])?;
     let environment = Environment::new(options.broker, &release, options.keep)?;
     let shell = Shell::new(&environment.variables());
     let start = Instant::now();

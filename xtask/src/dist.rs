@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::c_library::Layout;
-use crate::command::{VERSION, build_release, cargo, run, target, workspace};
+use crate::command::{Profile, VERSION, build_release, cargo, run, target, workspace};
 use crate::tree::Tree;
 
 /// What a crate in another workspace is built from.
@@ -31,9 +31,9 @@ const PAGES: &[(&str, &str)] = &[
 ];
 
 /// Builds all of it, and puts it into `prefix`.
-pub fn dist(prefix: &Path) -> Result<()> {
+pub fn dist(prefix: &Path, profile: Profile) -> Result<()> {
     let prefix = &std::path::absolute(prefix)?;
-    let release = build_release(&["countersign-capi"])?.folder;
+    let release = build_release(profile, &["countersign-capi"])?.folder;
     let tree = Tree::at(prefix)?;
     let library = Layout {
         below: "",

@@ -8,7 +8,7 @@ use clap::Args;
 use countersign_testkit::Version;
 
 use crate::brokers;
-use crate::command::{build_release, cargo, run, target};
+use crate::command::{Profile, build_release, cargo, run, target};
 
 /// How long, from which seed, against which broker.
 #[derive(Args, Debug)]
@@ -38,7 +38,7 @@ impl Options {
 /// Builds what a user installs, and runs; anything that the oracle can't explain
 /// is an error.
 pub fn hostile(options: &Options) -> Result<()> {
-    let release = build_release(&[])?;
+    let release = build_release(Profile::Release, &[])?;
     run(cargo().args([
         "build",
         "--package",

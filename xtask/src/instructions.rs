@@ -16,9 +16,9 @@ use crate::command::{cargo, read, run, target};
 /// Counts and prints.
 pub fn count() -> Result<()> {
     run(cargo()
-        .args(["build", "--release", "--package", "countersign"])
+        .args(["build", "--profile", "dist", "--package", "countersign"])
         .args(["--example", "instructions"]))?;
-    let program = target()?.join("release/examples/instructions");
+    let program = target()?.join("dist/examples/instructions");
     let folder = tempfile::tempdir()?;
     println!("\n| | instructions | lines of code | lines of data |\n|---|---|---|---|");
     for (work, title) in WORK {

@@ -28,6 +28,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::codegen::Product;
+use crate::command::Profile;
 use crate::test::Part;
 
 #[derive(Parser)]
@@ -112,7 +113,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Fuzz(options) => fuzz::fuzz(&options)?,
         Task::Hostile(options) => hostile::hostile(&options)?,
         Task::Instructions => instructions::count()?,
-        Task::Dist { prefix } => dist::dist(&prefix)?,
+        Task::Dist { prefix } => dist::dist(&prefix, Profile::Dist)?,
         Task::Package(options) => package::package(&options)?,
         Task::Setup => setup::everything()?,
         Task::Structure(options) => structure::check(&options)?,

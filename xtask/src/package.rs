@@ -18,7 +18,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::command::{VERSION, build_release, read, run, target, workspace};
+use crate::command::{Profile, VERSION, build_release, read, run, target, workspace};
 use crate::setup;
 use crate::tree::Tree;
 use components::Components;
@@ -32,14 +32,17 @@ pub struct Options {
     /// packages' version
     #[arg(long, value_name = "N", default_value_t = 1)]
     revision: u32,
+    #[arg(skip)]
+    profile: Profile,
 }
 
 impl Options {
-    /// Packages of this revision, in that folder.
-    pub fn new(folder: PathBuf, revision: u32) -> Self {
+    /// Packages of this revision, in that folder, of what the other tests have built.
+    pub fn tested(folder: PathBuf, revision: u32) -> Self {
         Self {
             folder: Some(folder),
             revision,
+            profile: Profile::Release,
         }
     }
 }
@@ -70,7 +73,7 @@ impl Edition {
 /// Makes all of it, and puts it into the folder.
 pub fn package(options: &Options) -> Result<()> {
     setup::for_packages()?;
-    let release = build_release(&["countersign-capi"])?.folder;
+    let release = build_release(options.profile, &["countersign-capi"])?.folder;
     let folder = match &options.folder {
         Some(folder) => std::path::absolute(folder)?,
         None => target()?.join("packages"),

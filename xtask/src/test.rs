@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
 use crate::codegen::Product;
-use crate::command::{build_release, cargo, run, shown, target, workspace};
+use crate::command::{Profile, build_release, cargo, run, shown, target, workspace};
 use crate::demo::{self, Options};
 use crate::package::{self, package};
 use crate::{codegen, debian_root, dist, fuzz, hostile, setup, structure};
@@ -243,7 +243,7 @@ fn generated() -> Result<Count> {
 fn end_to_end(names: &[String]) -> Result<Count> {
     const PLUGIN: &str = "libmosquitto_countersign.so";
     let target = target()?;
-    let release = build_release(&[])?;
+    let release = build_release(Profile::Release, &[])?;
 
     // As a dev build it shares its dependencies, which are optimised there too,
     // with the other tests. Put aside, since any other dev build replaces it.
@@ -272,7 +272,7 @@ fn end_to_end(names: &[String]) -> Result<Count> {
 fn embed(names: &[String]) -> Result<Count> {
     let target = target()?;
     let prefix = target.join("dist");
-    dist::dist(&prefix)?;
+    dist::dist(&prefix, Profile::Release)?;
     run(cargo().args([
         "build",
         "--package",
@@ -311,7 +311,7 @@ fn packages(names: &[String]) -> Result<Count> {
     let [packages, again, next] =
         ["packages", "packages-again", "packages-next"].map(|name| target.join(name));
     for (folder, revision) in [(&packages, 1), (&again, 1), (&next, 2)] {
-        package(&package::Options::new(folder.clone(), revision))?;
+        package(&package::Options::tested(folder.clone(), revision))?;
     }
     let sums = |folder: &Path| fs::read_to_string(folder.join("SHA256SUMS"));
     ensure!(
