@@ -43,7 +43,7 @@ pub fn measure(scale: &Scale, place: &Path, sizes: &Sizes) -> Result<Vec<Figure>
 }
 
 /// How long it takes, in milliseconds.
-fn timed<T>(act: impl FnOnce() -> Result<T>) -> Result<f64> {
+pub fn timed<T>(act: impl FnOnce() -> Result<T>) -> Result<f64> {
     let start = Instant::now();
     act()?;
     Ok(start.elapsed().as_secs_f64() * 1e3)
@@ -51,4 +51,5 @@ fn timed<T>(act: impl FnOnce() -> Result<T>) -> Result<f64> {
 
 const TIME: Quantity = Quantity::median("time", "ms");
 const BEYOND: Quantity = Quantity::median("beyond its start", "ms");
-const NO_BROKER: &str = "no broker";
+/// Where none runs.
+pub const NO_BROKER: &str = "no broker";

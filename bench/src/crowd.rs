@@ -58,47 +58,70 @@ impl Crowd {
         let mut rounds = Rounds::begin(name, case);
         for round in 0..scale.rounds {
             for broker in fleet.in_turn(round) {
-                self.take_turn(broker, scale, round, &mut rounds)?;
+                let title = self.title(broker.subject);
+                self.take_turn(broker, scale, round, title, &mut rounds)?;
             }
         }
         Ok(rounds.figures(BASELINE))
     }
 
-    fn take_turn(
+    /// Measures it at one broker, in one round of them all.
+    pub fn take_turn(
         self,
         broker: &MeasuredBroker,
         scale: &Scale,
         round: usize,
+        title: &str,
         rounds: &mut Rounds,
     ) -> Result<()> {
         let connects = self.connects(broker.subject, scale);
         // Each round goes on where no other has been: who logged in once is no
         // stranger any more.
         let first = round * connects.len() / scale.rounds;
-        let bystander = bystander(broker, scale)?;
-        let before = broker.meter.cpu()?;
-        let end = Instant::now() + scale.storm;
-        let connects = connects.iter().cycle().skip(first);
-        let connects = connects.take_while(|_| Instant::now() < end).cloned();
-        let outcome = swarm::run(broker.port(), IN_FLIGHT, connects)?;
-        let used = broker.meter.cpu()? - before;
-        let pings = bystander.finish()?;
-
-        let (version, title) = (broker.version, self.title(broker.subject));
-        rounds.push_times(version.name(), title, PINGS, &pings);
-        let mut push = |quantity, value| rounds.push(version.name(), title, quantity, value);
-        let refused = outcome.refused + outcome.dropped;
-        let tries = (outcome.admitted + refused) as f64;
-        let per_second = tries / outcome.elapsed.as_secs_f64();
-        push(TRIES, per_second);
+        let connects = connects.iter().cycle().skip(first).cloned();
+        let mut begun = None;
+        // From the first on.
+        let connects = connects.take_while(|_| {
+            let begun: &mut Instant = begun.get_or_insert_with(Instant::now);
+            begun.elapsed() < scale.storm
+        });
+        let per_second = log_in(broker, scale, connects, title, rounds)?;
+        let version = broker.version;
         if (self, broker.subject, version) == (Self::Storm, Subject::Chosen, Version::V2_1) {
-            push(OF_WORKER, 100.0 * per_second / hashes_a_second()?);
+            let share = 100.0 * per_second / hashes_a_second()?;
+            rounds.push(version.name(), title, OF_WORKER, share);
         }
-        push(REFUSED, 100.0 * refused as f64 / tries);
-        push(THREAD, used.thread / 1e3 / tries);
-        push(RESIDENT, broker.meter.resident()?);
         Ok(())
     }
+}
+
+/// Sends these CONNECTs, many at a time, while a bystander pings; returns how many are
+/// answered in a second.
+pub fn log_in(
+    broker: &MeasuredBroker,
+    scale: &Scale,
+    connects: impl Iterator<Item = Vec<u8>>,
+    title: &str,
+    rounds: &mut Rounds,
+) -> Result<f64> {
+    let bystander = bystander(broker, scale)?;
+    let before = broker.meter.cpu()?;
+    let outcome = swarm::run(broker.port(), IN_FLIGHT, connects)?;
+    let used = broker.meter.cpu()? - before;
+    let pings = bystander.finish()?;
+
+    let version = broker.version.name();
+    rounds.push_times(version, title, PINGS, &pings);
+    let mut push = |quantity, value| rounds.push(version, title, quantity, value);
+    let refused = outcome.refused + outcome.dropped;
+    let tries = (outcome.admitted + refused) as f64;
+    let per_second = tries / outcome.elapsed.as_secs_f64();
+    push(TRIES, per_second);
+    push(REFUSED, 100.0 * refused as f64 / tries);
+    push(THREAD, used.thread / 1e3 / tries);
+    push(PROCESS, used.process / 1e3 / tries);
+    push(RESIDENT, broker.meter.resident()?);
+    Ok(per_second)
 }
 
 /// How many passwords one core checks that has nothing else to do. Countersign
@@ -162,6 +185,7 @@ pub const PINGS: [Quantity; 3] = [
 const TRIES: Quantity = Quantity::median("tries", "/s");
 const REFUSED: Quantity = Quantity::median("refused", "%");
 const THREAD: Quantity = Quantity::median("thread", "µs a try");
+const PROCESS: Quantity = Quantity::median("process", "µs a try");
 /// Of the hashes that one core could have computed.
 const OF_WORKER: Quantity = Quantity::median("of a core's hashes", "%");
 const RESIDENT: Quantity = Quantity::maximum("resident", "MiB");

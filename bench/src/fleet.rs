@@ -134,7 +134,7 @@ impl Fleet {
 }
 
 /// Lets each device that is to be known log in once.
-fn introduce(broker: &MeasuredBroker, scale: &Scale) -> Result<()> {
+pub fn introduce(broker: &MeasuredBroker, scale: &Scale) -> Result<()> {
     let known = broker.subject.known(scale);
     if broker.subject == Subject::Chosen {
         for index in known {

@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
+use crate::act::NO_BROKER;
 use crate::figure::{Figure, Quantity, Rounds};
 use crate::scale::Scale;
 use crate::store::{cli, read};
@@ -159,7 +160,6 @@ const RATE: Quantity = Quantity::median("rate", "users/s");
 const TIME: Quantity = Quantity::median("time", "s");
 const CPU: Quantity = Quantity::median("CPU", "s");
 const RESIDENT: Quantity = Quantity::maximum("resident at most", "MiB");
-const NO_BROKER: &str = "no broker";
 /// The file of secrets.
 const OUTPUT: &str = "secrets.csv";
 /// So many roles dynamic-security's users share.

@@ -115,7 +115,8 @@ fn joined(thread: JoinHandle<Result<Instant>>) -> Result<Instant> {
     thread.join().map_err(|_| anyhow!("a watcher panicked"))?
 }
 
-const TIMES: [Quantity; 3] = [
+/// Of times.
+pub const TIMES: [Quantity; 3] = [
     Quantity::median("p50", "ms"),
     Quantity::median("p99", "ms"),
     Quantity::median("max", "ms"),

@@ -7,6 +7,7 @@ mod crowd;
 mod figure;
 mod fleet;
 mod guess;
+mod guest;
 mod idle;
 mod imports;
 mod kick;
@@ -14,7 +15,9 @@ mod login;
 mod messages;
 mod meter;
 mod report;
+mod rest;
 mod scale;
+mod service;
 mod size;
 mod store;
 mod subject;
@@ -36,7 +39,7 @@ use self::store::Sizes;
 #[derive(Parser)]
 #[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
 struct Options {
-    /// Measure less of everything: some nine minutes instead of half an hour or more
+    /// Measure less of everything: some ten minutes instead of half an hour or more
     #[arg(long)]
     quick: bool,
     /// Measure this alone; may be given more than once
@@ -67,10 +70,14 @@ enum Name {
     Flood,
     /// How others fare while a thousand a second guess, from many addresses
     Guess,
+    /// How logins and others fare while the service answers 500 requests a second
+    Guest,
     /// Start and memory as the store grows
     Size,
     /// An administrative act as the store grows
     Act,
+    /// Time and memory of the service, for pages of a million credentials
+    Service,
     /// From an act to the end of the session
     Kick,
     /// Imports of other systems' users
@@ -142,6 +149,8 @@ impl Bench {
             (Name::Guess, Some(fleet), _) => guess::measure(scale, fleet),
             (Name::Size, _, Some(sizes)) => size::measure(scale, self.folder(), sizes),
             (Name::Act, _, Some(sizes)) => act::measure(scale, self.folder(), sizes),
+            (Name::Guest, ..) => guest::measure(scale, self.folder()),
+            (Name::Service, ..) => service::measure(scale, self.folder()),
             (Name::Kick, ..) => kick::measure(scale, self.folder()),
             (Name::Imports, ..) => imports::measure(scale, self.folder()),
             (_, None, _) | (_, _, None) => unreachable!("both are there where they are needed"),

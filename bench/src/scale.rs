@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::subject::Subject;
 
 /// Counts and times of all measurements.
+#[derive(Clone)]
 pub struct Scale {
     /// How often the subjects take turns.
     pub rounds: usize,
@@ -29,6 +30,10 @@ pub struct Scale {
     pub others: Vec<(Subject, usize)>,
     /// Administrative acts on each size.
     pub acts: usize,
+    /// The credentials of which the service shows pages.
+    pub listed: usize,
+    /// Requests for each of those pages.
+    pub asked: usize,
     /// Sessions ended on each broker.
     pub kicks: usize,
     /// The users of an import.
@@ -38,7 +43,7 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// The whole of it, or what fits into nine minutes.
+    /// The whole of it, or what fits into ten minutes.
     pub fn of(quick: bool, rounds: Option<u16>) -> Self {
         use Subject::{DynamicSecurity, Files};
         let mut scale = Self {
@@ -52,6 +57,8 @@ impl Scale {
             sizes: vec![0, 1_000, 100_000, 1_000_000],
             others: vec![(Files, 1_000), (Files, 100_000), (Files, 1_000_000)],
             acts: 30,
+            listed: 1_000_000,
+            asked: 300,
             kicks: 100,
             imported: 100_000,
             imports: 5,
@@ -71,6 +78,8 @@ impl Scale {
                 sizes: vec![0, 1_000, 100_000],
                 others,
                 acts: 10,
+                listed: 100_000,
+                asked: 100,
                 kicks: 25,
                 imported: 100_000,
                 imports: 1,

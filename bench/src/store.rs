@@ -95,6 +95,15 @@ impl Devices {
     /// Makes a store with one tenant and these devices, many in each transaction:
     /// an act for each would sync to disk for each.
     pub fn store_in(&self, folder: &Path) -> Result<()> {
+        self.store_varied_in(folder, |_, _| ())
+    }
+
+    /// The same, with what `vary` makes of each out of the one before it.
+    pub fn store_varied_in(
+        &self,
+        folder: &Path,
+        vary: impl Fn(usize, &mut Credential),
+    ) -> Result<()> {
         let template = self.template(folder)?;
         let hash = if self.have_passwords {
             Some(Verifier::Password(hash_of_chosen()?.1))
@@ -113,6 +122,7 @@ impl Devices {
                 } else {
                     State::Inactive
                 };
+                vary(index, &mut credential);
                 let id = transaction.add_credential(&credential)?;
                 let digest = || Verifier::Digest(SecretDigest::of(&login::generated(index)));
                 transaction.add_secret(id, &hash.clone().unwrap_or_else(digest))?;
@@ -164,4 +174,4 @@ impl Devices {
 }
 
 /// How many credentials go into one transaction.
-const AT_ONCE: usize = 20_000;
+pub const AT_ONCE: usize = 20_000;

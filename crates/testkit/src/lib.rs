@@ -3,7 +3,8 @@
 //!
 //! - [`broker`] starts one of the three Mosquittos on a free port.
 //! - [`mqtt`] speaks MQTT 3.1.1 and 5.0, well-formed or not.
-//! - [`tools`] runs other programs under a deadline, [`cli`] runs our own.
+//! - [`tools`] runs other programs under a deadline, [`cli`] runs our own, and
+//!   [`service`] lets it answer over HTTP.
 //! - [`artifacts`] knows where plugin, program and brokers are.
 //! - [`cases`] reads the cases that every implementation is held to.
 //! - [`mod@store_suite`] is what every store must do, and [`memory_store`] does it
@@ -19,6 +20,7 @@ pub mod cli;
 #[cfg(feature = "stores")]
 pub mod memory_store;
 pub mod mqtt;
+pub mod service;
 #[cfg(feature = "stores")]
 pub mod store_suite;
 pub mod tools;

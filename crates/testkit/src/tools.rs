@@ -198,7 +198,8 @@ fn text(path: PathBuf) -> String {
     String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
 }
 
-const POLL: Duration = Duration::from_millis(3);
+/// How often we look whether another program is so far.
+pub(crate) const POLL: Duration = Duration::from_millis(3);
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,50 @@
+//! The service on a store, asked by an administrator of everything.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use countersign_testkit::Cli;
+use countersign_testkit::service::Service;
+use serde_json::Value;
+
+use crate::meter::Meter;
+use crate::store::{cli, file, read};
+
+/// A running service, and a token that it takes.
+pub struct Rest {
+    pub meter: Meter,
+    service: Service,
+    shown: String,
+}
+
+impl Rest {
+    /// Starts it on the store in `folder`.
+    pub fn start(folder: &Path) -> Result<Self> {
+        let create = "token create --scope platform --field secret";
+        let token = read(&mut cli(folder, create)?)?;
+        let service = Service::start(&Cli::new(file(folder)), &[])?;
+        Ok(Self {
+            meter: Meter::of(service.pid())?,
+            service,
+            shown: format!("Bearer {}", token.trim()),
+        })
+    }
+
+    /// What is at a path; nothing else will do.
+    pub fn get(&self, path: &str) -> Result<String> {
+        self.ask("GET", path, None)
+    }
+
+    /// Changes what is at a path.
+    pub fn patch(&self, path: &str, changes: &Value) -> Result<String> {
+        self.ask("PATCH", path, Some(changes))
+    }
+
+    fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<String> {
+        let whole = format!("/api/v1/{path}");
+        let answer = self.service.send(method, &whole, Some(&self.shown), body);
+        let (status, text) = answer?;
+        ensure!(status == 200, "{method} {path}: {status} {text}");
+        Ok(text)
+    }
+}
