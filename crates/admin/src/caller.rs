@@ -1,13 +1,13 @@
 //! The caller of a command, and the one table of who may run what.
 
 use countersign_core::api_token::{ApiTokenId, TokenScope};
-use countersign_core::credential::{CredentialId, Generation};
+use countersign_core::credential::{Credential, CredentialId, Generation};
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::RoleName;
 use countersign_core::store::BrokerPresence;
 use countersign_core::time::Timestamp;
-use countersign_core::user::User;
+use countersign_core::user::Grant;
 use countersign_core::web_session::WebSessionId;
 
 pub use self::horizon::Horizon;
@@ -174,6 +174,31 @@ impl Authority {
         Ok(only.filter(|_| tenants.is_empty()))
     }
 
+    /// What the caller may know of each of these users: all of those whom the caller
+    /// manages, for which there is none here; of the others the name, and those grants
+    /// that lie in tenants which the caller administers.
+    ///
+    /// # Errors
+    ///
+    /// As [`Authority::seen_tenants`].
+    pub(crate) fn known_grants(
+        self,
+        users: &[Credential],
+        store: &mut Rows<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<Option<Vec<Grant>>>, AdminError> {
+        let standing = Standing::of(self, store, now)?;
+        let known = users.iter().map(|user| {
+            if standing.is_platform() || standing.manages(user) {
+                return None;
+            }
+            let grants = user.kind.user().map_or(&[][..], |about| &about.grants);
+            let known = grants.iter().filter(|it| standing.administers(&it.tenant));
+            Some(known.cloned().collect())
+        });
+        Ok(known.collect())
+    }
+
     /// Those of these sessions that the caller may end.
     ///
     /// # Errors
@@ -230,7 +255,7 @@ impl Authority {
             return Ok(());
         }
         let scope_in = |tenant: &TenantId| standing.scope_in(tenant);
-        let administers = |tenant| scope_in(tenant).is_some_and(|it| it.is_org_admin());
+        let administers = |tenant: &TenantId| standing.administers(tenant);
         match permission {
             Permission::Platform | Permission::MakeApiToken(TokenScope::Platform) => {
                 Err(forbidden(format!(
@@ -355,9 +380,7 @@ impl Authority {
             Permission::ManageUser(email) => {
                 let unknown = || no_user(email);
                 let user = store.credential(email)?.ok_or_else(unknown)?;
-                let grants = user.kind.user().map_or(&[][..], User::managing_grants);
-                let all = grants.iter().all(|grant| administers(&grant.tenant));
-                if all && !grants.is_empty() {
+                if standing.manages(&user) {
                     return Ok(());
                 }
                 Err(unknown())
@@ -403,8 +426,7 @@ pub(crate) fn check_admin(
     now: Timestamp,
 ) -> Result<(), AdminError> {
     let standing = Standing::of(Authority::Session(principal), store, now)?;
-    let scope = standing.scope_in(tenant);
-    if scope.is_some_and(|scope| scope.is_org_admin()) {
+    if standing.administers(tenant) {
         return Ok(());
     }
     Err(forbidden(format!(

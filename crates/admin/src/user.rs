@@ -8,8 +8,9 @@ use countersign_core::lockout::Lockout;
 use countersign_core::name::LoginName;
 use countersign_core::scheme::SchemeName;
 use countersign_core::secret::Verifier;
-use countersign_core::store::{Intent, Keyed, Listed, Page, StoreError};
-use countersign_core::user::User;
+use countersign_core::store::{Intent, Keyed, StoreError};
+use countersign_core::time::Timestamp;
+use countersign_core::user::{Grant, User};
 
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
@@ -23,9 +24,11 @@ use crate::view::AuditedUser;
 use crate::{cascade, lookup, secret};
 
 mod grant;
+mod list;
 mod mfa;
 
 pub use self::grant::{GrantUser, UngrantUser};
+pub use self::list::{GrantedUsers, ListGrantedUsers, ListUsers};
 pub use self::mfa::{ConfirmSecondFactor, DisableSecondFactor, EnrolSecondFactor, Enrolment};
 pub(crate) use self::mfa::{confirm, disable, enrol};
 
@@ -36,6 +39,9 @@ pub struct ShownUser {
     pub user: Credential,
     /// What failed.
     pub lockout: Lockout,
+    /// Whether this is all of the user. If not, the caller may know the name, and the
+    /// grants that are here.
+    pub is_whole: bool,
 }
 
 impl Keyed for ShownUser {
@@ -50,7 +56,25 @@ impl ShownUser {
     /// What is counted against the address is read now.
     pub(crate) fn of(rows: &mut Rows<'_>, user: Credential) -> Result<Self, StoreError> {
         let lockout = rows.lockout(&user.name)?;
-        Ok(Self { user, lockout })
+        Ok(Self {
+            user,
+            lockout,
+            is_whole: true,
+        })
+    }
+
+    /// A user of whom no more may be known than the name and these grants.
+    fn of_grants(user: &Credential, grants: Vec<Grant>, now: Timestamp) -> Self {
+        let about = User {
+            grants,
+            ..User::default()
+        };
+        let (kind, scheme) = (Kind::User(Box::new(about)), user.scheme.clone());
+        Self {
+            user: Credential::new(user.name.clone(), kind, None, scheme, now),
+            lockout: Lockout::default(),
+            is_whole: false,
+        }
     }
 }
 
@@ -117,29 +141,6 @@ impl Command for CreateUser {
             .map_err(|error| lookup::exists_if_conflict(error, email))?;
         tx.add_secret(id, &verifier)?;
         recorded(tx, "user.create", email, None)
-    }
-}
-
-/// Lists users, by address.
-#[derive(Clone, Debug, Default)]
-pub struct ListUsers(pub Page<LoginName>);
-
-impl Command for ListUsers {
-    type Output = Listed<ShownUser>;
-
-    fn needs(&self) -> Permission {
-        Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
-    }
-
-    fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<ShownUser>, AdminError> {
-        let Listed { rows, next } = tx.users(&self.0)?;
-        let shown = rows.into_iter().map(|user| ShownUser::of(tx, user));
-        let rows = shown.collect::<Result<_, _>>()?;
-        Ok(Listed { rows, next })
     }
 }
 
@@ -317,6 +318,18 @@ fn recorded(
     tx.record(act, email.as_str(), before, Some(&AuditedUser::of(&user)));
     tx.changed(Change::Credential(user.id));
     Ok(ShownUser::of(tx, user)?)
+}
+
+/// Users, as far as the caller may know of them.
+fn known(tx: &mut Tx<'_>, users: Vec<Credential>) -> Result<Vec<ShownUser>, AdminError> {
+    let (authority, now) = (tx.caller.authority, tx.now);
+    let grants = authority.known_grants(&users, tx, now)?;
+    let users = users.into_iter().zip(grants);
+    let known = users.map(|(user, grants)| match grants {
+        Some(grants) => Ok(ShownUser::of_grants(&user, grants, now)),
+        None => Ok(ShownUser::of(tx, user)?),
+    });
+    known.collect()
 }
 
 /// What makes a credential a user's.

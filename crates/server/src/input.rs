@@ -16,6 +16,7 @@ use countersign_core::api_token::{ApiTokenId, TokenScope};
 use countersign_core::audit::{AuditHead, AuditOutcome};
 use countersign_core::auto_registration::KeyPattern;
 use countersign_core::client_id::{ClientId, ClientIdRule};
+use countersign_core::credential::CredentialId;
 use countersign_core::duration::parse_duration;
 use countersign_core::jwt::{TokenId, Ttl, Whoami};
 use countersign_core::kind::ApplicationName;
@@ -70,6 +71,9 @@ from_text! {
         ChosenPassword::parse(text.as_bytes().to_vec())
     };
     ClientId, "A client id", ClientId::parse;
+    CredentialId, "The number of a credential", |text| {
+        text.parse::<i64>().map(CredentialId).map_err(|_| "it is no number")
+    };
     ClientIdRule, "`any`, `first-use`, `same-as-username`, `exact:ID` or `prefix:P`", ClientIdRule::parse;
     DefaultRights, "`namespaces` or `none`", DefaultRights::parse;
     Duration, "A duration: `90s`, `15m`, `24h`, `30d`", parse_duration;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer::Answer;
 use crate::call::Call;
-use crate::input::FromText;
+use crate::input::{FromText, Text};
 use crate::metrics;
 use crate::problem::Problem;
 use crate::route::Route;
@@ -93,6 +93,29 @@ impl PageWords {
     /// The page, whose keys are read from text.
     fn page<K: FromText>(&self) -> Result<Page<K>, Problem> {
         page_of(self.after.as_deref(), self.limit, K::from_text)
+    }
+}
+
+/// The same, and of which tenant.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct PageOfTenantWords {
+    /// Behind this: the `next` of the part before.
+    after: Option<String>,
+    /// At most so many, from 1 to 1000; 100 where it is not said.
+    limit: Option<u64>,
+    /// Of this tenant alone.
+    tenant: Option<Text<TenantId>>,
+}
+
+impl PageOfTenantWords {
+    /// The page, whose keys are read so.
+    fn page<K>(&self, read: fn(&str) -> Result<K, String>) -> Result<Page<K>, Problem> {
+        page_of(self.after.as_deref(), self.limit, read)
+    }
+
+    fn tenant(self) -> Option<TenantId> {
+        self.tenant.map(|Text(tenant)| tenant)
     }
 }
 

@@ -102,6 +102,8 @@ fn object(
 
 /// A text, or `null`.
 pub(crate) const MAYBE_TEXT: Shape = Shape::Maybe(&Shape::Text);
+/// True, false or `null`.
+pub(crate) const MAYBE_BOOL: Shape = Shape::Maybe(&Shape::Bool);
 /// Texts.
 pub(crate) const TEXTS: Shape = Shape::List(&Shape::Text);
 /// Rules of a role, a credential or an operator.

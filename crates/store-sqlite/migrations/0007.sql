@@ -135,6 +135,9 @@ ALTER TABLE granted RENAME TO person_grant;
 
 CREATE INDEX person_grant_of_role ON person_grant (tenant, role);
 
+-- The users of a tenant, in the order in which they are listed.
+CREATE INDEX person_grant_of_tenant ON person_grant (tenant, credential);
+
 -- What programs present to the service. tenant and viewer are the scope: no tenant is
 -- the platform. owner is a user, whose rights it never exceeds; parent is the token that
 -- it was made with, and no reference: with it, its children are removed.

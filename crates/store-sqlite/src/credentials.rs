@@ -4,7 +4,7 @@ use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::scheme::SchemeName;
-use countersign_core::store::rows::{CredentialQuery, CredentialRows, CredentialUse};
+use countersign_core::store::rows::{CredentialQuery, CredentialRows, CredentialUse, GrantedUser};
 use countersign_core::store::{Listed, Page, StoreError};
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
@@ -59,6 +59,16 @@ impl CredentialRows for SqliteTransaction<'_> {
     fn users(&mut self, page: &Page<LoginName>) -> Result<Listed<Credential>, StoreError> {
         self.run("list the users", |connection| {
             listings::users(connection, page)
+        })
+    }
+
+    fn granted_users(
+        &mut self,
+        tenant: &TenantId,
+        page: &Page<CredentialId>,
+    ) -> Result<Listed<GrantedUser>, StoreError> {
+        self.run("list the users of a tenant", |connection| {
+            listings::granted_users(connection, tenant, page)
         })
     }
 

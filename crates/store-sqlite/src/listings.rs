@@ -3,10 +3,11 @@
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::lifecycle::State;
 use countersign_core::name::{GroupPath, LoginName, Suffix, TenantId};
+use countersign_core::store::rows::GrantedUser;
 use countersign_core::store::{CredentialQuery, Listed, Page};
 use countersign_core::time::Timestamp;
 use rusqlite::types::Value;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, params, params_from_iter};
 
 use crate::credential_reader::{credential_columns, credentials_of};
 use crate::error::Fault;
@@ -103,6 +104,31 @@ pub(crate) fn users(
     ));
     by_name(connection, query, page)
 }
+
+/// Users who are granted something in a tenant, by number.
+pub(crate) fn granted_users(
+    connection: &Connection,
+    tenant: &TenantId,
+    page: &Page<CredentialId>,
+) -> Result<Listed<GrantedUser>, Fault> {
+    let CredentialId(after) = page.after.unwrap_or(CredentialId(i64::MIN));
+    let sought = i64::try_from(page.sought()).unwrap_or(i64::MAX);
+    let users = credentials_of(
+        connection,
+        GRANTED_USERS,
+        params![tenant.as_str(), after, sought],
+    )?;
+    Ok(page.listed(users.into_iter().map(GrantedUser).collect()))
+}
+
+/// As many as the page has are taken of the index, and of all others none is looked at.
+const GRANTED_USERS: &str = concat!(
+    credential_columns!(),
+    " WHERE id IN (SELECT credential FROM person_grant
+                   WHERE tenant = ?1 AND credential > ?2
+                   ORDER BY credential LIMIT ?3)
+      ORDER BY id"
+);
 
 /// Applications, by tenant and name.
 pub(crate) fn applications(

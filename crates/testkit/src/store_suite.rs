@@ -182,6 +182,7 @@ macro_rules! store_suite {
             of_one_credential_a_bounded_number_of_client_ids_is_remembered,
             old_client_ids_are_pruned_and_never_inherited,
             things_go_with_their_application,
+            users_are_listed_where_something_is_granted,
             what_was_counted_is_forgotten_after_a_month,
             who_uses_a_scheme_is_told_tenant_by_tenant,
             what_a_broker_counts_is_read_while_it_lives,

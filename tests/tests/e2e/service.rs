@@ -3,7 +3,8 @@
 use countersign_testkit::tools::Output;
 use countersign_tests::service::Service;
 use countersign_tests::{
-    ACCEPTED, Fixture, Login, REFUSED, is_kicked, on_every_broker, text, wait_until,
+    ACCEPTED, Fixture, Login, REFUSED, is_kicked, on_every_broker, publishes, subscribes, text,
+    wait_until,
 };
 use serde_json::{Value, json};
 
@@ -86,6 +87,67 @@ on_every_broker! {
         assert_eq!((code, stdout.as_str()), (Some(0), ""), "{stderr}");
         for secret in [login.secret.as_str(), admin.unwrap(), viewer] {
             assert!(!stderr.contains(secret), "{stderr}");
+        }
+    }
+
+    fn what_clients_do_is_told_to_whoever_watches_brokers(version) {
+        let mut fixture = Fixture::start_with(version, |builder| builder.plugin_option("broker", "edge"));
+        fixture.tenant("acme", &[]);
+        let service = fixture.serve();
+        let [platform, admin] = ["platform", "tenant:acme"].map(|scope| fixture.api_token(scope));
+        for (token, expected) in [(None, 401), (Some(&*admin), 403)] {
+            let (status, answer) = service.ask("GET", "/metrics", token, None);
+            assert_eq!(status, expected, "{answer}");
+        }
+        let rows = |beginning: &str| {
+            let text = service.text("/metrics", &platform);
+            let mut rows: Vec<_> = text.lines().map(str::to_owned).collect();
+            rows.retain(|row| row.starts_with(beginning));
+            rows
+        };
+        let wait_for = |name: &str, expected: &[&str]| {
+            let expected: Vec<_> = expected.iter().map(|row| format!("{name}{{broker=\"edge\"{row}")).collect();
+            wait_until(&format!("told is {expected:?}"), || rows(&format!("{name}{{")) == expected);
+        };
+        let (logins, denied) = ("countersign_logins_total", "countersign_denied_total");
+        let (sessions, lag) = ("countersign_sessions", "countersign_store_lag_seconds");
+        wait_for(sessions, &["} 0"]);
+
+        let login = fixture.credential("dev1", "acme");
+        let mut first = login.connect_v5("c1").accepted(fixture.port());
+        let mut second = login.connect("c2").accepted(fixture.port());
+        for _ in 0..2 {
+            assert_eq!(login.with_secret("wrong").connect("c3").code(fixture.port()), REFUSED);
+        }
+        for _ in 0..3 {
+            assert!(!publishes(&mut first, "other/x"));
+        }
+        assert!(publishes(&mut first, "acme/x"));
+        assert!(!subscribes(&mut first, "other/#"));
+        let admitted = ",outcome=\"admitted\",cause=\"ok\"} 2";
+        let wrong = ",outcome=\"refused\",cause=\"bad-secret\"} 2";
+        wait_for(logins, &[admitted, wrong]);
+        let [publish, subscribe] = [("publish", 3), ("subscribe", 1)]
+            .map(|(act, count)| format!(",act=\"{act}\",cause=\"no-rule\"}} {count}"));
+        wait_for(denied, &[publish.as_str(), subscribe.as_str()]);
+        wait_for(sessions, &["} 2"]);
+        wait_for(lag, &["} 0"]);
+
+        // An act over HTTP ends the sessions, and is counted with what follows from it.
+        let suspend = "/api/v1/credentials/dev1@acme/suspend";
+        assert_eq!(service.ask("POST", suspend, Some(&admin), None).0, 200);
+        assert!(is_kicked(&mut first) && is_kicked(&mut second), "suspended, and still there");
+        assert_eq!(login.connect("c1").code(fixture.port()), REFUSED);
+        let suspended = ",outcome=\"refused\",cause=\"suspended\"} 1";
+        wait_for(logins, &[admitted, wrong, suspended]);
+        wait_for(sessions, &["} 0"]);
+        let act = "countersign_acts_total{act=\"credential.suspend\",";
+        assert_eq!(rows(act), [format!("{act}outcome=\"done\"}} 1")]);
+
+        // Of a broker that is gone nothing is told.
+        fixture.broker.stop().unwrap();
+        for name in [logins, denied, sessions, lag] {
+            wait_until(name, || rows(&format!("{name}{{")).is_empty());
         }
     }
 

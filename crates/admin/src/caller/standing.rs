@@ -141,6 +141,18 @@ impl Standing {
         }
     }
 
+    /// Says whether the caller administers all of a tenant.
+    pub(super) fn administers(&self, tenant: &TenantId) -> bool {
+        let scope = self.scope_in(tenant);
+        scope.is_some_and(|scope| scope.is_org_admin())
+    }
+
+    /// Says whether the caller manages a user, as an administrator of tenants.
+    pub(super) fn manages(&self, user: &Credential) -> bool {
+        let grants = user.kind.user().map_or(&[][..], User::managing_grants);
+        !grants.is_empty() && grants.iter().all(|grant| self.administers(&grant.tenant))
+    }
+
     /// Says whether the caller may do anything at all.
     pub(super) fn is_in_force(&self) -> bool {
         match &self.who {

@@ -18,7 +18,7 @@ use countersign_core::lifecycle::State;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::scheme::{FieldValue, Scheme};
 use countersign_core::secret::Secret;
-use countersign_core::store::{AuditQuery, CredentialQuery, ExportScope, Settings};
+use countersign_core::store::{AuditQuery, CredentialQuery, ExportScope, Page, Settings};
 use countersign_core::tenant::Authentication;
 use countersign_core::user::{Grant, GrantedRight};
 use countersign_core::web_session::WebSessionId;
@@ -95,7 +95,7 @@ use crate::thing::{CreateThing, DeleteThing, ListThings, NewThing, ShowThing, Un
 use crate::transfer::{COUNTERSIGN, RecordExport, RecordImport};
 use crate::user::{
     ConfirmSecondFactor, CreateUser, DeleteUser, DisableSecondFactor, EnrolSecondFactor, GrantUser,
-    ListUsers, ResetUserPassword, SetUser, ShowUser, UngrantUser, UnlockUser,
+    ListGrantedUsers, ListUsers, ResetUserPassword, SetUser, ShowUser, UngrantUser, UnlockUser,
 };
 use crate::why::{LookIntoName, PermitCheck};
 
@@ -271,6 +271,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Viewer ListThings ListThings { tenant: Some(acme()), ..ListThings::default() };
         Viewer ListTokens ListTokens { tenant: Some(acme()), ..ListTokens::default() };
         Platform ListTokens ListTokens::default();
+        Admin ListGrantedUsers ListGrantedUsers { tenant: acme(), page: Page::default() };
         Platform ListUsers ListUsers::default();
         Viewer LookIntoName LookIntoName(login_name("dev1@acme"));
         Platform LookUpCredentials LookUpCredentials(vec![pump()]);

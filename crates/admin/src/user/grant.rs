@@ -1,12 +1,9 @@
 //! What users may do in tenants: at most one grant in each.
 
-use countersign_core::credential::Credential;
-use countersign_core::kind::Kind;
-use countersign_core::lockout::Lockout;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::user::{Grant, GrantedRight, User};
 
-use super::{ShownUser, about, change};
+use super::{ShownUser, about, change, known};
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
@@ -17,8 +14,8 @@ use crate::{cascade, lookup};
 ///
 /// A grant of the platform hands the user over to the tenant: its administrators
 /// manage the user from then on, unless another tenant grants something, too. A grant
-/// of theirs does not. Of a user whom the caller does not manage, the output tells
-/// what this tenant grants and no more.
+/// of theirs does not. Of a user whom the caller does not manage then, the output tells
+/// what tenants of the caller grant, and no more.
 #[derive(Clone, Debug)]
 pub struct GrantUser {
     /// The address.
@@ -101,7 +98,6 @@ fn change_grants(
     edit: impl FnOnce(&mut Tx<'_>, &mut User) -> Result<(), AdminError>,
 ) -> Result<ShownUser, AdminError> {
     let is_platform = tx.may(&Permission::Platform);
-    let manages = tx.may(&Permission::ManageUser(email.clone()));
     let shown = change(tx, act, email, |tx, user| {
         lookup::tenant(tx, tenant)?;
         edit(tx, about(user)?)
@@ -119,20 +115,8 @@ fn change_grants(
             token.issuer == user.id
         })?;
     }
-    if manages {
-        return Ok(shown);
-    }
-    let grant = user.kind.user().and_then(|about| about.grant_in(tenant));
-    let grants = grant.cloned().into_iter().collect();
-    let about = User {
-        grants,
-        ..User::default()
-    };
-    let kind = Kind::User(Box::new(about));
-    Ok(ShownUser {
-        user: Credential::new(user.name.clone(), kind, None, user.scheme.clone(), tx.now),
-        lockout: Lockout::default(),
-    })
+    let mut told = known(tx, vec![shown.user])?;
+    told.pop().ok_or_else(|| lookup::no_user(email))
 }
 
 fn refused(kind: ErrorKind, email: &LoginName, tenant: &TenantId, message: String) -> AdminError {

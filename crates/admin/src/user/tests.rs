@@ -4,7 +4,7 @@ use countersign_core::lockout::LockoutPolicy;
 use countersign_core::name::GroupPath;
 use countersign_core::reason::Reason;
 use countersign_core::secret::{Secret, SecretDigest};
-use countersign_core::store::GateStore as _;
+use countersign_core::store::{GateStore as _, Page};
 use countersign_core::totp::{Seed, Step};
 use countersign_core::user::{Grant, GrantedRight};
 
@@ -367,6 +367,70 @@ fn a_grant_tells_nothing_of_what_other_tenants_grant() {
         .run_by(jane, &UngrantUser { email, tenant })
         .unwrap();
     assert_eq!(granted_in(&told), [""; 0]);
+}
+
+#[test]
+fn the_users_of_a_tenant_are_listed_for_its_administrators_as_far_as_they_are_theirs() {
+    let mut fixture = Fixture::with_admin();
+    fixture.tenant("other", &[]).unwrap();
+    fixture.tenant("third", &[]).unwrap();
+    let jane = Authority::Session(shown(&mut fixture).user.id);
+    for (email, tenants) in [
+        ("zoe@mail.test", &["acme"][..]),
+        ("ann@mail.test", &["acme", "other", "third"]),
+        ("kim@mail.test", &["other"]),
+    ] {
+        fixture.user(email);
+        for tenant in tenants {
+            let right = GrantedRight::OrgAdmin;
+            fixture.grant(email, tenant, right).unwrap();
+        }
+    }
+    let viewer = GrantedRight::Viewer;
+    fixture.grant(JANE, "other", viewer).unwrap();
+    let page_of = |fixture: &mut Fixture, authority, after| {
+        let list = ListGrantedUsers {
+            tenant: tenant_id("acme"),
+            page: Page { after, limit: 2 },
+        };
+        fixture.run_by(authority, &list).unwrap()
+    };
+    let first = page_of(&mut fixture, jane, None);
+    let rest = page_of(&mut fixture, jane, first.next);
+    assert_eq!(rest.next, None);
+    let all: Vec<_> = first.rows.iter().chain(&rest.rows).collect();
+    let names: Vec<_> = all.iter().map(|it| it.user.name.as_str()).collect();
+    assert_eq!(names, [JANE, "zoe@mail.test", "ann@mail.test"]);
+    // She manages Zoe alone. What she only sees grants nobody may ask her about.
+    let whole: Vec<_> = all.iter().map(|it| it.is_whole).collect();
+    assert_eq!(whole, [false, true, false]);
+    for user in &all {
+        assert_eq!(granted_in(user), ["acme"]);
+    }
+    let told = serde_json::to_value(crate::view::UserView::of(all[2], fixture.now)).unwrap();
+    for key in [
+        "platform_admin",
+        "mfa",
+        "created_at",
+        "updated_at",
+        "generation",
+    ] {
+        assert!(told[key].is_null(), "{told}");
+    }
+    // Where she administers the other tenant, too, its grants are no secret.
+    fixture
+        .grant(JANE, "other", GrantedRight::OrgAdmin)
+        .unwrap();
+    let rest = page_of(&mut fixture, jane, first.next);
+    assert_eq!(granted_in(&rest.rows[0]), ["acme", "other"]);
+    let of_platform = page_of(&mut fixture, Authority::Platform, first.next);
+    assert_eq!(granted_in(&of_platform.rows[0]), ["acme", "other", "third"]);
+    let nowhere = ListGrantedUsers {
+        tenant: tenant_id("nowhere"),
+        page: Page::default(),
+    };
+    let error = fixture.run(&nowhere).unwrap_err();
+    assert!(error.is(ErrorKind::NotFound, Noun::Tenant), "{error}");
 }
 
 /// The tenants in which a user is granted something.

@@ -8,37 +8,43 @@ use serde::Serialize;
 use super::{SecretText, rfc3339};
 use crate::user::{Enrolment, ShownUser};
 
-/// All that is shown of a user.
+/// All that is shown of a user. What the caller may not know is none.
 #[derive(Clone, Debug, Serialize)]
 pub struct UserView {
     email: String,
-    platform_admin: bool,
-    mfa: bool,
+    platform_admin: Option<bool>,
+    mfa: Option<bool>,
     locked_until: Option<String>,
     grants: Vec<GrantView>,
-    created_at: String,
-    updated_at: String,
+    created_at: Option<String>,
+    updated_at: Option<String>,
     last_used_at: Option<String>,
-    generation: i64,
+    generation: Option<i64>,
 }
 
 impl UserView {
     /// The view of a user, as it is at `now`.
     #[must_use]
     pub fn of(described: &ShownUser, now: Timestamp) -> Self {
-        let ShownUser { user, lockout } = described;
+        let ShownUser {
+            user,
+            lockout,
+            is_whole,
+        } = described;
         let about = user.kind.user();
+        let whole = Some(user).filter(|_| *is_whole);
+        let is = |what: fn(&User) -> bool| whole.map(|_| about.is_some_and(what));
         let locked = lockout.locked_until.filter(|_| lockout.is_locked(now));
         Self {
             email: user.name.to_string(),
-            platform_admin: about.is_some_and(|about| about.is_platform_admin),
-            mfa: about.is_some_and(|about| about.required_factor().is_some()),
+            platform_admin: is(|about| about.is_platform_admin),
+            mfa: is(|about| about.required_factor().is_some()),
             locked_until: locked.map(rfc3339),
             grants: grants(about),
-            created_at: rfc3339(user.created_at),
-            updated_at: rfc3339(user.updated_at),
+            created_at: whole.map(|user| rfc3339(user.created_at)),
+            updated_at: whole.map(|user| rfc3339(user.updated_at)),
             last_used_at: user.last_used_at.map(rfc3339),
-            generation: user.generation.0,
+            generation: whole.map(|user| user.generation.0),
         }
     }
 }

@@ -12,7 +12,7 @@ pub use self::brokers::{BrokerRows, KnownBroker};
 pub use self::certificates::CertificateRows;
 pub use self::changes::ChangeRows;
 pub use self::client_ids::{Arrival, ClientIdCounts, ClientIdRecord, ClientIdRows, ClientIdsOf};
-pub use self::credentials::{CredentialQuery, CredentialRows, CredentialUse};
+pub use self::credentials::{CredentialQuery, CredentialRows, CredentialUse, GrantedUser};
 pub use self::imports::ImportRows;
 pub use self::kicks::{AnsweredKick, KickRows, KickTarget};
 pub use self::lockouts::LockoutRows;

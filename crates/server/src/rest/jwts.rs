@@ -12,7 +12,7 @@ use countersign_core::time::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{page_of, part};
+use super::{PageOfTenantWords, part};
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::input::{DeviceName, Json, Nothing, Said, Text};
@@ -33,22 +33,11 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-struct ListWords {
-    /// Behind this: the `next` of the part before.
-    after: Option<String>,
-    /// At most so many, from 1 to 1000; 100 where it is not said.
-    limit: Option<u64>,
-    /// Of this tenant alone.
-    tenant: Option<Text<TenantId>>,
-}
-
 type Key = (TenantId, Timestamp, TokenId);
 
-fn list(call: &mut Call<'_>, words: ListWords, _: Nothing) -> Result<Answer, Problem> {
-    let page = page_of(words.after.as_deref(), words.limit, read_key)?;
-    let tenant = words.tenant.map(|Text(tenant)| tenant);
+fn list(call: &mut Call<'_>, words: PageOfTenantWords, _: Nothing) -> Result<Answer, Problem> {
+    let page = words.page(read_key)?;
+    let tenant = words.tenant();
     let listed = call.run(&ListTokens { tenant, page })?;
     let next = listed.next.as_ref().map(write_key);
     part(listed.rows.iter().map(TokenView::of).collect(), next)

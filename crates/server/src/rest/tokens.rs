@@ -7,11 +7,10 @@ use countersign_admin::api_token::{
 use countersign_admin::text::FreeText;
 use countersign_admin::view::{ApiTokenView, CreatedApiTokenView};
 use countersign_core::api_token::{ApiTokenId, TokenScope};
-use countersign_core::name::TenantId;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{page_of, part};
+use super::{PageOfTenantWords, part};
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::input::{FromText as _, Json, Nothing, Said, Text};
@@ -27,20 +26,9 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-struct ListWords {
-    /// Behind this one.
-    after: Option<String>,
-    /// At most so many, from 1 to 1000; 100 where it is not said.
-    limit: Option<u64>,
-    /// Of this tenant alone.
-    tenant: Option<Text<TenantId>>,
-}
-
-fn list(call: &mut Call<'_>, words: ListWords, _: Nothing) -> Result<Answer, Problem> {
-    let page = page_of(words.after.as_deref(), words.limit, ApiTokenId::from_text)?;
-    let tenant = words.tenant.map(|Text(tenant)| tenant);
+fn list(call: &mut Call<'_>, words: PageOfTenantWords, _: Nothing) -> Result<Answer, Problem> {
+    let page = words.page(ApiTokenId::from_text)?;
+    let tenant = words.tenant();
     let listed = call.run(&ListApiTokens { tenant, page })?;
     let next = listed.next.map(|next| next.to_string());
     part(listed.rows.iter().map(ApiTokenView::of).collect(), next)

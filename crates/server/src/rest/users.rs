@@ -6,22 +6,24 @@ use countersign_admin::Mode;
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::user::{
     ConfirmSecondFactor, CreateUser, DeleteUser, DisableSecondFactor, EnrolSecondFactor, GrantUser,
-    ListUsers, ResetUserPassword, SetUser, ShowUser, ShownUser, UngrantUser, UnlockUser,
+    ListGrantedUsers, ListUsers, ResetUserPassword, SetUser, ShowUser, ShownUser, UngrantUser,
+    UnlockUser,
 };
 use countersign_admin::view::{EnrolmentView, UserView};
+use countersign_core::credential::CredentialId;
 use countersign_core::name::{GroupPath, LoginName};
 use countersign_core::role::RoleName;
 use countersign_core::user::{Grant, GrantedRight};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{PageWords, part};
+use super::{PageOfTenantWords, part};
 use crate::answer::Answer;
 use crate::call::Call;
-use crate::input::{Json, Nothing, Presented, Said, Text, UserName};
+use crate::input::{FromText as _, Json, Nothing, Presented, Said, Text, UserName};
 use crate::problem::Problem;
 use crate::route::{Route, delete, get, patch, post, put};
-use crate::shape::{MAYBE_TEXT, Shape, TEXTS};
+use crate::shape::{MAYBE_BOOL, MAYBE_TEXT, Shape, TEXTS};
 
 pub(super) fn routes() -> Vec<Route> {
     const ONE: &str = "/api/v1/users/{name}";
@@ -79,11 +81,21 @@ fn act<B: crate::input::FromBody + 'static>(
         .conditional()
 }
 
-fn list(call: &mut Call<'_>, words: PageWords, _: Nothing) -> Result<Answer, Problem> {
-    let listed = call.run(&ListUsers(words.page()?))?;
-    let items = listed.rows.iter();
-    let items = items.map(|user| UserView::of(user, call.now)).collect();
-    part(items, listed.next.map(|next| next.to_string()))
+/// All users, by name; or those whom a tenant grants something, by number.
+fn list(call: &mut Call<'_>, words: PageOfTenantWords, _: Nothing) -> Result<Answer, Problem> {
+    let (rows, next) = match &words.tenant {
+        Some(Text(tenant)) => {
+            let (tenant, page) = (tenant.clone(), words.page(CredentialId::from_text)?);
+            let listed = call.run(&ListGrantedUsers { tenant, page })?;
+            (listed.rows, listed.next.map(|next| next.0.to_string()))
+        }
+        None => {
+            let listed = call.run(&ListUsers(words.page(LoginName::from_text)?))?;
+            (listed.rows, listed.next.map(|next| next.to_string()))
+        }
+    };
+    let items = rows.iter().map(|user| UserView::of(user, call.now));
+    part(items.collect(), next)
 }
 
 /// The user whom a path names.
@@ -254,8 +266,8 @@ pub(super) const USER: Shape = Shape::Named(
     "User",
     &Shape::Object(&[
         ("email", Shape::Text),
-        ("platform_admin", Shape::Bool),
-        ("mfa", Shape::Bool),
+        ("platform_admin", MAYBE_BOOL),
+        ("mfa", MAYBE_BOOL),
         ("locked_until", MAYBE_TEXT),
         (
             "grants",
@@ -267,10 +279,10 @@ pub(super) const USER: Shape = Shape::Named(
                 ("group", MAYBE_TEXT),
             ])),
         ),
-        ("created_at", Shape::Text),
-        ("updated_at", Shape::Text),
+        ("created_at", MAYBE_TEXT),
+        ("updated_at", MAYBE_TEXT),
         ("last_used_at", MAYBE_TEXT),
-        ("generation", Shape::Integer),
+        ("generation", Shape::Maybe(&Shape::Integer)),
     ]),
 );
 pub(super) const ENROLMENT: Shape = Shape::Object(&[

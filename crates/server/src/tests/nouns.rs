@@ -132,8 +132,12 @@ fn a_user_is_made_granted_something_and_deleted() {
         PUT JANE/grants/n-users {"org_admin":true,"role":"x"} => 422
         PUT JANE/grants/n-users {"role":"nonsense"} => 404
         PUT JANE/grants/nonsense {"org_admin":true} => 404
+        GET users?tenant=n-users&limit=1 => 200 {"next":null}
+        GET users?tenant=n-users&after=nonsense => 422
+        GET users?tenant=nonsense => 404
         DELETE JANE/grants/n-users => 204
         DELETE JANE/grants/n-users => 404
+        GET users?tenant=n-users => 200 {"items":[],"next":null}
         POST JANE/reset-password {"password":"battery staple"} => 200
         POST JANE/unlock => 404
         POST JANE/mfa/disable => 404

@@ -5,7 +5,7 @@ use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, LoginName, Suffix, TenantId};
 use countersign_core::scheme::SchemeName;
 use countersign_core::store::rows::{
-    ApplicationRows, CredentialQuery, CredentialRows, CredentialUse, RegistrationCount,
+    ApplicationRows, CredentialQuery, CredentialRows, CredentialUse, GrantedUser, RegistrationCount,
 };
 use countersign_core::store::{Listed, Page, StoreError};
 use countersign_core::time::Timestamp;
@@ -89,6 +89,19 @@ impl CredentialRows for MemoryTransaction<'_> {
     fn users(&mut self, page: &Page<LoginName>) -> Result<Listed<Credential>, StoreError> {
         let found = self.own_credentials(None, |kind| matches!(kind, Kind::User(_)));
         Ok(page_of(found, page))
+    }
+
+    fn granted_users(
+        &mut self,
+        tenant: &TenantId,
+        page: &Page<CredentialId>,
+    ) -> Result<Listed<GrantedUser>, StoreError> {
+        let is_granted = |kind: &Kind| match kind {
+            Kind::User(user) => user.grant_in(tenant).is_some(),
+            _ => false,
+        };
+        let found = self.own_credentials(None, is_granted).into_iter();
+        Ok(page_of(found.map(GrantedUser).collect(), page))
     }
 
     fn has_user(&mut self, email: &LoginName) -> Result<bool, StoreError> {

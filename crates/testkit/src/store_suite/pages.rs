@@ -7,12 +7,15 @@ use countersign_core::name::LoginName;
 use countersign_core::presence::{Presence, PresenceEvent};
 use countersign_core::store::{
     AdminStore, AdminTransaction, CredentialQuery, GateStore, Keyed, Listed, Page, StoreError,
+    all_rows,
 };
 
-use super::people::user;
+use super::people::{grant, user};
 use super::principals::{about, application, make, thing};
 use super::tokens::{add_token, parties, token};
-use super::{add, anonymous, commit, credential, login_name, look, make_roles, observe, tenant_id};
+use super::{
+    add, anonymous, commit, credential, found, login_name, look, make_roles, observe, tenant_id,
+};
 
 /// However long its pages are, a listing has every row once, in its order.
 pub fn a_listing_is_the_same_by_pages_of_any_length(mut store: impl GateStore + AdminStore) {
@@ -36,10 +39,10 @@ pub fn a_listing_is_the_same_by_pages_of_any_length(mut store: impl GateStore + 
     for (secret, name) in (1..).zip(["root", "d2@acme", "bridge", "d1@other", "d3@acme"]) {
         add(&mut store, &credential(name), secret);
     }
-    for email in ["joe@mail.test", "amy@mail.test"] {
+    for (email, tenant) in [("joe@mail.test", "acme"), ("amy@mail.test", "other")] {
         let made = Credential {
             name: login_name(email),
-            ..user(Vec::new(), None)
+            ..user(vec![grant(tenant, None)], None)
         };
         make(&mut store, &made);
     }
@@ -62,6 +65,7 @@ pub fn a_listing_is_the_same_by_pages_of_any_length(mut store: impl GateStore + 
     check.listing(3, |rows, page| rows.credentials(&everybody, page));
     check.listing(2, |rows, page| rows.operators(page));
     check.listing(3, |rows, page| rows.users(page));
+    check.listing(2, |rows, page| rows.granted_users(&acme, page));
     for (tenant, applications, things) in [(None, 3, 6), (Some(&acme), 2, 4)] {
         check.listing(applications, |rows, page| rows.applications(tenant, page));
         check.listing(things, |rows, page| rows.things(tenant, None, page));
@@ -93,6 +97,54 @@ pub fn a_page_begins_after_a_key_whether_that_is_there_or_not(
     let mut pages = |after: Option<&str>| page_of_two(&mut store, after);
     assert_eq!(pages(Some("d@acme")), ["e@acme", "f@acme"]);
     assert_eq!(pages(Some("f@acme")), ["h@acme"]);
+}
+
+/// Users are listed in each tenant that grants them something, in the order in which
+/// they were made, and for as long as it does.
+pub fn users_are_listed_where_something_is_granted(mut store: impl GateStore + AdminStore) {
+    for tenant in ["acme", "beta"] {
+        make_roles(&mut store, tenant, &["viewer"]);
+    }
+    add(&mut store, &credential("d1@acme"), 1);
+    for (email, tenants) in [
+        ("zoe@mail.test", &["acme", "beta"][..]),
+        ("amy@mail.test", &["beta"]),
+        ("kim@mail.test", &[]),
+        ("bob@mail.test", &["acme"]),
+    ] {
+        let grants = tenants.iter().map(|tenant| grant(tenant, None));
+        let made = Credential {
+            name: login_name(email),
+            ..user(grants.collect(), None)
+        };
+        make(&mut store, &made);
+    }
+    assert_eq!(
+        granted_in(&mut store, "acme"),
+        ["zoe@mail.test", "bob@mail.test"]
+    );
+    assert_eq!(
+        granted_in(&mut store, "beta"),
+        ["zoe@mail.test", "amy@mail.test"]
+    );
+    assert!(granted_in(&mut store, "none").is_empty());
+    let zoe = found(&mut store, "zoe@mail.test").id;
+    commit(&mut store, &[], |transaction| {
+        transaction.delete_credential(zoe)?;
+        transaction.delete_tenant(&tenant_id("beta"))
+    });
+    assert_eq!(granted_in(&mut store, "acme"), ["bob@mail.test"]);
+    assert!(granted_in(&mut store, "beta").is_empty());
+}
+
+/// The names of the users whom a tenant grants something.
+fn granted_in(store: &mut impl AdminStore, tenant: &str) -> Vec<String> {
+    let tenant = tenant_id(tenant);
+    let users = look(store, |transaction| {
+        all_rows(|page| transaction.granted_users(&tenant, page))
+    });
+    let names = users.into_iter().map(|it| it.0.name.to_string());
+    names.collect()
 }
 
 /// The names of up to two devices.

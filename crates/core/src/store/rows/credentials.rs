@@ -8,7 +8,7 @@ use crate::lifecycle::State;
 use crate::name::{GroupPath, LoginName, TenantId};
 use crate::role::RoleName;
 use crate::scheme::SchemeName;
-use crate::store::{Listed, Page, StoreError};
+use crate::store::{Keyed, Listed, Page, StoreError};
 use crate::time::Timestamp;
 
 /// A use of a credential, and what it changes.
@@ -81,6 +81,18 @@ pub trait CredentialRows {
     ///
     /// See [`CredentialRows`].
     fn users(&mut self, page: &Page<LoginName>) -> Result<Listed<Credential>, StoreError>;
+
+    /// Users who are granted something in a tenant, in the order in which they were
+    /// made.
+    ///
+    /// # Errors
+    ///
+    /// See [`CredentialRows`].
+    fn granted_users(
+        &mut self,
+        tenant: &TenantId,
+        page: &Page<CredentialId>,
+    ) -> Result<Listed<GrantedUser>, StoreError>;
 
     /// Says whether a user has this e-mail address.
     ///
@@ -196,6 +208,18 @@ pub trait CredentialRows {
     ///
     /// See [`CredentialRows`].
     fn note_use(&mut self, id: CredentialId, at: Timestamp) -> Result<(), StoreError>;
+}
+
+/// A user who is listed because a tenant grants them something.
+#[derive(Clone, Debug)]
+pub struct GrantedUser(pub Credential);
+
+impl Keyed for GrantedUser {
+    type Key = CredentialId;
+
+    fn key(&self) -> CredentialId {
+        self.0.id
+    }
 }
 
 /// Which credentials to list: those that are all of what it says.
