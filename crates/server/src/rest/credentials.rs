@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
-use countersign_admin::Mode;
 use countersign_admin::credential::{
     CreateCredential, CredentialChanges, DeleteCredential, ListCredentials, NewCredential,
     SetCredential, ShowCredential, ShownCredential,
@@ -278,10 +277,10 @@ fn change(call: &mut Call<'_>, words: DryRun, body: Json<Changes>) -> Result<Ans
     call.merge(&show, view, change, mode_of(words.dry_run))
 }
 
-fn remove(call: &mut Call<'_>, _: Nothing, _: Nothing) -> Result<Answer, Problem> {
+fn remove(call: &mut Call<'_>, words: DryRun, _: Nothing) -> Result<Answer, Problem> {
     let name: LoginName = call.part("name")?;
-    let show = ShowCredential(name.clone());
-    call.run_if_matches(&show, view, &DeleteCredential(name), Mode::Commit)?;
+    let (show, mode) = (ShowCredential(name.clone()), mode_of(words.dry_run));
+    call.run_if_matches(&show, view, &DeleteCredential(name), mode)?;
     Ok(Answer::deleted())
 }
 

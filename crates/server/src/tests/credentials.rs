@@ -69,6 +69,8 @@ fn a_credential_lives_and_dies() {
     assert_eq!(server.get(path).body["revoked_reason"], "stolen");
     let act = format!("{path}/reactivate");
     server.ask("POST", &act, None, &[]).with(409).is("conflict");
+    server.delete(&format!("{path}?dry_run=true")).with(204);
+    server.get(path).with(200);
     server.delete(path).with(204);
     server.get(path).with(404);
 }
@@ -107,6 +109,17 @@ fn secrets_are_made_chosen_taken_over_and_renewed() {
     make(json!({ "name": "x", "roles": ["nonsense"] })).with(404);
 
     let path = "/api/v1/credentials/dev1@c-secrets";
+    let before = server.get(path).with(200);
+    for act in ["reset-password", "rotate"] {
+        let act = format!("{path}/{act}?dry_run=true");
+        let tried = server.ask("POST", &act, None, &[]).with(200);
+        // It is nobody's secret.
+        assert_eq!(tried.body["secret"], Value::Null);
+        let generation = before.body["generation"].as_i64().unwrap();
+        let after = tried.body["generation"].as_i64();
+        assert_eq!(after, generation.checked_add(1));
+        assert_eq!(server.get(path).header("etag"), before.header("etag"));
+    }
     let reset = server
         .ask("POST", &format!("{path}/reset-password"), None, &[])
         .with(200);

@@ -3,15 +3,15 @@
 use core::time::Duration;
 
 use axum::http::StatusCode;
+use countersign_admin::Command;
 use countersign_admin::credential::{
-    ReactivateCredential, ResetPassword, RevokeCredential, RotateCredential, ShowCredential,
-    ShownCredential, SuspendCredential, UntieCredential,
+    IssuedCredential, ReactivateCredential, ResetPassword, RevokeCredential, RotateCredential,
+    ShowCredential, ShownCredential, SuspendCredential, UntieCredential,
 };
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::secret::{NewSecret, Overlap};
 use countersign_admin::text::FreeText;
 use countersign_admin::view::{OperatorView, RenewedSecretView};
-use countersign_admin::{Command, Mode};
 use countersign_core::name::LoginName;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -111,13 +111,23 @@ fn done<C: Command<Output = ShownCredential>>(
     words: DryRun,
     act: impl FnOnce(LoginName) -> C,
 ) -> Result<Answer, Problem> {
-    let name: LoginName = call.part("name")?;
-    let show = ShowCredential(name.clone());
-    let shown = call.run_if_matches(&show, view, &act(name), mode_of(words.dry_run))?;
+    let shown = acted(call, words, act)?;
     if shown.credential.is_operator() {
         return Answer::tagged(&OperatorView::of(&shown.credential));
     }
     Answer::tagged(&view(&shown))
+}
+
+/// Does something to the credential or operator that the path names, if it is as the
+/// asker saw it.
+fn acted<C: Command>(
+    call: &mut Call<'_>,
+    words: DryRun,
+    act: impl FnOnce(LoginName) -> C,
+) -> Result<C::Output, Problem> {
+    let name: LoginName = call.part("name")?;
+    let show = ShowCredential(name.clone());
+    call.run_if_matches(&show, view, &act(name), mode_of(words.dry_run))
 }
 
 /// The secret that takes the place of all others.
@@ -128,16 +138,12 @@ struct Reset {
     password: Option<Text<ChosenPassword>>,
 }
 
-fn reset(call: &mut Call<'_>, _: Nothing, body: MaybeJson<Reset>) -> Result<Answer, Problem> {
-    let name: LoginName = call.part("name")?;
+fn reset(call: &mut Call<'_>, words: DryRun, body: MaybeJson<Reset>) -> Result<Answer, Problem> {
     let secret = match body.0.password {
         Some(Text(password)) => NewSecret::Chosen(password),
         None => NewSecret::Generated,
     };
-    let show = ShowCredential(name.clone());
-    let reset = ResetPassword { name, secret };
-    let issued = call.run_if_matches(&show, view, &reset, Mode::Commit)?;
-    Answer::ok(&RenewedSecretView::of(&issued))
+    renewed(call, words, |name| ResetPassword { name, secret })
 }
 
 /// How long the old secret works beside the new one.
@@ -150,13 +156,27 @@ struct Rotation {
     until_used: bool,
 }
 
-fn rotate(call: &mut Call<'_>, _: Nothing, body: MaybeJson<Rotation>) -> Result<Answer, Problem> {
-    let name: LoginName = call.part("name")?;
+fn rotate(
+    call: &mut Call<'_>,
+    words: DryRun,
+    body: MaybeJson<Rotation>,
+) -> Result<Answer, Problem> {
     let MaybeJson(said) = body;
     let overlap = Overlap::of(said.overlap.map(|Text(it)| it), said.until_used);
-    let show = ShowCredential(name.clone());
-    let rotate = RotateCredential { name, overlap };
-    let issued = call.run_if_matches(&show, view, &rotate, Mode::Commit)?;
+    renewed(call, words, |name| RotateCredential { name, overlap })
+}
+
+/// Gives a credential a new secret. One that is only tried is no secret of anybody, and
+/// is not shown.
+fn renewed<C: Command<Output = IssuedCredential>>(
+    call: &mut Call<'_>,
+    words: DryRun,
+    act: impl FnOnce(LoginName) -> C,
+) -> Result<Answer, Problem> {
+    let mut issued = acted(call, words, act)?;
+    if words.dry_run {
+        issued.secret = None;
+    }
     Answer::ok(&RenewedSecretView::of(&issued))
 }
 
