@@ -12,7 +12,7 @@ use countersign_core::store::{Intent, Listed, Page, StoreError};
 use countersign_core::time::Timestamp;
 use countersign_core::token::TokenRecord;
 
-use crate::caller::{Permission, check_admin};
+use crate::caller::{Permission, check_admin, forbidden};
 use crate::command::{Command, Tx};
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup::{self, Rows};
@@ -80,7 +80,17 @@ impl Command for CreateToken {
             }
             Issuer::Named(name) => lookup::issuer(tx, Some(&new.tenant), name)?.id,
         };
-        check_admin(tx, issuer, &new.tenant, now)?;
+        check_admin(tx, issuer, &new.tenant, now).map_err(|error| {
+            let is_own = new.issuer == Issuer::Caller && error.kind() == ErrorKind::Forbidden;
+            if is_own && tx.may(&Permission::Platform) {
+                let message = format!(
+                    "{error} by a grant of its own; name somebody who does: a token lasts no \
+                     longer than who makes it administers the tenant"
+                );
+                return forbidden(message);
+            }
+            error
+        })?;
         lookup::role(tx, &new.tenant, &new.role)?;
         let mut things = Vec::new();
         for key in &new.things {

@@ -16,7 +16,7 @@ use crate::caller::Authority;
 use crate::check::{ConnectCheck, ConnectVerdict, TopicCheck, Usage};
 use crate::credential::ShowCredential;
 use crate::fixture::{Fixture, JANE, login_name, new_token, role_name, tenant_id, text_of};
-use crate::user::{DeleteUser, UngrantUser};
+use crate::user::{DeleteUser, SetUser, UngrantUser};
 
 /// Says whether a client that presents this token is let in.
 fn let_in(fixture: &mut Fixture, username: Option<&str>, token: &str) -> ConnectVerdict {
@@ -292,6 +292,35 @@ fn a_session_makes_tokens_in_its_own_name_alone_and_ends_those_of_its_tenant() {
     let error = fixture.run_by(joe, &end_key).unwrap_err();
     assert!(error.is(ErrorKind::NotFound, Noun::SigningKey), "{error}");
     assert_eq!(fixture.run_by(jane, &end_key).unwrap().len(), 1);
+}
+
+#[test]
+fn who_administers_the_platform_alone_makes_tokens_in_the_name_of_who_administers_the_tenant() {
+    let mut fixture = Fixture::with_admin();
+    let pat = fixture.user("pat@mail.test").id;
+    fixture
+        .run(&SetUser {
+            email: login_name("pat@mail.test"),
+            is_platform_admin: true,
+        })
+        .unwrap();
+    let pat = Authority::Session(pat);
+    let own = CreateToken(NewToken {
+        issuer: Issuer::Caller,
+        ..new_token(JANE)
+    });
+    let error = fixture.run_by(pat, &own).err().unwrap();
+    assert!(error.is(ErrorKind::Forbidden, Noun::Caller), "{error}");
+    assert!(
+        error.to_string().contains("name somebody who does"),
+        "{error}"
+    );
+    let jane = fixture.session_of(JANE);
+    let made = fixture.run_by(pat, &CreateToken(new_token(JANE)));
+    let made = made.ok().unwrap();
+    assert_eq!(Authority::Session(made.record.issuer), jane);
+    let let_in = let_in(&mut fixture, None, &text_of(&made.token));
+    assert_eq!(let_in, ConnectVerdict::Allow);
 }
 
 #[test]
