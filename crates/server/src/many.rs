@@ -81,6 +81,7 @@ impl Running {
             let done = u64::try_from(done).unwrap_or(u64::MAX);
             call.counts.add_acts(self.act.audited_as(), done);
         }
+        preview(call, &self.act, targets, report)?;
         self.reached = self.reached.saturating_add(targets.len());
         if is_stopped || self.reached >= self.targets.len() {
             return finish(&self.report);
@@ -88,6 +89,22 @@ impl Running {
         let rest = move |call: &mut Call<'_>| self.go_on(call, finish);
         Ok(Answer::later(Duration::ZERO, rest))
     }
+}
+
+/// Adds to the report what those of these would gain and lose that a dry run of a change
+/// came to.
+fn preview(
+    call: &mut Call<'_>,
+    act: &ManyAct,
+    targets: &[Target],
+    report: &mut ManyView,
+) -> Result<(), Problem> {
+    let Some(preview) = report.preview(act, targets) else {
+        return Ok(());
+    };
+    let effects = call.run(&preview)?;
+    report.add_effects(&effects);
+    Ok(())
 }
 
 /// So many are selected at once.

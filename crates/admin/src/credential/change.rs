@@ -17,7 +17,7 @@ use crate::lookup;
 use crate::text::FreeText;
 
 /// What to change of a credential; what is none stays.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct CredentialChanges {
     /// Free text for people; an empty one takes it away.
     pub description: Option<FreeText>,

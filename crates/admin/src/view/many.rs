@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::{EffectView, SecretText};
-use crate::credential::{Step, Target, TargetOutcome};
+use crate::credential::{ManyAct, PreviewChanges, Step, Target, TargetOutcome};
+use crate::difference::ChangeEffect;
 use crate::error::AdminError;
 use crate::secret::IssuedCredential;
 
@@ -136,6 +137,33 @@ impl ManyView {
             error: told(error),
         });
         true
+    }
+
+    /// What is to be looked at besides behind a step of a dry run that changes
+    /// credentials: what those would gain and lose that it came to.
+    #[must_use]
+    pub fn preview(&self, act: &ManyAct, targets: &[Target]) -> Option<PreviewChanges> {
+        let ManyAct::Set(changes) = act else {
+            return None;
+        };
+        if !self.dry_run || self.effects.len() >= Self::MOST_SHOWN {
+            return None;
+        }
+        let last = self.names.iter().rev().take(targets.len());
+        let last: Vec<_> = last.map(String::as_str).collect();
+        let reached = targets.iter().map(|target| &target.name);
+        let would_be_done = reached.filter(|name| last.contains(&name.as_str()));
+        let names: Vec<_> = would_be_done.cloned().collect();
+        (!names.is_empty()).then(|| PreviewChanges {
+            names,
+            changes: changes.as_ref().clone(),
+        })
+    }
+
+    /// Adds what these would gain and lose.
+    pub fn add_effects(&mut self, effects: &[ChangeEffect]) {
+        self.effects.extend(effects.iter().map(EffectView::of));
+        self.effects.truncate(Self::MOST_SHOWN);
     }
 }
 

@@ -233,36 +233,46 @@ impl Changes {
         now: Timestamp,
     ) -> Result<Option<CredentialChanges>, Problem> {
         let (said, credential) = (self.clone(), &shown.credential);
-        let nothing = FreeText::from_text("").map_err(Problem::invalid)?;
-        let description = said.description.value_or_null();
-        let expires_at = said.expires_at.value_or_null();
-        check_to_come(expires_at.flatten(), now)?;
         let (add_groups, remove_groups) = difference(said.groups.0.map(taken), &credential.groups);
         let (add_roles, remove_roles) = difference(said.roles.0.map(taken), &credential.roles);
-        let attributes = said.attributes.into_iter();
-        let attributes: BTreeMap<_, _> = attributes
-            .map(|(key, value)| (key, value.unwrap_or_default()))
-            .collect();
         let changes = CredentialChanges {
-            description: description.map(|text| text.unwrap_or(nothing)),
-            attributes,
-            expires_at,
-            client_id_rule: said.client_id.value(),
             add_groups,
             remove_groups,
             add_roles,
             remove_roles,
+            ..values(
+                said.description,
+                said.attributes,
+                said.expires_at,
+                said.client_id,
+                now,
+            )?
         };
-        let is_nothing = changes.description.is_none()
-            && changes.attributes.is_empty()
-            && changes.expires_at.is_none()
-            && changes.client_id_rule.is_none()
-            && changes.add_groups.is_empty()
-            && changes.remove_groups.is_empty()
-            && changes.add_roles.is_empty()
-            && changes.remove_roles.is_empty();
-        Ok((!is_nothing).then_some(changes))
+        Ok((changes != CredentialChanges::default()).then_some(changes))
     }
+}
+
+/// What a change of one credential and a change of many say alike.
+fn values(
+    description: Said<Option<Text<FreeText>>>,
+    attributes: BTreeMap<String, Option<String>>,
+    expires_at: Said<Option<Text<Timestamp>>>,
+    client_id: Said<Text<ClientIdRule>>,
+    now: Timestamp,
+) -> Result<CredentialChanges, Problem> {
+    let nothing = FreeText::from_text("").map_err(Problem::invalid)?;
+    let description = description.value_or_null();
+    let expires_at = expires_at.value_or_null();
+    check_to_come(expires_at.flatten(), now)?;
+    let attributes = attributes.into_iter();
+    let attributes = attributes.map(|(key, value)| (key, value.unwrap_or_default()));
+    Ok(CredentialChanges {
+        description: description.map(|text| text.unwrap_or(nothing)),
+        attributes: attributes.collect(),
+        expires_at,
+        client_id_rule: client_id.value(),
+        ..CredentialChanges::default()
+    })
 }
 
 fn change(call: &mut Call<'_>, words: DryRun, body: Json<Changes>) -> Result<Answer, Problem> {

@@ -93,6 +93,57 @@ fn of_what_is_named_each_is_done_by_itself() {
 }
 
 #[test]
+fn many_are_changed_and_a_dry_run_says_what_that_gives_and_takes() {
+    let server = with_devices(60);
+    let roles = "/api/v1/tenants/acme/roles";
+    server.post(roles, json!({ "name": "ops" })).with(201);
+    let rule = json!({ "effect": "allow", "action": "publish", "pattern": "acme/y" });
+    server.post(&format!("{roles}/ops/rules"), rule).with(201);
+    let changes = json!({ "add_roles": ["ops"], "attributes": { "line": "4" } });
+    let mut set = json!({ "act": "set", "selection": { "tenant": "acme" }, "changes": changes });
+    let path = format!("{BULK}?dry_run=true");
+    let tried = server.post(&path, set.clone()).with(200);
+    assert_eq!(sums(&tried), [60, 60, 0, 0]);
+    let effects = tried.body["effects"].as_array().unwrap();
+    let of: Vec<_> = effects.iter().map(|it| &it["name"]).collect();
+    assert_eq!(
+        (of.len(), of[0], of[59]),
+        (60, &json!("d000@acme"), &json!("d059@acme"))
+    );
+    let gains = json!([{ "action": "publish", "pattern": "acme/y" }]);
+    assert_eq!(
+        (&effects[0]["gains"], &effects[0]["loses"]),
+        (&gains, &json!([]))
+    );
+    let shown = |name: &str| server.get(&format!("/api/v1/credentials/{name}")).body;
+    assert_eq!(shown("d000@acme")["roles"], json!([]));
+    let done = server.post(BULK, set.clone()).with(200);
+    assert_eq!(sums(&done), [60, 60, 0, 0]);
+    assert_eq!(done.body.get("effects"), None);
+    assert_eq!(sums(&server.post(BULK, set.clone())), [60, 0, 60, 0]);
+    let changed = shown("d059@acme");
+    assert_eq!(changed["roles"], json!(["ops"]));
+    assert_eq!(changed["attributes"], json!({ "line": "4" }));
+    set["changes"] = json!({ "remove_roles": ["ops"], "attributes": { "line": null } });
+    set["selection"] = json!({ "tenant": "acme", "prefix": "d00" });
+    assert_eq!(sums(&server.post(BULK, set)), [10, 10, 0, 0]);
+    let changed = shown("d000@acme");
+    assert_eq!(changed["roles"], json!([]));
+    assert_eq!(changed["attributes"], json!({}));
+    for wrong in [
+        json!({ "act": "set" }),
+        json!({ "act": "set", "changes": {} }),
+        json!({ "act": "set", "changes": { "roles": ["ops"] } }),
+        json!({ "act": "set", "changes": { "expires_at": "2001-01-01T00:00:00Z" } }),
+        json!({ "act": "suspend", "changes": { "description": "x" } }),
+    ] {
+        let mut wrong = wrong;
+        wrong["names"] = json!(["d000@acme"]);
+        server.post(BULK, wrong).with(422).is("invalid");
+    }
+}
+
+#[test]
 fn nobody_reaches_by_many_what_they_may_not_reach_by_one() {
     let server = with_devices(2);
     let token = |scope: &str| {

@@ -53,20 +53,6 @@ impl CredentialSet {
 
     pub(super) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         let attributes = Attribute::collect(self.attributes)?;
-        let nothing = self.description.is_none()
-            && attributes.is_empty()
-            && self.expires.is_none()
-            && self.client_id.is_none()
-            && self.add_groups.is_empty()
-            && self.remove_groups.is_empty()
-            && self.add_roles.is_empty()
-            && self.remove_roles.is_empty();
-        if nothing {
-            return Err(CliError::usage(
-                "nothing to set; give --description, --add-group, --remove-group, --add-role, \
-                 --remove-role, --attr, --expires or --client-id",
-            ));
-        }
         let now = now();
         let expires_at = self.expires.map(|end| end.seen_from(now));
         check_to_come(expires_at.flatten(), now)?;
@@ -80,6 +66,12 @@ impl CredentialSet {
             add_roles: self.add_roles,
             remove_roles: self.remove_roles,
         };
+        if changes == CredentialChanges::default() {
+            return Err(CliError::usage(
+                "nothing to set; give --description, --add-group, --remove-group, --add-role, \
+                 --remove-role, --attr, --expires or --client-id",
+            ));
+        }
         let many = ManyAct::Set(Box::new(changes.clone()));
         let one = |name| SetCredential { name, changes };
         act_on(invocation, self.targets, many, one)

@@ -5,11 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use countersign_admin::credential::{
-    ActOnTarget, IssuedCredential, ManyAct, PreviewChanges, Target, act_on,
-};
+use countersign_admin::credential::{ActOnTarget, IssuedCredential, ManyAct, Target, act_on};
 use countersign_admin::role::ChangeEffect;
-use countersign_admin::view::{EffectView, ManyView, NewSecretView, StoppedView};
+use countersign_admin::view::{ManyView, NewSecretView, StoppedView};
 use countersign_admin::{AdminError, Mode};
 use countersign_sqlite::SqliteStore;
 
@@ -138,22 +136,11 @@ impl Act<'_> {
         targets: &[Target],
         report: &mut Report,
     ) -> Result<(), CliError> {
-        let ManyAct::Set(changes) = &*self.act else {
+        let Some(preview) = report.view.preview(&self.act, targets) else {
             return Ok(());
-        };
-        if !self.chosen.is_dry_run || report.view.effects.len() >= MOST_SHOWN {
-            return Ok(());
-        }
-        let reached = targets.iter().map(|target| &target.name);
-        let would_be_done = reached.filter(|name| report.is_named(name.as_str()));
-        let preview = PreviewChanges {
-            names: would_be_done.cloned().collect(),
-            changes: changes.as_ref().clone(),
         };
         let effects = run_on(store, &preview)?;
-        let view = &mut report.view;
-        view.effects.extend(effects.iter().map(EffectView::of));
-        view.effects.truncate(MOST_SHOWN);
+        report.view.add_effects(&effects);
         report.told.extend(effects.iter().map(told));
         report.told.truncate(MOST_SHOWN);
         Ok(())

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::StatusCode;
 use countersign_admin::Mode;
-use countersign_admin::credential::{ManyAct, Target};
+use countersign_admin::credential::{CredentialChanges, ManyAct, Target};
 use countersign_admin::secret::Overlap;
 use countersign_admin::text::FreeText;
 use countersign_admin::view::ManyView;
+use countersign_core::client_id::ClientIdRule;
 use countersign_core::lifecycle::State;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::RoleName;
@@ -18,14 +19,15 @@ use countersign_core::time::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::values;
 use crate::answer::Answer;
 use crate::call::{Call, mode_of};
-use crate::input::{Json, Text, taken};
+use crate::input::{Json, Said, Text, taken};
 use crate::many::{Running, selected};
 use crate::problem::Problem;
 use crate::rest::DryRun;
 use crate::route::{Route, post};
-use crate::shape::{MAYBE_TEXT, Shape, TEXTS};
+use crate::shape::{EFFECT, MAYBE_TEXT, Shape, TEXTS};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -59,6 +61,53 @@ struct Bulk {
     /// Until the new one of `rotate` is first used, or the overlap ends.
     #[serde(default)]
     until_used: bool,
+    /// What `set` changes.
+    #[serde(default)]
+    changes: Option<Changes>,
+}
+
+/// What to change of each; what is not said stays, and what is not there need not be
+/// taken away.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Changes {
+    description: Said<Option<Text<FreeText>>>,
+    /// Groups that it joins, in this order.
+    add_groups: Vec<Text<GroupPath>>,
+    /// Groups that it leaves.
+    remove_groups: Vec<Text<GroupPath>>,
+    /// Roles that it holds from then on.
+    add_roles: Vec<Text<RoleName>>,
+    /// Roles that it no longer holds.
+    remove_roles: Vec<Text<RoleName>>,
+    /// Values by key; `null` takes a key away, and keys that are not said stay.
+    attributes: BTreeMap<String, Option<String>>,
+    expires_at: Said<Option<Text<Timestamp>>>,
+    /// Which client ids it may connect with.
+    client_id: Said<Text<ClientIdRule>>,
+}
+
+impl Changes {
+    fn changes(self, now: Timestamp) -> Result<CredentialChanges, Problem> {
+        let values = values(
+            self.description,
+            self.attributes,
+            self.expires_at,
+            self.client_id,
+            now,
+        );
+        let changes = CredentialChanges {
+            add_groups: taken(self.add_groups),
+            remove_groups: taken(self.remove_groups),
+            add_roles: taken(self.add_roles),
+            remove_roles: taken(self.remove_roles),
+            ..values?
+        };
+        if changes == CredentialChanges::default() {
+            return Err(Problem::invalid("`set` needs `changes`"));
+        }
+        Ok(changes)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
@@ -69,6 +118,7 @@ enum Act {
     ResetPassword,
     Revoke,
     Rotate,
+    Set,
     Suspend,
 }
 
@@ -125,7 +175,11 @@ impl Selection {
 }
 
 impl Bulk {
-    fn act(&mut self) -> Result<ManyAct, Problem> {
+    fn act(&mut self, now: Timestamp) -> Result<ManyAct, Problem> {
+        let changes = self.changes.take();
+        if changes.is_some() && self.act != Act::Set {
+            return Err(Problem::invalid("`changes` goes with `set` alone"));
+        }
         let reason = self.reason.take().map(|Text(reason)| reason);
         if reason.is_some() && self.act != Act::Revoke {
             return Err(Problem::invalid("`reason` goes with `revoke` alone"));
@@ -143,6 +197,7 @@ impl Bulk {
             Act::ResetPassword => ManyAct::ResetPassword,
             Act::Revoke => ManyAct::Revoke(reason),
             Act::Rotate => ManyAct::Rotate(overlap),
+            Act::Set => ManyAct::Set(Box::new(changes.unwrap_or_default().changes(now)?)),
             Act::Suspend => ManyAct::Suspend,
         })
     }
@@ -166,7 +221,7 @@ impl Bulk {
 fn bulk(call: &mut Call<'_>, words: DryRun, body: Json<Bulk>) -> Result<Answer, Problem> {
     let Json(mut bulk) = body;
     let mode = mode_of(words.dry_run || bulk.dry_run);
-    let act = bulk.act()?;
+    let act = bulk.act(call.now)?;
     let (selection, targets) = bulk.targets(call)?;
     let makes_secrets = matches!(act, ManyAct::ResetPassword | ManyAct::Rotate(_));
     let is_dry_run = mode == Mode::DryRun;
@@ -202,6 +257,7 @@ const REPORT: Shape = Shape::Named(
             ])),
         ),
         ("names", Shape::Absent(&TEXTS)),
+        ("effects", Shape::Absent(&Shape::List(&EFFECT))),
         (
             "secrets",
             Shape::Absent(&Shape::List(&Shape::Object(&[

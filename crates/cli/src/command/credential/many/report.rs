@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use countersign_admin::view::{ManyView, StoppedView};
 use zeroize::Zeroizing;
 
-use super::AT_ONCE;
 use crate::error::{CliError, STOPPED};
 use crate::output::{Mark, Output};
 use crate::told::told as told_ended;
@@ -20,16 +19,6 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Says whether a dry run would act on the credential of this name.
-    pub(super) fn is_named(&self, name: &str) -> bool {
-        self.view
-            .names
-            .iter()
-            .rev()
-            .take(AT_ONCE)
-            .any(|it| it == name)
-    }
-
     /// Prints what became of them. Where none was done and something failed, that is a
     /// refusal.
     pub(super) fn finish(self, output: Output, done_to: &str) -> Result<ExitCode, CliError> {
