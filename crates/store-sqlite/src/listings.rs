@@ -3,6 +3,7 @@
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::lifecycle::State;
 use countersign_core::name::{GroupPath, LoginName, Suffix, TenantId};
+use countersign_core::scheme::SchemeName;
 use countersign_core::store::rows::GrantedUser;
 use countersign_core::store::{CredentialQuery, Listed, Page};
 use countersign_core::time::Timestamp;
@@ -19,6 +20,29 @@ pub(crate) fn devices(
     asked: &CredentialQuery,
     page: &Page<LoginName>,
 ) -> Result<Listed<Credential>, Fault> {
+    let are_few = match &asked.scheme {
+        Some(scheme) => has_few(connection, scheme)?,
+        None => false,
+    };
+    by_name(connection, devices_asked_for(asked, are_few), page)
+}
+
+/// Says whether a scheme has so few credentials that sorting them takes no time to speak
+/// of.
+fn has_few(connection: &Connection, scheme: &SchemeName) -> Result<bool, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*) FROM (SELECT 1 FROM credential WHERE scheme = ?1 LIMIT ?2)",
+    )?;
+    let count: i64 = statement.query_row((scheme.as_str(), FEW), |row| row.get(0))?;
+    Ok(count < FEW)
+}
+
+const FEW: i64 = 1_000;
+
+/// The statement that finds them, without its order. Of a scheme that has few they are
+/// found by the index of schemes, and sorted; of another one, all it has would be sorted
+/// for each page.
+pub(crate) fn devices_asked_for(asked: &CredentialQuery, are_few: bool) -> PageQuery {
     let all = PageQuery::of(concat!(credential_columns!(), " WHERE kind = 'device'"));
     let mut query = match &asked.tenant {
         Some(tenant) => all.and("tenant = ?", [text(tenant.as_str())]),
@@ -35,9 +59,10 @@ pub(crate) fn devices(
         query = query.and(IS_IN_GROUP, bounds(group));
         query = query.and(IS_IN_NO_OTHER, bounds(group));
     }
+    let is_of_scheme = if are_few { "scheme = ?" } else { "+scheme = ?" };
     query = query
         .when(
-            "scheme = ?",
+            is_of_scheme,
             asked.scheme.as_ref().map(|it| text(it.as_str())),
         )
         .when(HOLDS_ROLE, asked.role.as_ref().map(|it| text(it.as_str())))
@@ -56,7 +81,7 @@ pub(crate) fn devices(
     for (key, value) in &asked.attributes {
         query = query.and(HAS_ATTRIBUTE, [key, value].map(text));
     }
-    by_name(connection, query, page)
+    query
 }
 
 /// What a group and those below it are bounded by: what lies below `DM` sorts from

@@ -2,16 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use countersign_core::store::Settings;
+use countersign_core::lifecycle::State;
+use countersign_core::name::{GroupPath, LoginName, TenantId};
+use countersign_core::role::RoleName;
+use countersign_core::scheme::SchemeName;
+use countersign_core::store::{CredentialQuery, Settings};
+use countersign_core::time::Timestamp;
 use rusqlite::StatementStatus;
 use tempfile::TempDir;
 
 use self::sources::Statement;
 use crate::SqliteStore;
+use crate::page_query::text;
 use crate::{
     api_tokens, applications, client_id_bindings, client_ids, credential_kind, credential_reader,
-    credentials, groups, lockouts, log_position, presence, pruned_client_ids, stored_sessions,
-    tenants, tokens, users, web_sessions,
+    credentials, groups, listings, lockouts, log_position, presence, pruned_client_ids,
+    stored_sessions, tenants, tokens, users, web_sessions,
 };
 
 #[expect(
@@ -222,4 +228,44 @@ fn no_statement_takes_longer_the_more_rows_there_are_but_those_that_say_why() {
     };
     parts.retain(|(file, sql)| !is_known(file, sql));
     assert!(parts.is_empty(), "{parts:#?}");
+}
+
+/// Whatever is asked for, a page of credentials is read in the order of names up to its
+/// last row, but for those of a scheme that has few.
+#[test]
+fn no_page_of_credentials_is_sorted() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("x.db");
+    let store = SqliteStore::create(path, &Settings::default()).unwrap();
+    let asked: [fn(&mut CredentialQuery); 10] = [
+        |_| (),
+        |it| it.state = Some(State::Suspended),
+        |it| it.group = Some(GroupPath::parse("plant").unwrap()),
+        |it| it.within = Some(GroupPath::parse("plant").unwrap()),
+        |it| it.scheme = Some(SchemeName::plain()),
+        |it| it.role = Some(RoleName::parse("reader").unwrap()),
+        |it| it.name_prefix = Some(LoginName::parse("dev").unwrap()),
+        |it| it.attributes = [("line".into(), "4".into())].into(),
+        |it| it.unused_since = Some(Timestamp::from_millis(1)),
+        |it| it.expires_before = Some(Timestamp::from_millis(1)),
+    ];
+    for ask in asked {
+        for tenant in [None, Some(TenantId::parse("acme").unwrap())] {
+            for after in [None, Some(["dev1@acme"].map(text))] {
+                let mut query = CredentialQuery {
+                    tenant: tenant.clone(),
+                    ..CredentialQuery::default()
+                };
+                ask(&mut query);
+                for are_few in [false, true] {
+                    let sought = listings::devices_asked_for(&query, are_few);
+                    let (sql, _) = sought.page(["name"], after.clone(), 100);
+                    let steps = plan(&store, &sql).unwrap();
+                    let sorts = steps.iter().any(|step| step.contains("TEMP B-TREE"));
+                    let may_sort = are_few && query.scheme.is_some();
+                    assert!(may_sort || !sorts, "{query:?}: {steps:#?}");
+                }
+            }
+        }
+    }
 }
