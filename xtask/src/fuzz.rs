@@ -27,7 +27,7 @@ pub struct Options {
     #[arg(long, value_name = "T")]
     target: Vec<String>,
     /// So long for each target
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 10)]
     seconds: u64,
     /// Write what was learned into the corpus, minimised
     #[arg(long)]
@@ -41,7 +41,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             target: Vec::new(),
-            seconds: 20,
+            seconds: 10,
             keep: false,
             input: None,
         }
