@@ -4,7 +4,6 @@
 //! whose caller may know of it. A stream's queue is bounded: one that is not read fast
 //! enough ends, and holds nothing from then on.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -19,6 +18,7 @@ use tokio::sync::oneshot;
 
 use self::queue::{Queue, Reader};
 use crate::network::Network;
+use crate::places::Places;
 use crate::problem::{Problem, ProblemKind};
 use crate::who::Who;
 use crate::workers::WorkersError;
@@ -151,8 +151,8 @@ struct Shared {
     arrived: Vec<Stream>,
     is_closed: bool,
     in_all: usize,
-    by_client: HashMap<u128, usize>,
-    by_caller: HashMap<String, usize>,
+    by_client: Places<u128>,
+    by_caller: Places<String>,
 }
 
 impl Desk {
@@ -170,9 +170,13 @@ impl Desk {
     fn take_place(self: &Arc<Self>, client: IpAddr, caller: &str) -> Result<Place, Problem> {
         let client = Network::of_client(client).key();
         let mut shared = self.lock();
-        let of_client = shared.by_client.get(&client).copied().unwrap_or(0);
-        let of_caller = shared.by_caller.get(caller).copied().unwrap_or(0);
-        if of_client.max(of_caller) >= MOST_OF_ONE {
+        let caller = caller.to_owned();
+        if shared
+            .by_client
+            .of(&client)
+            .max(shared.by_caller.of(&caller))
+            >= MOST_OF_ONE
+        {
             let detail = format!("there are {MOST_OF_ONE} streams of this address or this caller");
             return Err(Problem {
                 retry_after: Some(SECONDS_TO_WAIT),
@@ -186,13 +190,12 @@ impl Desk {
             });
         }
         shared.in_all = shared.in_all.saturating_add(1);
-        shared.by_client.insert(client, of_client.saturating_add(1));
-        let of_caller = of_caller.saturating_add(1);
-        shared.by_caller.insert(caller.to_owned(), of_caller);
+        shared.by_client.take(client);
+        shared.by_caller.take(caller.clone());
         Ok(Place {
             desk: Arc::clone(self),
             client,
-            caller: caller.to_owned(),
+            caller,
         })
     }
 
@@ -211,18 +214,10 @@ struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        fn give_back<K: Eq + core::hash::Hash>(counts: &mut HashMap<K, usize>, key: &K) {
-            if let Some(count) = counts.get_mut(key) {
-                *count = count.saturating_sub(1);
-                if *count == 0 {
-                    counts.remove(key);
-                }
-            }
-        }
         let mut shared = self.desk.lock();
         shared.in_all = shared.in_all.saturating_sub(1);
-        give_back(&mut shared.by_client, &self.client);
-        give_back(&mut shared.by_caller, &self.caller);
+        shared.by_client.give_back(&self.client);
+        shared.by_caller.give_back(&self.caller);
     }
 }
 

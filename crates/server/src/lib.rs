@@ -25,6 +25,7 @@ mod network;
 mod openapi;
 mod organisations;
 mod patience;
+mod places;
 mod problem;
 mod rate;
 mod rest;

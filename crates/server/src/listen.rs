@@ -1,7 +1,6 @@
 //! Connections: so many at most, in all and from one client, and none that holds up
 //! anything by being slow.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -22,6 +21,7 @@ use tokio::time::{Sleep, sleep, timeout};
 use crate::app::{Answerer, Ends};
 use crate::network::{Network, TrustedProxies};
 use crate::patience::Patience;
+use crate::places::Places;
 use crate::tls::Tls;
 
 /// What all connections share.
@@ -133,7 +133,7 @@ pub(crate) struct Connections {
 #[derive(Debug, Default)]
 struct Taken {
     in_all: usize,
-    by_client: HashMap<u128, usize>,
+    by_client: Places<u128>,
 }
 
 impl Connections {
@@ -152,12 +152,11 @@ impl Connections {
         if taken.in_all >= MOST_CONNECTIONS {
             return None;
         }
-        let of_client = taken.by_client.get(&client).copied().unwrap_or(0);
-        if of_client >= MOST_OF_CLIENT && !self.proxies.are(peer) {
+        if taken.by_client.of(&client) >= MOST_OF_CLIENT && !self.proxies.are(peer) {
             return None;
         }
         taken.in_all = taken.in_all.saturating_add(1);
-        taken.by_client.insert(client, of_client.saturating_add(1));
+        taken.by_client.take(client);
         Some(Place {
             connections: Arc::clone(self),
             client,
@@ -176,12 +175,7 @@ impl Drop for Place {
         let taken = &self.connections.taken;
         let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.in_all = taken.in_all.saturating_sub(1);
-        let left = taken.by_client.get(&self.client).copied().unwrap_or(0);
-        if left > 1 {
-            taken.by_client.insert(self.client, left.saturating_sub(1));
-        } else {
-            taken.by_client.remove(&self.client);
-        }
+        taken.by_client.give_back(&self.client);
     }
 }
 
