@@ -13,13 +13,16 @@ pub use countersign_testkit::artifacts::{cache, workspace};
 /// The version of everything in the workspace.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The workspace's target folder.
-pub fn target() -> Result<PathBuf> {
+/// What cargo says of the workspace.
+pub fn metadata() -> Result<serde_json::Value> {
     let mut metadata = cargo();
     metadata.args(["metadata", "--format-version=1", "--no-deps", "--offline"]);
-    let text = read(&mut metadata)?;
-    let metadata: serde_json::Value = serde_json::from_str(&text)?;
-    Ok(metadata["target_directory"]
+    Ok(serde_json::from_str(&read(&mut metadata)?)?)
+}
+
+/// The workspace's target folder.
+pub fn target() -> Result<PathBuf> {
+    Ok(metadata()?["target_directory"]
         .as_str()
         .context("cargo names no target folder")?
         .into())

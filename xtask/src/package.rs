@@ -56,6 +56,8 @@ struct Edition {
     machine: Machine,
     /// The licences of what is built in.
     licenses: String,
+    /// How hard to compress, from 0 to 9.
+    compression: u32,
 }
 
 impl Edition {
@@ -85,6 +87,11 @@ pub fn package(options: &Options) -> Result<()> {
         time: time()?,
         machine: Machine::ours()?,
         licenses: licenses::text(&components)?,
+        // What is handed out is small; what is tested is made soon.
+        compression: match options.profile {
+            Profile::Dist => 6,
+            Profile::Release => 0,
+        },
     };
     // What an earlier run put here goes: nobody installs two versions at once.
     let made = Tree::at(&folder)?;
@@ -106,7 +113,7 @@ pub fn package(options: &Options) -> Result<()> {
         debian::build(package.name, &tree, &edition, &folder)?;
     }
     let tarball = format!("countersign-{VERSION}-{}.tar.gz", edition.machine.triplet);
-    pack(&all, &made.path(&tarball), &edition.time)?;
+    pack(&all, &made.path(&tarball), &edition)?;
     let sbom = sbom::cyclonedx(&components, &edition.date("+%Y-%m-%dT%H:%M:%SZ")?)?;
     made.write(
         &format!("countersign-{VERSION}.cdx.json"),
@@ -140,12 +147,12 @@ fn is_ours(path: &Path) -> bool {
 }
 
 /// Writes a tarball whose bytes follow from the tree alone.
-fn pack(tree: &Tree, to: &Path, time: &str) -> Result<()> {
+fn pack(tree: &Tree, to: &Path, edition: &Edition) -> Result<()> {
     let plain = to.with_extension("");
     run(Command::new("tar")
         .args(["--create", "--sort=name", "--format=gnu", "--numeric-owner"])
         .args(["--owner=0", "--group=0", "--mode=u+rw,go=rX"])
-        .arg(format!("--mtime=@{time}"))
+        .arg(format!("--mtime=@{}", edition.time))
         .arg("--file")
         .arg(&plain)
         .arg("--directory")
@@ -153,6 +160,7 @@ fn pack(tree: &Tree, to: &Path, time: &str) -> Result<()> {
         .arg(tree.folder().file_name().context("no name")?))?;
     run(Command::new("gzip")
         .args(["--no-name", "--force"])
+        .arg(format!("-{}", edition.compression.max(1)))
         .arg(plain))
 }
 

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
 use crate::codegen::Product;
-use crate::command::{Profile, build_release, cargo, run, shown, target, workspace};
+use crate::command::{Profile, build_release, cargo, metadata, run, shown, target, workspace};
 use crate::demo::{self, Options};
 use crate::package::{self, package};
 use crate::{codegen, debian_root, dist, fuzz, hostile, setup, structure};
@@ -136,7 +136,12 @@ impl Part {
                     clippy
                 };
                 check(clippy().args(["--", "-D", "warnings"]))?;
-                check(clippy().args(["--all-features", "--", "-D", "warnings"]))?;
+                let mut every_feature = cargo();
+                every_feature.args(["clippy", "--all-targets", "--all-features"]);
+                for name in with_more_features()? {
+                    every_feature.args(["--package", &name]);
+                }
+                check(every_feature.args(["--", "-D", "warnings"]))?;
                 check(rumqttd("clippy")?.args(["--", "-D", "warnings"]))?;
                 check(fuzz::package("clippy")?.args(["--", "-D", "warnings"]))
             }
@@ -221,6 +226,26 @@ fn check(command: &mut Command) -> Result<Count> {
     Ok(Count::default())
 }
 
+/// The workspace's packages that can do more than they do by default.
+fn with_more_features() -> Result<Vec<String>> {
+    let metadata = metadata()?;
+    let packages = metadata["packages"].as_array();
+    let more = |package: &&serde_json::Value| {
+        let features = package["features"].as_object()?;
+        let default = features.get("default").and_then(|names| names.as_array());
+        let is_on = |name: &String| {
+            name == "default" || default.is_some_and(|on| on.iter().any(|one| one == name.as_str()))
+        };
+        Some(!features.keys().all(is_on))
+    };
+    Ok(packages
+        .context("cargo names no packages")?
+        .iter()
+        .filter(|package| more(package).unwrap_or(false))
+        .filter_map(|package| Some(package["name"].as_str()?.to_owned()))
+        .collect())
+}
+
 fn generated() -> Result<Count> {
     codegen::codegen(&[Product::Header], true)?;
     if !setup::is_ready_for_codegen() && env::var_os("CI").is_none() {
@@ -255,7 +280,7 @@ fn end_to_end(names: &[String]) -> Result<Count> {
     replace(&target.join("debug").join(PLUGIN), &with_switches)?;
 
     // These wait for brokers and programs for three quarters of their time.
-    let threads = 2 * std::thread::available_parallelism()?.get();
+    let threads = 3 * std::thread::available_parallelism()?.get();
     tests(
         cargo()
             .args(["test", "--package", "countersign-tests", "--no-fail-fast"])
@@ -442,5 +467,13 @@ mod tests {
     fn any_other_line_is_not_counted() {
         assert_eq!(result(""), None);
         assert_eq!(result("test result_of_login ... ok"), None);
+    }
+
+    #[test]
+    fn packages_are_checked_again_if_they_have_more_features() {
+        let names = with_more_features().unwrap();
+        let is_named = |name: &str| names.iter().any(|one| one == name);
+        assert!(is_named("xtask") && is_named("countersign-mosquitto-plugin"));
+        assert!(!is_named("countersign-cli") && !is_named("countersign-core"));
     }
 }

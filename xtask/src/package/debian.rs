@@ -85,7 +85,9 @@ pub fn build(name: &str, tree: &Tree, edition: &Edition, folder: &Path) -> Resul
     let file = folder.join(format!("{name}_{}_{architecture}.deb", edition.version));
     read(
         Command::new("dpkg-deb")
-            .args(["--root-owner-group", "-Zxz", "--threads-max=1", "--build"])
+            .args(["--root-owner-group", "-Zxz", "--threads-max=1"])
+            .arg(format!("-z{}", edition.compression))
+            .arg("--build")
             .arg(tree.folder())
             .arg(file)
             .env("SOURCE_DATE_EPOCH", &edition.time),
