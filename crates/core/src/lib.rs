@@ -35,6 +35,7 @@ pub mod lifecycle;
 pub mod lockout;
 pub mod metrics;
 pub mod name;
+pub mod network;
 pub mod number_map;
 pub mod options;
 pub mod ownership;

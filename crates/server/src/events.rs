@@ -12,12 +12,12 @@ use std::time::Duration;
 use axum::body::Body;
 use countersign_admin::events::Horizon;
 use countersign_core::name::TenantId;
+use countersign_core::network::Network;
 use countersign_core::store::GateStore as _;
 use countersign_sqlite::SqliteStore;
 use tokio::sync::oneshot;
 
 use self::queue::{Queue, Reader};
-use crate::network::Network;
 use crate::places::Places;
 use crate::problem::{Problem, ProblemKind};
 use crate::who::Who;

@@ -37,8 +37,9 @@ mod tls;
 mod who;
 mod workers;
 
+pub use countersign_core::network::{Network, NetworkError};
+
 pub use self::door::{Door, DoorError};
-pub use self::network::{Network, NetworkError};
 pub use self::serve::{Bound, Options, ServeError, bind};
 pub use self::tls::{TlsError, TlsFiles};
 

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::Body;
+use countersign_core::network::Network;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -19,7 +20,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Sleep, sleep, timeout};
 
 use crate::app::{Answerer, Ends};
-use crate::network::{Network, TrustedProxies};
+use crate::network::TrustedProxies;
 use crate::patience::Patience;
 use crate::places::Places;
 use crate::tls::Tls;

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::network::Network;
+use countersign_core::network::Network;
 
 /// The requests that clients made lately.
 #[derive(Debug, Default)]

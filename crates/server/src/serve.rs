@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use countersign_admin::OsRandom;
 use countersign_admin::sign_in::SignInGuard;
+use countersign_core::network::Network;
 use countersign_core::store::StoreError;
 use countersign_sqlite::SqliteStore;
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,7 +21,7 @@ use crate::door::{Door, DoorError, Doors};
 use crate::events::Events;
 use crate::listen::{Connections, Front, accept};
 use crate::metrics;
-use crate::network::{Network, TrustedProxies};
+use crate::network::TrustedProxies;
 use crate::patience::Patience;
 use crate::rate::Rates;
 use crate::tls::{Tls, TlsError, TlsFiles};
