@@ -95,6 +95,8 @@ pub enum Noun {
     Grant,
     /// A group of a tenant.
     Group,
+    /// A hook of another broker.
+    Hook,
     /// The maker of tokens.
     Issuer,
     /// The key file beside the store.

@@ -32,6 +32,7 @@ pub mod credential;
 mod difference;
 pub mod error;
 pub mod events;
+pub mod hook;
 pub mod import;
 pub mod jwt;
 pub mod kept_name;

@@ -23,6 +23,7 @@ mod certificate;
 mod check;
 mod credential;
 mod event;
+mod hook;
 mod jwt;
 mod many;
 mod role;
@@ -46,6 +47,7 @@ pub use self::credential::{
     CredentialView, IssuedCredentialView, NewOperatorView, OperatorView, RenewedSecretView,
 };
 pub(crate) use self::event::{ClientEventView, CredentialEventView, UseEventView};
+pub use self::hook::{HookView, IssuedHookView};
 pub(crate) use self::jwt::{AuditedKey, AuditedRevocation, AuditedToken};
 pub use self::jwt::{CreatedTokenView, RotatedKeyView, TokenView};
 pub use self::many::{FailedView, ManyView, NewSecretView, StoppedView};

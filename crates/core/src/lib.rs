@@ -27,6 +27,7 @@ pub mod credential;
 pub mod duration;
 pub mod given;
 pub mod hex;
+pub mod hook;
 pub mod imported;
 pub mod jwt;
 pub mod kind;

@@ -203,3 +203,20 @@ CREATE TABLE certificate (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX certificate_of_credential ON certificate (credential, added_at, fingerprint);
+
+-- Hooks of brokers of other makers. source_ranges are the addresses that requests come
+-- from, divided by blanks; kick_login is sealed.
+CREATE TABLE hook (
+    name TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    tenant TEXT REFERENCES tenant (id) ON DELETE CASCADE,
+    source_ranges TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    kick_url TEXT,
+    kick_login BLOB,
+    created_at INTEGER NOT NULL,
+    rotated_at INTEGER NOT NULL,
+    CHECK (kick_login IS NULL OR kick_url IS NOT NULL)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX hook_of_tenant ON hook (tenant) WHERE tenant IS NOT NULL;

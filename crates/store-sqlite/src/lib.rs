@@ -36,6 +36,7 @@ mod file_watch;
 mod gate;
 mod groups;
 mod health;
+mod hooks;
 mod imports;
 mod kept_names;
 mod key_file;

@@ -249,6 +249,10 @@ pub(crate) const EXPORTED: &[ExportedTable] = &[
             ")"
         )),
     ),
+    ExportedTable {
+        withheld: Withheld::Sealed("kick_login"),
+        ..table("hook", Some("tenant = ?1"))
+    },
 ];
 
 /// What exports leave out: who is connected or signed in now or about to be, the brokers,

@@ -30,6 +30,7 @@ mod credential_rows;
 mod credentials;
 mod errors;
 mod gate;
+mod hooks;
 mod imports;
 mod kicks;
 mod lockouts;

@@ -37,6 +37,7 @@ mod certificates;
 mod changes;
 mod client_id_use;
 mod client_ids;
+mod hooks;
 mod imports;
 mod listings;
 mod lockouts;
@@ -61,6 +62,7 @@ pub use certificates::*;
 pub use changes::*;
 pub use client_id_use::*;
 pub use client_ids::*;
+pub use hooks::*;
 pub use imports::*;
 pub use listings::*;
 pub use lockouts::*;
@@ -100,6 +102,7 @@ macro_rules! store_suite {
             a_group_holds_its_own_roles_and_no_others,
             a_hash_is_replaced_only_where_it_is_still_kept,
             a_hint_stays_with_its_secret,
+            a_hook_reads_back_as_it_was_written_and_goes_with_its_tenant,
             a_kick_is_asked_for_once_and_answered_once,
             a_listing_is_the_same_by_pages_of_any_length,
             a_login_activates_once,

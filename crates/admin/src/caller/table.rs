@@ -105,12 +105,6 @@ use self::furnished::{
 };
 use self::may::May;
 
-mod callers;
-mod complete;
-mod everybody;
-mod furnished;
-mod may;
-
 /// A command that is tried, and what came of it in words.
 type Try = Box<dyn Fn(&mut SqliteStore, &mut Context<'_>) -> Result<(), AdminError>>;
 
@@ -125,10 +119,23 @@ macro_rules! rows {
     };
 }
 
+mod callers;
+mod complete;
+mod everybody;
+mod furnished;
+mod hooks;
+mod may;
+
+/// All rows.
+fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
+    let parts = [rows_of_all(fixture), hooks::rows()];
+    parts.into_iter().flatten().collect()
+}
+
 static ACME: OnceLock<TenantId> = OnceLock::new();
 
 #[expect(clippy::too_many_lines, reason = "it is a table")]
-fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
+fn rows_of_all(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
     let acme = || tenant_id("acme");
     let pump = || login_name("pump@acme");
     let kate = || login_name("kate@mail.test");

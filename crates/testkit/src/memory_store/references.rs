@@ -31,6 +31,8 @@ impl Tables {
         }
         self.api_tokens
             .remove_where(|_, (token, _)| token.scope.tenant() == Some(id));
+        self.hooks
+            .remove_where(|_, hook| hook.tenant.as_ref() == Some(id));
         self.tenants.remove(id)
     }
 

@@ -8,6 +8,7 @@ use countersign_core::certificate::{CertificateRecord, Fingerprint};
 use countersign_core::change::Change;
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::hook::{Hook, HookName};
 use countersign_core::imported::ImportMark;
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::lockout::Lockout;
@@ -48,6 +49,7 @@ pub(super) struct Tables {
     pub(super) lockouts: Table<LoginName, LockoutRow>,
     pub(super) token_keys: Table<KeyId, SealedTokenKey>,
     pub(super) tokens: Table<TokenId, TokenRecord>,
+    pub(super) hooks: Table<HookName, Hook>,
     pub(super) api_tokens: Table<ApiTokenId, (ApiToken, SecretDigest)>,
     pub(super) web_sessions: Table<WebSessionId, (WebSession, SecretDigest)>,
     /// By the hash of the client id.

@@ -122,6 +122,8 @@ pub(super) fn furnished() -> Fixture {
         ..certificate(None)
     };
     fixture.run(&first).unwrap();
+    let edge = hooks::new_hook(hooks::edge());
+    fixture.run(&crate::hook::CreateHook(edge)).unwrap();
     fixture.application("fleet", Application::default());
     fixture.thing("valve", "fleet").unwrap();
     fixture.token(&[]).unwrap();
