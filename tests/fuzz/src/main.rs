@@ -8,6 +8,7 @@ mod certificates;
 mod conversation;
 mod fixture;
 mod imports;
+mod issuers;
 mod logins;
 #[path = "../../hostile/naive.rs"]
 mod naive;
@@ -33,6 +34,8 @@ const TARGETS: &[Target] = &[
     ("token", tokens::token),
     ("phc", tokens::phc),
     ("certificate", certificates::certificate),
+    ("issued_token", issuers::issued_token),
+    ("key_set", issuers::key_set),
     ("options", texts::options),
     ("names", texts::names),
     ("config", texts::config),

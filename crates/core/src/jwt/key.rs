@@ -104,7 +104,10 @@ impl VerifyingKey {
         self.0.as_bytes()
     }
 
-    pub(super) fn has_signed(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+    /// Says whether this key has signed a message (RFC 8032 §5.1.7, with the strict
+    /// reading that gives each message one signature).
+    #[must_use]
+    pub fn has_signed(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         let signature = Signature::from_bytes(signature);
         self.0.verify_strict(message, &signature).is_ok()
     }
