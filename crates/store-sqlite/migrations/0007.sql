@@ -29,6 +29,10 @@ CREATE TABLE credential_group (
 INSERT INTO credential_group (credential, position, path)
     SELECT id, 0, group_path FROM credential WHERE group_path IS NOT NULL;
 ALTER TABLE credential DROP COLUMN group_path;
+CREATE INDEX credential_group_by_path ON credential_group (path);
+
+-- Those that are stopped; they are few, as a rule.
+CREATE INDEX credential_stopped ON credential (state) WHERE state IN ('Suspended', 'Revoked');
 
 -- The roles that groups hold. A group has no row of its own: it is made by use.
 CREATE TABLE group_role (

@@ -50,6 +50,7 @@ mod open;
 mod page_query;
 mod presence;
 mod pruned_client_ids;
+mod rare;
 mod refusals;
 mod roles;
 mod row_reader;

@@ -2,8 +2,7 @@
 
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::lifecycle::State;
-use countersign_core::name::{GroupPath, LoginName, Suffix, TenantId};
-use countersign_core::scheme::SchemeName;
+use countersign_core::name::{LoginName, Suffix, TenantId};
 use countersign_core::store::rows::GrantedUser;
 use countersign_core::store::{CredentialQuery, Listed, Page};
 use countersign_core::time::Timestamp;
@@ -13,6 +12,7 @@ use rusqlite::{Connection, params, params_from_iter};
 use crate::credential_reader::{credential_columns, credentials_of};
 use crate::error::Fault;
 use crate::page_query::{PageQuery, text};
+use crate::rare::{Rare, bounds};
 
 /// Devices of tenants, by name.
 pub(crate) fn devices(
@@ -20,38 +20,32 @@ pub(crate) fn devices(
     asked: &CredentialQuery,
     page: &Page<LoginName>,
 ) -> Result<Listed<Credential>, Fault> {
-    let are_few = match &asked.scheme {
-        Some(scheme) => has_few(connection, scheme)?,
-        None => false,
-    };
-    by_name(connection, devices_asked_for(asked, are_few), page)
+    let rare = Rare::of(connection, asked)?;
+    let query = devices_asked_for(asked, rare.as_ref());
+    let after = page.after.as_ref().map(|name| [text(name.as_str())]);
+    let (sql, values) = query.page([key_of_devices(rare.as_ref())], after, page.sought());
+    Ok(page.listed(credentials_of(connection, &sql, params_from_iter(values))?))
 }
 
-/// Says whether a scheme has so few credentials that sorting them takes no time to speak
-/// of.
-fn has_few(connection: &Connection, scheme: &SchemeName) -> Result<bool, Fault> {
-    let mut statement = connection.prepare_cached(
-        "SELECT count(*) FROM (SELECT 1 FROM credential WHERE scheme = ?1 LIMIT ?2)",
-    )?;
-    let count: i64 = statement.query_row((scheme.as_str(), FEW), |row| row.get(0))?;
-    Ok(count < FEW)
-}
-
-const FEW: i64 = 1_000;
-
-/// The statement that finds them, without its order. Of a scheme that has few they are
-/// found by the index of schemes, and sorted; of another one, all it has would be sorted
-/// for each page.
-pub(crate) fn devices_asked_for(asked: &CredentialQuery, are_few: bool) -> PageQuery {
-    let all = PageQuery::of(concat!(credential_columns!(), " WHERE kind = 'device'"));
-    let mut query = match &asked.tenant {
-        Some(tenant) => all.and("tenant = ?", [text(tenant.as_str())]),
-        None => all,
+/// The statement that finds them, without its order. Where what is asked for is rare, they
+/// are found by that, and sorted; of all others, so many would be sorted for each page that
+/// they are looked through in the order of names.
+pub(crate) fn devices_asked_for(asked: &CredentialQuery, rare: Option<&Rare>) -> PageQuery {
+    let mut query = PageQuery::of(concat!(credential_columns!(), " WHERE kind = 'device'"));
+    // A column with a `+` before it is not looked up by an index of its own.
+    let (of_tenant, of_prefix) = match rare {
+        Some(rare) => {
+            query = query.and(&format!("id IN ({})", rare.ids), rare.values.clone());
+            ("+tenant = ?", "+name >= ? AND +name <= ?")
+        }
+        None => ("tenant = ?", "name >= ? AND name <= ?"),
     };
-    query = query.when(
-        "state = ?",
-        asked.state.map(|state| text(State::as_str(state))),
-    );
+    query = query
+        .when(of_tenant, asked.tenant.as_ref().map(|it| text(it.as_str())))
+        .when(
+            "+state = ?",
+            asked.state.map(|state| text(State::as_str(state))),
+        );
     if let Some(group) = &asked.group {
         query = query.and(IS_IN_GROUP, bounds(group));
     }
@@ -59,10 +53,9 @@ pub(crate) fn devices_asked_for(asked: &CredentialQuery, are_few: bool) -> PageQ
         query = query.and(IS_IN_GROUP, bounds(group));
         query = query.and(IS_IN_NO_OTHER, bounds(group));
     }
-    let is_of_scheme = if are_few { "scheme = ?" } else { "+scheme = ?" };
     query = query
         .when(
-            is_of_scheme,
+            "+scheme = ?",
             asked.scheme.as_ref().map(|it| text(it.as_str())),
         )
         .when(HOLDS_ROLE, asked.role.as_ref().map(|it| text(it.as_str())))
@@ -73,10 +66,7 @@ pub(crate) fn devices_asked_for(asked: &CredentialQuery, are_few: bool) -> PageQ
         );
     if let Some(prefix) = &asked.name_prefix {
         let last = format!("{prefix}{}", char::MAX.to_string().repeat(LONGEST_NAME));
-        query = query.and(
-            "name >= ? AND name <= ?",
-            [prefix.as_str(), &last].map(text),
-        );
+        query = query.and(of_prefix, [prefix.as_str(), &last].map(text));
     }
     for (key, value) in &asked.attributes {
         query = query.and(HAS_ATTRIBUTE, [key, value].map(text));
@@ -84,11 +74,12 @@ pub(crate) fn devices_asked_for(asked: &CredentialQuery, are_few: bool) -> PageQ
     query
 }
 
-/// What a group and those below it are bounded by: what lies below `DM` sorts from
-/// `DM.` up to `DM/`, the next character.
-fn bounds(group: &GroupPath) -> [Value; 3] {
-    let group = group.as_str();
-    [group.into(), format!("{group}."), format!("{group}/")].map(text)
+/// What devices are listed by.
+pub(crate) const fn key_of_devices(rare: Option<&Rare>) -> &'static str {
+    match rare {
+        Some(_) => "+name",
+        None => "name",
+    }
 }
 
 const IS_IN_GROUP: &str = "EXISTS (SELECT 1 FROM credential_group

@@ -26,7 +26,7 @@ impl PageQuery {
     }
 
     /// Adds a condition.
-    pub(crate) fn and<const N: usize>(mut self, condition: &str, values: [Value; N]) -> Self {
+    pub(crate) fn and(mut self, condition: &str, values: impl IntoIterator<Item = Value>) -> Self {
         self.sql.push_str(" AND ");
         self.sql.push_str(condition);
         self.values.extend(values);

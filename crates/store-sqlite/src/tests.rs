@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use self::sources::Statement;
 use crate::SqliteStore;
 use crate::page_query::text;
+use crate::rare::Rare;
 use crate::{
     api_tokens, applications, client_id_bindings, client_ids, credential_kind, credential_reader,
     credentials, groups, listings, lockouts, log_position, presence, pruned_client_ids,
@@ -183,6 +184,7 @@ const WHOLE_TABLES: &[(&str, &str, &str)] = &[
 
 /// What stands in the sources and is part of a statement alone, by its file.
 const PARTS: &[(&str, &str)] = &[
+    ("rare.rs", "SELECT count(*) FROM ({} LIMIT ?)"),
     ("tables/content.rs", "SELECT {columns} FROM {table}"),
     ("tables/export.rs", "SELECT count(*) FROM {}"),
     ("tables/fill.rs", "SELECT EXISTS (SELECT 1 FROM {})"),
@@ -231,9 +233,9 @@ fn no_statement_takes_longer_the_more_rows_there_are_but_those_that_say_why() {
 }
 
 /// Whatever is asked for, a page of credentials is read in the order of names up to its
-/// last row, but for those of a scheme that has few.
+/// last row, but where what is asked for is rare: then its few are found and sorted.
 #[test]
-fn no_page_of_credentials_is_sorted() {
+fn no_page_of_credentials_is_sorted_but_of_what_is_rare() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("x.db");
     let store = SqliteStore::create(path, &Settings::default()).unwrap();
@@ -257,13 +259,21 @@ fn no_page_of_credentials_is_sorted() {
                     ..CredentialQuery::default()
                 };
                 ask(&mut query);
-                for are_few in [false, true] {
-                    let sought = listings::devices_asked_for(&query, are_few);
-                    let (sql, _) = sought.page(["name"], after.clone(), 100);
+                for rare in [None]
+                    .into_iter()
+                    .chain(Rare::conditions(&query).into_iter().map(Some))
+                {
+                    let rare = rare.as_ref();
+                    let sought = listings::devices_asked_for(&query, rare);
+                    let key = listings::key_of_devices(rare);
+                    let (sql, _) = sought.page([key], after.clone(), 100);
                     let steps = plan(&store, &sql).unwrap();
-                    let sorts = steps.iter().any(|step| step.contains("TEMP B-TREE"));
-                    let may_sort = are_few && query.scheme.is_some();
-                    assert!(may_sort || !sorts, "{query:?}: {steps:#?}");
+                    let has = |what: &str| steps.iter().any(|step| step.contains(what));
+                    assert_eq!(has("TEMP B-TREE"), rare.is_some(), "{query:?}: {steps:#?}");
+                    let by_number = has("SEARCH credential USING INTEGER PRIMARY KEY (rowid=?)");
+                    assert_eq!(by_number, rare.is_some(), "{query:?}: {steps:#?}");
+                    let scans = steps.iter().any(|step| step.starts_with("SCAN"));
+                    assert!(rare.is_none() || !scans, "{query:?}: {steps:#?}");
                 }
             }
         }
