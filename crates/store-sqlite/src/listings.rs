@@ -6,7 +6,6 @@ use countersign_core::name::{LoginName, Suffix, TenantId};
 use countersign_core::store::rows::GrantedUser;
 use countersign_core::store::{CredentialQuery, Listed, Page};
 use countersign_core::time::Timestamp;
-use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 
 use crate::credential_reader::{credential_columns, credentials_of};
