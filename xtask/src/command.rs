@@ -90,6 +90,15 @@ pub fn cargo() -> Command {
     cargo
 }
 
+/// Has a build fail for what clippy finds in the package, as `cargo clippy` does by a
+/// check: a package of its own would have all its dependencies compiled once more for
+/// that.
+pub fn with_lints(build: &mut Command) -> &mut Command {
+    build
+        .env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver")
+        .env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings")
+}
+
 /// A command that runs as root, through `sudo` if we are not.
 pub fn as_root(program: impl AsRef<OsStr>) -> Command {
     if we_are_root() {

@@ -15,7 +15,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
-use crate::command::{cargo, read, run, target, workspace};
+use crate::command::{cargo, read, run, target, with_lints, workspace};
 
 /// The package.
 pub const MANIFEST: &str = "tests/fuzz/Cargo.toml";
@@ -95,14 +95,6 @@ pub fn fuzz(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Runs cargo on the package, without coverage counters.
-pub fn package(verb: &str) -> Result<Command> {
-    let mut cargo = cargo();
-    cargo.args([verb, "--locked", "--manifest-path", MANIFEST]);
-    cargo.env("CARGO_TARGET_DIR", target()?);
-    Ok(cargo)
-}
-
 /// Builds with coverage counters in everything but build scripts.
 fn build() -> Result<PathBuf> {
     let triple = read(Command::new("rustc").args(["--version", "--verbose"]))?
@@ -118,11 +110,13 @@ fn build() -> Result<PathBuf> {
         "-Cllvm-args=-sanitizer-coverage-trace-compares",
         "--cfg=fuzzing",
     ];
-    run(cargo()
+    let mut build = cargo();
+    build
         .args(["build", "--release", "--locked", "--quiet"])
         .args(["--manifest-path", MANIFEST, "--target", &triple])
         .env("CARGO_TARGET_DIR", &folder)
-        .env("RUSTFLAGS", flags.join(" ")))?;
+        .env("RUSTFLAGS", flags.join(" "));
+    run(with_lints(&mut build))?;
     Ok(folder.join(triple).join("release/countersign-fuzz"))
 }
 

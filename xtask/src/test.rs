@@ -11,7 +11,9 @@ use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
 use crate::codegen::Product;
-use crate::command::{Profile, build_release, cargo, metadata, run, shown, target, workspace};
+use crate::command::{
+    Profile, build_release, cargo, metadata, run, shown, target, with_lints, workspace,
+};
 use crate::demo::{self, Options};
 use crate::package::{self, package};
 use crate::{codegen, debian_root, dist, fuzz, hostile, setup, structure};
@@ -21,7 +23,8 @@ use crate::{codegen, debian_root, dist, fuzz, hostile, setup, structure};
 pub enum Part {
     /// Formatting
     Fmt,
-    /// Lints, with every feature and without
+    /// Lints of the workspace, with every feature and without; those of the packages of
+    /// their own come with their builds
     Clippy,
     /// Circles of modules, long files, words that the glossary has replaced
     Structure,
@@ -141,9 +144,7 @@ impl Part {
                 for name in with_more_features()? {
                     every_feature.args(["--package", &name]);
                 }
-                check(every_feature.args(["--", "-D", "warnings"]))?;
-                check(rumqttd("clippy")?.args(["--", "-D", "warnings"]))?;
-                check(fuzz::package("clippy")?.args(["--", "-D", "warnings"]))
+                check(every_feature.args(["--", "-D", "warnings"]))
             }
             Self::Structure => {
                 structure::check(&structure::Options::default())?;
@@ -305,7 +306,7 @@ fn embed(names: &[String]) -> Result<Count> {
         "--example",
         "embed",
     ]))?;
-    run(&mut rumqttd("build")?)?;
+    run(with_lints(&mut rumqttd_build()?))?;
     let debug = target.join("debug");
     tests(
         cargo()
@@ -356,12 +357,12 @@ fn packages(names: &[String]) -> Result<Count> {
     )
 }
 
-/// Runs cargo on the example that is a package of its own.
-fn rumqttd(verb: &str) -> Result<Command> {
-    let mut cargo = cargo();
-    cargo.args([verb, "--locked", "--manifest-path", RUMQTTD]);
-    cargo.env("CARGO_TARGET_DIR", target()?);
-    Ok(cargo)
+/// Builds the example that is a package of its own.
+fn rumqttd_build() -> Result<Command> {
+    let mut build = cargo();
+    build.args(["build", "--locked", "--manifest-path", RUMQTTD]);
+    build.env("CARGO_TARGET_DIR", target()?);
+    Ok(build)
 }
 
 /// Copies by way of a rename: a broker may hold the old file mapped.
