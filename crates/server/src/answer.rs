@@ -101,6 +101,36 @@ impl Answer {
         Ok(self)
     }
 
+    /// The same, with a header more.
+    pub(crate) fn with(mut self, name: HeaderName, value: &str) -> Result<Self, Problem> {
+        self.headers.push(header(name, value)?);
+        Ok(self)
+    }
+
+    /// The tag that says which version of a thing it shows.
+    pub(crate) fn tag(&self) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        let (_, tag) = headers.find(|(name, _)| name == ETAG)?;
+        tag.to_str().ok()
+    }
+
+    /// The same, as far as the cookies that `other` has a browser keep.
+    pub(crate) fn with_cookies_of(mut self, other: &Self) -> Self {
+        let cookies = other.headers.iter().filter(|(name, _)| name == SET_COOKIE);
+        self.headers.extend(cookies.cloned());
+        self
+    }
+
+    /// Another place to look at.
+    pub(crate) fn see_other(place: &str) -> Result<Self, Problem> {
+        let nothing = Self {
+            status: StatusCode::SEE_OTHER,
+            headers: Vec::new(),
+            content: Content::Nothing,
+        };
+        nothing.with(LOCATION, place)
+    }
+
     /// Text of some kind.
     pub(crate) fn text(status: StatusCode, kind: &'static str, text: Vec<u8>) -> Self {
         Self {
@@ -147,6 +177,16 @@ impl Answer {
         response
     }
 
+    /// The response of an answer that is whole already.
+    pub(crate) fn whole_response(mut self) -> Response<Body> {
+        let content = core::mem::replace(&mut self.content, Content::Nothing);
+        let body = match content {
+            Content::Text(text) => text.into(),
+            Content::Later(..) | Content::Nothing | Content::Stream(_) => Body::empty(),
+        };
+        self.response(body)
+    }
+
     /// A view, with this status.
     pub(crate) fn json(status: StatusCode, view: &impl Serialize) -> Result<Self, Problem> {
         Ok(Self::text(status, JSON, to_json(view)?))
@@ -166,16 +206,23 @@ fn location(path: &[&str]) -> String {
     let mut location = "/api/v1".to_owned();
     for part in path {
         location.push('/');
-        for byte in part.bytes() {
-            let is_plain = byte.is_ascii_alphanumeric() || b"-._~@".contains(&byte);
-            if is_plain {
-                location.push(char::from(byte));
-            } else {
-                location.push_str(&format!("%{byte:02X}"));
-            }
-        }
+        location.push_str(&part_of_address(part));
     }
     location
+}
+
+/// A text as one part of an address's path.
+pub(crate) fn part_of_address(text: &str) -> String {
+    let mut part = String::new();
+    for byte in text.bytes() {
+        let is_plain = byte.is_ascii_alphanumeric() || b"-._~@".contains(&byte);
+        if is_plain {
+            part.push(char::from(byte));
+        } else {
+            part.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    part
 }
 
 fn header(name: HeaderName, value: &str) -> Result<(HeaderName, HeaderValue), Problem> {

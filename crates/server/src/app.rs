@@ -24,9 +24,10 @@ use tower_service::Service as _;
 
 use crate::answer::{Content, JSON, Rest};
 use crate::authenticate::{BROWSER_COOKIE, authenticate, cookie, session_named};
-use crate::browser::{Hosts, check_origin};
+use crate::browser::{Hosts, check_origin, names_page};
 use crate::call::{Asked, Call, now};
 use crate::conditional::Versions;
+use crate::console::Visit;
 use crate::counts::ServiceCounts;
 use crate::door::{Door, Doors};
 use crate::events::Events;
@@ -37,6 +38,7 @@ use crate::patience::Patience;
 use crate::problem::{Problem, ProblemKind};
 use crate::rate::Rates;
 use crate::route::{Access, Route};
+use crate::visitors::Visitors;
 use crate::workers::Workers;
 
 /// What all requests share.
@@ -53,6 +55,8 @@ pub(crate) struct App {
     pub(crate) events: Arc<Events>,
     /// Which tenants web sessions switched to.
     pub(crate) organisations: Arc<Organisations>,
+    /// What the pages for people remember.
+    pub(crate) visitors: Arc<Visitors>,
     pub(crate) hosts: Hosts,
     pub(crate) proxies: TrustedProxies,
     pub(crate) rates: Rates,
@@ -87,8 +91,8 @@ pub(crate) struct Answerer {
 }
 
 impl Answerer {
-    /// What answers by these routes, and by those of the doors.
-    pub(crate) fn new(app: Arc<App>, routes: Vec<Route>, doors: Doors) -> Self {
+    /// What answers by these routes, by those of the doors, and with these pages.
+    pub(crate) fn new(app: Arc<App>, routes: Vec<Route>, doors: Doors, pages: Vec<Route>) -> Self {
         let document = Bytes::from(describe(&routes).to_string());
         let mut router = Router::new()
             .route("/healthz", get(async || "ok\n"))
@@ -103,7 +107,7 @@ impl Answerer {
                     move || readiness(Arc::clone(&app))
                 }),
             );
-        let routes = routes.into_iter().chain(doors.routes());
+        let routes = routes.into_iter().chain(doors.routes()).chain(pages);
         let routes: Vec<_> = routes.map(Arc::new).collect();
         for route in &routes {
             router = router.route(route.path, method_router(&app, route, None));
@@ -136,6 +140,7 @@ impl Answerer {
         if let Some(door) = &door {
             request.extensions_mut().insert(door.clone());
         }
+        let visit = Visit::of(&request).filter(|_| door.is_none());
         let mut response = match self.admit(ends, client, &request) {
             Ok(()) => {
                 let mut router = self.router.clone();
@@ -150,6 +155,8 @@ impl Answerer {
         let route = route.map_or("-", |Taken(route)| route);
         if let Some(door) = door {
             door.tell_problem(&mut response);
+        } else if let Some(visit) = visit {
+            visit.tell_problem(&mut response);
         }
         let status = response.status().as_u16();
         self.app.counts.add_request(route, status);
@@ -293,6 +300,7 @@ async fn respond(
         client,
         session: session_named(&head.headers),
         browser: cookie(&head.headers, BROWSER_COOKIE),
+        is_from_page: names_page(&head.headers),
         query: head.uri.query().map(str::to_owned),
         last_event: last_event(&head.headers),
         versions: if route.is_conditional {
@@ -306,7 +314,7 @@ async fn respond(
     loop {
         let (asked, guard) = (Arc::clone(&asked), Arc::clone(&app.guard));
         let (counts, events) = (Arc::clone(&app.counts), Arc::clone(&app.events));
-        let organisations = Arc::clone(&app.organisations);
+        let (organisations, visitors) = (Arc::clone(&app.organisations), Arc::clone(&app.visitors));
         let run = move |store: &mut _| {
             rest(&mut Call {
                 store,
@@ -316,6 +324,7 @@ async fn respond(
                 counts: &counts,
                 events: &events,
                 organisations: &organisations,
+                visitors: &visitors,
                 now: now(),
             })
         };

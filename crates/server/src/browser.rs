@@ -102,6 +102,12 @@ pub(crate) fn is_browser(headers: &HeaderMap) -> bool {
     names.any(|name| name.as_str().starts_with("sec-fetch-"))
 }
 
+/// Says whether a request says which page it was sent by. `check_origin` lets none pass
+/// that says another than ours.
+pub(crate) fn names_page(headers: &HeaderMap) -> bool {
+    headers.contains_key(ORIGIN) || headers.contains_key(&SEC_FETCH_SITE)
+}
+
 static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 #[cfg(test)]

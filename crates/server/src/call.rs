@@ -22,6 +22,7 @@ use crate::events::Events;
 use crate::input::{FromText, part_of_path};
 use crate::organisations::Organisations;
 use crate::problem::{Problem, ProblemKind};
+use crate::visitors::Visitors;
 pub(crate) use crate::who::{Who, now};
 
 /// What a request asks for, apart from its body.
@@ -38,6 +39,8 @@ pub(crate) struct Asked {
     pub(crate) session: Option<Secret>,
     /// What a browser is known by that signed in before.
     pub(crate) browser: Option<Secret>,
+    /// Whether it says that a page of ours sent it.
+    pub(crate) is_from_page: bool,
     /// The words behind the `?`.
     pub(crate) query: Option<String>,
     /// The last event that the asker was told before.
@@ -56,6 +59,7 @@ pub(crate) struct Call<'a> {
     pub(crate) counts: &'a ServiceCounts,
     pub(crate) events: &'a Events,
     pub(crate) organisations: &'a Organisations,
+    pub(crate) visitors: &'a Visitors,
     pub(crate) now: Timestamp,
 }
 

@@ -14,6 +14,7 @@ mod authenticate;
 mod browser;
 mod call;
 mod conditional;
+mod console;
 mod counts;
 mod door;
 mod events;
@@ -34,6 +35,7 @@ mod serve;
 mod shape;
 mod systemd;
 mod tls;
+mod visitors;
 mod who;
 mod workers;
 

@@ -1,6 +1,6 @@
 //! Beginning and ending: sockets, threads, signals.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use countersign_admin::OsRandom;
 use countersign_admin::sign_in::SignInGuard;
 use countersign_core::network::Network;
+use countersign_core::secret::Secret;
 use countersign_core::store::StoreError;
 use countersign_sqlite::SqliteStore;
 use tokio::signal::unix::{SignalKind, signal};
@@ -16,6 +17,7 @@ use tokio::time::timeout;
 
 use crate::app::{Answerer, App};
 use crate::browser::Hosts;
+use crate::console;
 use crate::counts::ServiceCounts;
 use crate::door::{Door, DoorError, Doors};
 use crate::events::Events;
@@ -165,6 +167,7 @@ impl Bound {
             counts: Arc::new(ServiceCounts::of(self.options.metrics_tenants)),
             events: Arc::new(Events::start(&store)?),
             organisations: Arc::default(),
+            visitors: Arc::default(),
             hosts: Hosts(self.options.hosts),
             proxies: proxies.clone(),
             rates: Rates::default(),
@@ -173,11 +176,20 @@ impl Bound {
             everybody: std::sync::Mutex::default(),
         };
         self.doors.look_for_tenants(&mut store);
+        let code = app.visitors.first.look_for_users(&mut store);
+        if let Some(code) = code.map_err(|_| ServeError::Random)? {
+            print_first_code(&code);
+        }
         drop(store);
         let app = Arc::new(app);
         let events = Arc::clone(&app.events);
-        let answerer = Answerer::new(Arc::clone(&app), rest::routes(), self.doors);
-        let on_metrics = Answerer::new(app, metrics::open_routes(), Doors::default());
+        let answerer = Answerer::new(
+            Arc::clone(&app),
+            rest::routes(),
+            self.doors,
+            console::routes(),
+        );
+        let on_metrics = Answerer::new(app, metrics::open_routes(), Doors::default(), Vec::new());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(RUNTIME_THREADS)
             .max_blocking_threads(1)
@@ -199,6 +211,14 @@ impl Bound {
         runtime.shutdown_timeout(Duration::ZERO);
         done.map_err(ServeError::Runtime)
     }
+}
+
+/// Prints what lets the first administrator be made. Who does not listen gets no code, and
+/// the service runs all the same.
+fn print_first_code(code: &Secret) {
+    let code = String::from_utf8_lossy(code.expose());
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "first administrator: {code}").and_then(|()| out.flush());
 }
 
 async fn serve_all(

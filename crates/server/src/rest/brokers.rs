@@ -1,12 +1,15 @@
 //! The brokers that use the store.
 
-use countersign_admin::broker::{ForgetBroker, ListBrokers, forget};
+use countersign_admin::broker::{ForgetBroker, KnownListener, ListBrokers, ListListeners, forget};
 use countersign_admin::view::BrokerView;
+use countersign_core::name::TenantId;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::{PageWords, part};
+use super::{PageWords, part, whole};
 use crate::answer::Answer;
 use crate::call::Call;
-use crate::input::Nothing;
+use crate::input::{Nothing, Text};
 use crate::problem::Problem;
 use crate::route::{Route, delete, get};
 use crate::shape::{MAYBE_TEXT, Shape};
@@ -20,6 +23,12 @@ pub(super) fn routes() -> Vec<Route> {
             remove,
         )
         .answers_nothing(),
+        get(
+            "/api/v1/listeners",
+            "List where clients of a tenant connect, as far as it is known",
+            listeners,
+        )
+        .answers_page(&LISTENER),
     ]
 }
 
@@ -38,6 +47,41 @@ fn remove(call: &mut Call<'_>, _: Nothing, _: Nothing) -> Result<Answer, Problem
     Ok(Answer::deleted())
 }
 
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ListenerWords {
+    tenant: Text<TenantId>,
+}
+
+/// Where clients connect.
+#[derive(Serialize)]
+struct ListenerView {
+    broker: String,
+    host: Option<String>,
+    port: Option<u16>,
+    tls: bool,
+}
+
+fn listeners(call: &mut Call<'_>, words: ListenerWords, _: Nothing) -> Result<Answer, Problem> {
+    let listeners = call.run(&ListListeners(words.tenant.0))?.into_iter();
+    let view = |listener: KnownListener| ListenerView {
+        broker: listener.broker,
+        host: listener.host,
+        port: listener.port,
+        tls: listener.is_tls,
+    };
+    whole(listeners.map(view).collect())
+}
+
+const LISTENER: Shape = Shape::Named(
+    "Listener",
+    &Shape::Object(&[
+        ("broker", Shape::Text),
+        ("host", MAYBE_TEXT),
+        ("port", Shape::Maybe(&Shape::Integer)),
+        ("tls", Shape::Bool),
+    ]),
+);
 const BROKER: Shape = Shape::Named(
     "Broker",
     &Shape::Object(&[

@@ -8,6 +8,7 @@ use countersign_admin::clients::{
     CountClients, IsKicked, ListClients, ReleaseClientId, RequestKick, WithdrawKick,
 };
 use countersign_admin::view::ClientView;
+use countersign_core::client_id::ClientId;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::presence::SessionNumber;
 use countersign_core::time::Timestamp;
@@ -50,6 +51,8 @@ struct ListWords {
     all: bool,
     /// At this broker alone.
     broker: Option<String>,
+    /// With this client id alone.
+    client_id: Option<Text<ClientId>>,
     /// At most so many, from 1 to 1000; 100 where it is not said.
     limit: Option<u64>,
     /// With this name alone.
@@ -63,7 +66,7 @@ fn list(call: &mut Call<'_>, words: ListWords, _: Nothing) -> Result<Answer, Pro
     let listed = call.run(&ListClients {
         tenant: words.tenant.map(|Text(tenant)| tenant),
         name: words.name.map(|Text(name)| name),
-        client_id: None,
+        client_id: words.client_id.map(|Text(client_id)| client_id),
         broker: words.broker,
         all: words.all,
         page,
@@ -136,7 +139,7 @@ fn release(call: &mut Call<'_>, _: Nothing, _: Nothing) -> Result<Answer, Proble
         released: String,
     }
 
-    let client_id: countersign_core::client_id::ClientId = call.part("client_id")?;
+    let client_id: ClientId = call.part("client_id")?;
     let released = client_id.to_string();
     call.run(&ReleaseClientId(client_id))?;
     Answer::ok(&Released { released })

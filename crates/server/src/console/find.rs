@@ -1,0 +1,210 @@
+//! Find: one field for a name, a client id, an address or a group.
+
+use core::net::IpAddr;
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::ask::Ask;
+use super::form::Form;
+use super::lines::client;
+use super::page::{self, page};
+use super::pieces::{
+    Field, choice, done, empty, link, list, name, name_or_dash, names, pager, state, table, text,
+    texts, when,
+};
+use super::scope::Scope;
+use crate::answer::Answer;
+use crate::call::Call;
+use crate::problem::{Problem, ProblemKind};
+use crate::route::Route;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![page(PATH, show)]
+}
+
+fn show(call: &mut Call<'_>, words: &Form) -> Result<Answer, Problem> {
+    let scope = Scope::of(call, words)?;
+    let sought = words.text("q");
+    let address = sought.and_then(|it| it.parse::<IpAddr>().ok());
+    let found = match (scope.sees_something(), address) {
+        (false, _) => empty("Nothing that you may see is here yet."),
+        (true, Some(address)) => at_address(call, &scope, &address.to_canonical().to_string())?,
+        (true, None) => html! {
+            (credentials(call, &scope, words, sought)?)
+            @if let Some(sought) = sought {
+                (in_group(call, &scope, sought)?)
+                (by_client_id(call, &scope, sought)?)
+            }
+        },
+    };
+    let main = html! {
+        div.head {
+            h1 { "Find" }
+            a.button href="/create" { "New credential" }
+        }
+        @if words.text("done") == Some("delete") { (done("It was deleted, and its live sessions ended.", None)) }
+        form.find role="search" method="get" action=(PATH) {
+            (Field { kind: "search", ..Field::new("q", "Name, client id, address or group") }.of(words).show())
+            (choice("state", "State", STATES, words.text("state").unwrap_or_default()))
+            (scope.field(false))
+            button type="submit" { "Find" }
+        }
+        (found)
+    };
+    page::show(call, PATH, "Find", main)
+}
+
+/// Credentials whose name begins so.
+fn credentials(
+    call: &mut Call<'_>,
+    scope: &Scope,
+    words: &Form,
+    sought: Option<&str>,
+) -> Result<Markup, Problem> {
+    let listed = Ask::get("/api/v1/credentials")
+        .word("tenant", scope.tenant())
+        .word("prefix", sought)
+        .word("state", words.text("state"))
+        .word("after", words.exact("after"))
+        .word("limit", Some(LIMIT))
+        .value(call)?;
+    let is_sought = sought.is_some() || words.is_ticked("state");
+    Ok(html! {
+        @if !list(&listed, "items").is_empty() { (credential_table(call, "Credentials", &listed)) }
+        @else if is_sought { (empty("No credential is called so.")) }
+        @else { (empty("There are no credentials here yet.")) }
+        (pager(PATH, words, &listed))
+    })
+}
+
+fn credential_table(call: &Call<'_>, caption: &str, listed: &Value) -> Markup {
+    let row = |item: &Value| {
+        vec![
+            link("/credentials", text(item, "name")),
+            state(text(item, "state")),
+            name_or_dash(item, "description"),
+            names(&texts(item, "groups")),
+            name_or_dash(item, "tenant"),
+            when(item, "last_used_at", call.now),
+        ]
+    };
+    let heads = [
+        "Name",
+        "State",
+        "Description",
+        "Groups",
+        "Tenant",
+        "Last used",
+    ];
+    let rows: Vec<_> = list(listed, "items").iter().map(row).collect();
+    table(caption, &heads, &rows)
+}
+
+/// Credentials in the group that is called so, and below it.
+fn in_group(call: &mut Call<'_>, scope: &Scope, sought: &str) -> Result<Markup, Problem> {
+    let listed = Ask::get("/api/v1/credentials")
+        .word("tenant", scope.tenant())
+        .word("group", Some(sought))
+        .word("limit", Some(LIMIT));
+    let listed = &or_nothing(listed.value(call))?;
+    Ok(html! {
+        @if !list(listed, "items").is_empty() {
+            h2 { "In the group " (name(sought)) }
+            (credential_table(call, "Credentials in the group", listed))
+            @if listed["next"].is_string() { p.hint { "There are more of them." } }
+        }
+    })
+}
+
+/// Who is connected by this client id.
+fn by_client_id(call: &mut Call<'_>, scope: &Scope, sought: &str) -> Result<Markup, Problem> {
+    let live = Ask::get("/api/v1/clients")
+        .word("tenant", scope.tenant())
+        .word("client_id", Some(sought));
+    let live = or_nothing(live.value(call))?;
+    let rows: Vec<_> = list(&live, "items")
+        .iter()
+        .map(|it| client_row(call, it))
+        .collect();
+    Ok(html! {
+        @if !rows.is_empty() {
+            h2 { "Connected by this client id" }
+            (table("Connected by this client id", CLIENT_HEADS, &rows))
+        }
+    })
+}
+
+fn client_row(call: &Call<'_>, item: &Value) -> Vec<Markup> {
+    vec![
+        client(item),
+        name(text(item, "client_id")),
+        name_or_dash(item, "address"),
+        when(item, "connected_at", call.now),
+    ]
+}
+
+/// Who is connected from an address, and what the audit has of it.
+fn at_address(call: &mut Call<'_>, scope: &Scope, address: &str) -> Result<Markup, Problem> {
+    let mut rows = Vec::new();
+    let mut after: Option<String> = None;
+    for _ in 0..MOST_PARTS {
+        let live = &Ask::get("/api/v1/clients")
+            .word("tenant", scope.tenant())
+            .word("limit", Some("1000"))
+            .word("after", after.as_deref())
+            .value(call)?;
+        let found = list(live, "items").iter();
+        let found = found.filter(|it| text(it, "address") == address);
+        rows.extend(found.map(|it| client_row(call, it)));
+        after = live["next"].as_str().map(str::to_owned);
+        if after.is_none() {
+            break;
+        }
+    }
+    let told = Ask::get("/api/v1/audit")
+        .word("tenant", scope.tenant())
+        .word("address", Some(address))
+        .word("limit", Some(LIMIT))
+        .value(call)?;
+    let row = |item: &Value| {
+        vec![
+            name(text(item, "subject")),
+            name(text(item, "act")),
+            name_or_dash(item, "cause"),
+            name_or_dash(item, "client_id"),
+            when(item, "time", call.now),
+        ]
+    };
+    let told: Vec<_> = list(&told, "items").iter().map(row).collect();
+    Ok(html! {
+        h2 { "Connected now from " (name(address)) }
+        @if rows.is_empty() { (empty("Nobody is connected from this address.")) }
+        @else { (table("Connected now", CLIENT_HEADS, &rows)) }
+        @if after.is_some() { p.hint { "More are connected than were looked at." } }
+        h2 { "In the audit" }
+        @if told.is_empty() { (empty("Nothing.")) }
+        @else { (table("In the audit", &["Name", "Act", "Cause", "Client id", "When"], &told)) }
+    })
+}
+
+/// What was found; nothing where what is sought can't be the name of such a thing.
+fn or_nothing(found: Result<Value, Problem>) -> Result<Value, Problem> {
+    match found {
+        Err(problem) if problem.kind == ProblemKind::Invalid => Ok(Value::Null),
+        found => found,
+    }
+}
+
+const CLIENT_HEADS: &[&str] = &["Name", "Client id", "Address", "Since"];
+/// So many parts of the list of clients are looked through for an address, of 1,000 each.
+const MOST_PARTS: usize = 5;
+const PATH: &str = "/find";
+const LIMIT: &str = "50";
+const STATES: &[(&str, &str)] = &[
+    ("", "Any"),
+    ("Inactive", "Inactive"),
+    ("Active", "Active"),
+    ("Suspended", "Suspended"),
+    ("Revoked", "Revoked"),
+];

@@ -1,0 +1,294 @@
+//! Roles: their rules, and the groups that hold them. Who would gain or lose what is told
+//! before it is so.
+
+use axum::http::{Method, StatusCode};
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::ask::{Ask, Told};
+use super::form::{Body, Form};
+use super::lines::rule_fields;
+use super::page::{self, act, page};
+use super::pieces::{
+    Field, done, empty, hidden, list, name, name_or_dash, names, pager, table, tag, text, texts,
+    tick, verdict, wrong,
+};
+use super::scope::Scope;
+use crate::answer::{Answer, part_of_address};
+use crate::call::Call;
+use crate::problem::Problem;
+use crate::route::Route;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        page(PATH, show_all),
+        act(PATH, create),
+        page("/roles/{tenant}/{role}", show),
+        act("/roles/{tenant}/{role}/{act}", run),
+    ]
+}
+
+fn show_all(call: &mut Call<'_>, words: &Form) -> Result<Answer, Problem> {
+    all(call, words, None)
+}
+
+fn all(call: &mut Call<'_>, words: &Form, problem: Option<&Problem>) -> Result<Answer, Problem> {
+    let scope = Scope::of(call, words)?;
+    let listed = match scope.one() {
+        None => Value::Null,
+        Some(tenant) => Ask::get("/api/v1/tenants/{tenant}/roles")
+            .about("tenant", tenant)
+            .word("after", words.exact("after"))
+            .value(call)?,
+    };
+    let row = |item: &Value| {
+        let named = text(item, "name");
+        vec![
+            html! { a href=(address(text(item, "tenant"), named)) { (name(named)) } },
+            name_or_dash(item, "description"),
+            names(&texts(item, "groups")),
+            html! { (list(item, "rules").len()) },
+        ]
+    };
+    let rows: Vec<_> = list(&listed, "items").iter().map(row).collect();
+    let main = html! {
+        h1 { "Roles" }
+        (wrong(problem))
+        @if words.text("done") == Some("delete") { (done("The role was deleted.", None)) }
+        form.find method="get" action=(PATH) {
+            (scope.field(true))
+            button type="submit" { "Show" }
+        }
+        @if rows.is_empty() { (empty("This tenant has no roles.")) }
+        @else { (table("Roles", &["Name", "Description", "Groups that hold it", "Rules"], &rows)) }
+        (pager(PATH, words, &listed))
+        form.card method="post" action=(PATH) {
+            h2 { "A new role" }
+            (hidden("tenant", scope.one().unwrap_or_default()))
+            (Field::new("name", "Name").of(words).required().show())
+            (Field::new("description", "Description").of(words).show())
+            (tick("no_wildcards", "It grants no SUBSCRIBE with + or #", words.is_ticked("no_wildcards")))
+            p.actions { button type="submit" { "Make the role" } }
+        }
+    };
+    let status = problem.map_or(StatusCode::OK, |it| it.kind.status());
+    page::show_with(call, PATH, "Roles", status, main)
+}
+
+fn address(tenant: &str, role: &str) -> String {
+    format!(
+        "{PATH}/{}/{}",
+        part_of_address(tenant),
+        part_of_address(role)
+    )
+}
+
+fn create(call: &mut Call<'_>, said: &Form) -> Result<Answer, Problem> {
+    let tenant = said.text("tenant").unwrap_or_default();
+    let body = Body::default()
+        .texts_of(said, &["name", "description"])
+        .with("no_wildcards", said.is_ticked("no_wildcards"));
+    let made = Ask::post("/api/v1/tenants/{tenant}/roles")
+        .about("tenant", tenant)
+        .body(body.value())
+        .value(call);
+    match made {
+        Ok(role) => Answer::see_other(&address(tenant, text(&role, "name"))),
+        Err(problem) => all(call, said, Some(&problem)),
+    }
+}
+
+fn show(call: &mut Call<'_>, words: &Form) -> Result<Answer, Problem> {
+    one(call, words, None, None)
+}
+
+/// The page of a role, perhaps with what would change.
+fn one(
+    call: &mut Call<'_>,
+    words: &Form,
+    problem: Option<&Problem>,
+    effects: Option<&Value>,
+) -> Result<Answer, Problem> {
+    let (tenant, named): (String, String) = (call.part("tenant")?, call.part("role")?);
+    let path = address(&tenant, &named);
+    let role = &Ask::get(ROLE)
+        .about("tenant", &tenant)
+        .about("role", &named)
+        .value(call)?;
+    let row = |rule: &Value| {
+        vec![
+            verdict(text(rule, "effect")),
+            html! { (text(rule, "action")) },
+            html! { code { (name(text(rule, "pattern"))) } },
+            name_or_dash(rule, "group"),
+            html! {
+                form method="post" action={ (path) "/unrule" } {
+                    @for key in ["action", "pattern", "group"] {
+                        @if let Some(value) = rule[key].as_str() { (hidden(key, value)) }
+                    }
+                    @if rule["no_retain"].as_bool() == Some(true) { (hidden("no_retain", "true")) }
+                    @if rule["literal"].as_bool() == Some(true) { (hidden("literal", "true")) }
+                    @if let Some(qos) = rule["max_qos"].as_u64() { (hidden("max_qos", &qos.to_string())) }
+                    span.actions {
+                        button.quiet type="submit" name="try" value="yes" { "Try without" }
+                        button.quiet type="submit" { "Take away" }
+                    }
+                }
+            },
+        ]
+    };
+    let rows: Vec<_> = list(role, "rules").iter().map(row).collect();
+    let groups: Vec<_> = texts(role, "groups")
+        .into_iter()
+        .map(|group| group_row(&path, group))
+        .collect();
+    let main = html! {
+        p.crumb { a href={ "/roles?tenant=" (part_of_address(&tenant)) } { "Roles of " (name(&tenant)) } }
+        h1 { (name(&named)) }
+        (wrong(problem))
+        @if words.is_ticked("done") { (done("It is done, and live sessions follow it.", None)) }
+        @if let Some(effects) = effects { (effect(effects)) }
+        section.card aria-labelledby="rules" {
+            h2 id="rules" { "Rules" }
+            p { (name_or_dash(role, "description")) @if role["no_wildcards"].as_bool() == Some(true) { " It grants no SUBSCRIBE with + or #." } }
+            @if rows.is_empty() { (empty("It has no rules, and grants nothing.")) }
+            @else { (table("Rules", &["Effect", "Action", "Topics", "Only in group", "Act"], &rows)) }
+            form method="post" action={ (path) "/rule" } {
+                h3 { "A new rule" }
+                (rule_fields(words))
+                (Field::new("group", "Only in group").of(words).hint("It holds there and below.").show())
+                p.actions {
+                    button.quiet type="submit" name="try" value="yes" { "What would change" }
+                    button type="submit" { "Give the rule" }
+                }
+            }
+        }
+        section.card aria-labelledby="groups" {
+            h2 id="groups" { "Groups that hold it" }
+            @if groups.is_empty() { (empty("No group holds it.")) }
+            @else { (table("Groups", &["Group", "Act"], &groups)) }
+            form method="post" action={ (path) "/assign" } {
+                (Field::new("group", "Group").required().show())
+                p.actions {
+                    button.quiet type="submit" name="try" value="yes" { "What would change" }
+                    button type="submit" { "Let it hold the role" }
+                }
+            }
+        }
+        details.act.final {
+            summary { "Delete the role" }
+            form method="post" action={ (path) "/delete" } {
+                p { "Who holds it loses what it grants, at once. This can't be undone." }
+                (tick("cascade", "Take it from all who hold it", false))
+                p.actions { button.danger type="submit" { "Delete the role" } }
+            }
+        }
+    };
+    let status = problem.map_or(StatusCode::OK, |it| it.kind.status());
+    page::show_with(call, PATH, &named, status, main)
+}
+
+fn group_row(path: &str, group: &str) -> Vec<Markup> {
+    vec![
+        name(group),
+        html! {
+            form method="post" action={ (path) "/unassign" } {
+                (hidden("group", group))
+                span.actions {
+                    button.quiet type="submit" name="try" value="yes" { "Try without" }
+                    button.quiet type="submit" { "Take away" }
+                }
+            }
+        },
+    ]
+}
+
+/// Who would gain and lose what.
+fn effect(effects: &Value) -> Markup {
+    let uses = |item: &Value, key| {
+        html! {
+            @if list(item, key).is_empty() { (super::pieces::dash()) }
+            @for used in list(item, key) { div { (text(used, "action")) " " code { (name(text(used, "pattern"))) } } }
+        }
+    };
+    let row = |item: &Value| {
+        vec![
+            name(text(item, "name")),
+            match item["connected"].as_bool() {
+                Some(true) => tag("active", "●", "connected"),
+                _ => tag("inactive", "○", "not connected"),
+            },
+            uses(item, "gains"),
+            uses(item, "loses"),
+        ]
+    };
+    let rows: Vec<_> = list(effects, "items").iter().map(row).collect();
+    html! {
+        section.card role="status" aria-labelledby="effect" {
+            h2 id="effect" { "What would change" }
+            p { "This was tried, and nothing is changed yet." }
+            @if rows.is_empty() { (empty("Nobody would gain or lose anything.")) }
+            @else { (table("What would change", &["Name", "Now", "Gains", "Loses"], &rows)) }
+        }
+    }
+}
+
+fn run(call: &mut Call<'_>, said: &Form) -> Result<Answer, Problem> {
+    let (tenant, role): (String, String) = (call.part("tenant")?, call.part("role")?);
+    let word: String = call.part("act")?;
+    let is_try = said.is_ticked("try");
+    let done = ask(call, said, &tenant, &role, &word);
+    match done {
+        Err(problem) => one(call, said, Some(&problem), None),
+        Ok(told) if is_try => one(call, said, None, Some(&told.value)),
+        Ok(_) if word == "delete" => Answer::see_other(&format!(
+            "/roles?tenant={}&done=delete",
+            part_of_address(&tenant)
+        )),
+        Ok(_) => Answer::see_other(&format!("{}?done=yes", address(&tenant, &role))),
+    }
+}
+
+fn ask(
+    call: &mut Call<'_>,
+    said: &Form,
+    tenant: &str,
+    role: &str,
+    word: &str,
+) -> Result<Told, Problem> {
+    let group = said.text("group").unwrap_or_default();
+    let dry_run = said.text("try").map(|_| "true");
+    let ask = match word {
+        "rule" => {
+            let body = Body::default().texts_of(said, &["effect", "action", "pattern", "group"]);
+            Ask::post(RULES).body(body.value())
+        }
+        "unrule" => {
+            let words = [
+                "action",
+                "pattern",
+                "group",
+                "max_qos",
+                "no_retain",
+                "literal",
+            ];
+            let mut words = words.into_iter();
+            words.by_ref().fold(Ask::delete(RULES), |ask, word| {
+                ask.word(word, said.text(word))
+            })
+        }
+        "assign" => Ask::new(Method::PUT, GROUP).about("group", group),
+        "unassign" => Ask::delete(GROUP).about("group", group),
+        "delete" => Ask::delete(ROLE).word("cascade", said.text("cascade").map(|_| "true")),
+        _ => return Err(Problem::not_found()),
+    };
+    ask.about("tenant", tenant)
+        .about("role", role)
+        .word("dry_run", dry_run)
+        .told(call)
+}
+
+const PATH: &str = "/roles";
+const ROLE: &str = "/api/v1/tenants/{tenant}/roles/{role}";
+const RULES: &str = "/api/v1/tenants/{tenant}/roles/{role}/rules";
+const GROUP: &str = "/api/v1/tenants/{tenant}/roles/{role}/groups/{group}";

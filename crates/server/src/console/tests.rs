@@ -1,0 +1,7 @@
+//! Tests of the pages, as browsers without scripts see them.
+
+mod acts;
+mod browser;
+mod everywhere;
+mod pages;
+mod signing_in;
