@@ -38,6 +38,7 @@ use crate::patience::Patience;
 use crate::problem::{Problem, ProblemKind};
 use crate::rate::Rates;
 use crate::route::{Access, Route};
+use crate::stats::Stats;
 use crate::visitors::Visitors;
 use crate::workers::Workers;
 
@@ -57,6 +58,8 @@ pub(crate) struct App {
     pub(crate) organisations: Arc<Organisations>,
     /// What the pages for people remember.
     pub(crate) visitors: Arc<Visitors>,
+    /// What happened in the last hour.
+    pub(crate) stats: Arc<Stats>,
     pub(crate) hosts: Hosts,
     pub(crate) proxies: TrustedProxies,
     pub(crate) rates: Rates,
@@ -314,7 +317,8 @@ async fn respond(
     loop {
         let (asked, guard) = (Arc::clone(&asked), Arc::clone(&app.guard));
         let (counts, events) = (Arc::clone(&app.counts), Arc::clone(&app.events));
-        let (organisations, visitors) = (Arc::clone(&app.organisations), Arc::clone(&app.visitors));
+        let organisations = Arc::clone(&app.organisations);
+        let (stats, visitors) = (Arc::clone(&app.stats), Arc::clone(&app.visitors));
         let run = move |store: &mut _| {
             rest(&mut Call {
                 store,
@@ -324,6 +328,7 @@ async fn respond(
                 counts: &counts,
                 events: &events,
                 organisations: &organisations,
+                stats: &stats,
                 visitors: &visitors,
                 now: now(),
             })

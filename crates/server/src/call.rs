@@ -22,6 +22,7 @@ use crate::events::Events;
 use crate::input::{FromText, part_of_path};
 use crate::organisations::Organisations;
 use crate::problem::{Problem, ProblemKind};
+use crate::stats::Stats;
 use crate::visitors::Visitors;
 pub(crate) use crate::who::{Who, now};
 
@@ -59,6 +60,7 @@ pub(crate) struct Call<'a> {
     pub(crate) counts: &'a ServiceCounts,
     pub(crate) events: &'a Events,
     pub(crate) organisations: &'a Organisations,
+    pub(crate) stats: &'a Stats,
     pub(crate) visitors: &'a Visitors,
     pub(crate) now: Timestamp,
 }

@@ -17,7 +17,9 @@ mod acts;
 mod ask;
 mod assets;
 mod audit;
+mod chart;
 mod connected;
+mod connectivity;
 mod create;
 mod credential;
 mod find;
@@ -25,15 +27,20 @@ mod first;
 mod form;
 mod frame;
 mod lines;
+mod me;
+mod operators;
 mod page;
+mod people;
 mod pieces;
 mod refused;
 mod roles;
 mod scope;
 mod secret;
 mod sign_in;
+mod tenants;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod why;
 
 /// All pages, and what they are made of.
@@ -50,6 +57,12 @@ pub(crate) fn routes() -> Vec<Route> {
         refused::routes(),
         roles::routes(),
         audit::routes(),
+        tenants::routes(),
+        operators::routes(),
+        people::routes(),
+        tokens::routes(),
+        me::routes(),
+        connectivity::routes(),
     ]
     .into_iter()
     .flatten()

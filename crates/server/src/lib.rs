@@ -33,6 +33,7 @@ mod rest;
 mod route;
 mod serve;
 mod shape;
+mod stats;
 mod systemd;
 mod tls;
 mod visitors;

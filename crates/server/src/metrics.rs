@@ -6,10 +6,12 @@ use std::fmt::{self, Write as _};
 
 use axum::http::StatusCode;
 use countersign_admin::broker::ReadMetrics;
-use countersign_admin::{AdminError, Caller, Context, OsRandom, run};
+use countersign_admin::{Caller, Context, OsRandom, run};
 use countersign_core::metrics::{BrokerMetrics, Counts, HashSeconds, UseCounts};
 use countersign_core::name::TenantId;
 use countersign_core::store::rows::KnownBroker;
+use countersign_core::time::Timestamp;
+use countersign_sqlite::SqliteStore;
 
 use crate::answer::Answer;
 use crate::call::Call;
@@ -17,6 +19,7 @@ use crate::counts::ServiceCounts;
 use crate::input::Nothing;
 use crate::problem::Problem;
 use crate::route::{Access, Route, get};
+use crate::stats::Stats;
 
 /// The route for those who log in.
 pub(crate) fn routes() -> Vec<Route> {
@@ -36,14 +39,33 @@ fn known(call: &mut Call<'_>, _: Nothing, _: Nothing) -> Result<Answer, Problem>
 
 /// Whoever reaches the address may know what is counted, and nothing else.
 fn anybody(call: &mut Call<'_>, _: Nothing, _: Nothing) -> Result<Answer, Problem> {
+    let brokers = read(call.store, call.now)?;
+    Ok(answer(call, &brokers))
+}
+
+/// Looks at what brokers count now, for what is told of the last hour.
+pub(crate) fn observe(
+    store: &mut SqliteStore,
+    stats: &Stats,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    let brokers = read(store, now)?;
+    let told = brokers.iter();
+    let told = told.filter_map(|(broker, it)| Some((&*broker.record.name, it.as_ref()?)));
+    stats.observe(now, told);
+    Ok(())
+}
+
+fn read(
+    store: &mut SqliteStore,
+    now: Timestamp,
+) -> Result<Vec<(KnownBroker, Option<BrokerMetrics>)>, Problem> {
     let mut context = Context {
-        now: call.now,
+        now,
         caller: Caller::owner("http:metrics"),
         random: &mut OsRandom,
     };
-    let brokers = run(call.store, &mut context, &ReadMetrics);
-    let brokers = brokers.map_err(|error: AdminError| Problem::from(error))?;
-    Ok(answer(call, &brokers))
+    Ok(run(store, &mut context, &ReadMetrics)?)
 }
 
 fn answer(call: &Call<'_>, brokers: &[(KnownBroker, Option<BrokerMetrics>)]) -> Answer {

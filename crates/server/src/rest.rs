@@ -29,6 +29,7 @@ mod rules;
 mod schemes;
 mod session;
 mod settings;
+mod stats;
 mod tenants;
 mod things;
 mod tokens;
@@ -55,6 +56,7 @@ pub(crate) fn routes() -> Vec<Route> {
         clients::routes(),
         audit::routes(),
         events::routes(),
+        stats::routes(),
         metrics::routes(),
     ]
     .into_iter()

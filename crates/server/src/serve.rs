@@ -27,6 +27,7 @@ use crate::network::TrustedProxies;
 use crate::patience::Patience;
 use crate::rate::Rates;
 use crate::tls::{Tls, TlsError, TlsFiles};
+use crate::who::now;
 use crate::workers::{Workers, WorkersError};
 use crate::{rest, systemd};
 
@@ -168,6 +169,7 @@ impl Bound {
             events: Arc::new(Events::start(&store)?),
             organisations: Arc::default(),
             visitors: Arc::default(),
+            stats: Arc::default(),
             hosts: Hosts(self.options.hosts),
             proxies: proxies.clone(),
             rates: Rates::default(),
@@ -206,10 +208,23 @@ impl Bound {
         let tls = self.tls;
         let done = runtime.block_on(async {
             begin(&answerer);
+            tokio::spawn(look_each_minute(Arc::clone(answerer.app())));
             serve_all(listeners, tls, connections, &events, told).await
         });
         runtime.shutdown_timeout(Duration::ZERO);
         done.map_err(ServeError::Runtime)
+    }
+}
+
+/// Looks at what brokers count, for what is told of the last hour.
+async fn look_each_minute(app: Arc<App>) {
+    let mut minutes = tokio::time::interval(MINUTE);
+    loop {
+        minutes.tick().await;
+        let stats = Arc::clone(&app.stats);
+        let look = move |store: &mut _| metrics::observe(store, &stats, now());
+        // What can't be looked at now is counted in the next minute.
+        let _ = app.workers.run(look).await;
     }
 }
 
@@ -346,5 +361,7 @@ const STORE_THREADS: usize = 4;
 const HASH_THREADS: usize = 2;
 /// Threads that read requests and write answers.
 const RUNTIME_THREADS: usize = 2;
+/// Between two looks at what brokers count.
+const MINUTE: Duration = Duration::from_secs(60);
 /// A little longer than each connection is given.
 const LONGEST_END: Duration = Duration::from_secs(11);

@@ -109,6 +109,7 @@ impl<'a> Ask<'a> {
             counts: call.counts,
             events: call.events,
             organisations: call.organisations,
+            stats: call.stats,
             visitors: call.visitors,
             now: call.now,
         };

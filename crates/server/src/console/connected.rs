@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::ask::{Ask, Told, once_there};
+use super::chart::chart;
 use super::form::Form;
 use super::lines::{client, kick};
 use super::page::{self, act, page};
@@ -35,12 +36,14 @@ fn show(call: &mut Call<'_>, words: &Form) -> Result<Answer, Problem> {
         .word("tenant", scope.tenant())
         .value(call)
         .unwrap_or_default();
+    let chart = chart(call, &scope);
     let main = html! {
         div.head {
             h1 { "Connected" }
             span.pulse.live data-pulse role="status" { "Not live yet" }
         }
         (told(words))
+        (chart)
         form.find method="get" action=(PATH) {
             (Field::new("name", "Name").of(words).hint("The whole name.").show())
             (scope.field(false))

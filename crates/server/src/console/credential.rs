@@ -2,11 +2,13 @@
 
 use axum::http::{Method, StatusCode};
 use maud::html;
+use serde_json::Value;
 
 use self::shown::Shown;
 use super::acts::{self, Act};
 use super::ask::{Ask, Told};
 use super::form::{Body, Form};
+use super::lines::VERSION;
 use super::page::{self, act, page};
 use super::pieces::{list, text, wrong};
 use super::secret::NewSecret;
@@ -61,29 +63,84 @@ fn shown(call: &mut Call<'_>, words: &Form, problem: Option<&Problem>) -> Result
     page::show_with(call, "/find", &page.name, status, main)
 }
 
+/// Whose acts they are.
+pub(super) struct Kind {
+    /// Where the pages of all are, and the page that is shown once one is gone.
+    folder: &'static str,
+    gone: &'static str,
+    /// The route of one, and that of its rules.
+    one: &'static str,
+    rules: &'static str,
+}
+
+const CREDENTIAL: Kind = Kind {
+    folder: "/credentials",
+    gone: "/find?done=delete",
+    one: "/api/v1/credentials/{name}",
+    rules: "/api/v1/credentials/{name}/rules",
+};
+pub(super) const OPERATOR: Kind = Kind {
+    folder: "/operators",
+    gone: "/operators?done=delete",
+    one: "/api/v1/operators/{name}",
+    rules: "/api/v1/operators/{name}/rules",
+};
+
 fn run(call: &mut Call<'_>, said: &Form) -> Result<Answer, Problem> {
+    run_for(call, said, &CREDENTIAL, |call, problem| {
+        shown(call, &Form::default(), Some(problem))
+    })
+}
+
+/// Does what a form says to a credential or an operator; `again` shows the page with what
+/// was wrong.
+pub(super) fn run_for(
+    call: &mut Call<'_>,
+    said: &Form,
+    kind: &Kind,
+    again: fn(&mut Call<'_>, &Problem) -> Result<Answer, Problem>,
+) -> Result<Answer, Problem> {
     let (named, word): (String, String) = (call.part("name")?, call.part("act")?);
-    let path = format!("/credentials/{}", part_of_address(&named));
-    match acts::act(&word) {
-        Some(act) if act.makes_secret => return renew(call, said, &named, act, &path),
-        _ => {}
-    }
-    let done = match &*word {
-        "change" => change(call, said, &named).map(|_| "change".to_owned()),
-        "rule" => give_rule(call, said, &named).map(|_| "change".to_owned()),
-        "unrule" => take_rule(call, said, &named).map(|_| "change".to_owned()),
-        "delete" => delete(call, &named).map(|_| String::new()),
-        _ => match acts::act(&word) {
-            None => return Err(Problem::not_found()),
-            Some(act) => request(act, said, &named)
+    let path = format!("{}/{}", kind.folder, part_of_address(&named));
+    let told = match (&*word, acts::act(&word)) {
+        (_, Some(act)) if act.makes_secret => {
+            call.take_form_key(said)?;
+            match request(act, said, &named).value(call) {
+                Ok(told) if !text(&told, "secret").is_empty() => {
+                    return renewed(call, &told, &named, &path);
+                }
+                told => told.map(drop),
+            }
+        }
+        (_, Some(act)) => request(act, said, &named).told(call).map(drop),
+        ("change", None) => change(call, said, &named).map(drop),
+        ("rule", None) => {
+            let body = Body::default().texts_of(said, &["effect", "action", "pattern"]);
+            let ask = Ask::post(kind.rules).about("name", &named);
+            ask.body(body.value()).told(call).map(drop)
+        }
+        ("unrule", None) => {
+            let ask = Ask::delete(kind.rules).about("name", &named);
+            let ask = ask.word("action", said.text("action"));
+            ask.word("pattern", said.text("pattern"))
                 .told(call)
-                .map(|_| act.word.to_owned()),
-        },
+                .map(drop)
+        }
+        ("delete", None) => {
+            let told = Ask::delete(kind.one).about("name", &named).told(call);
+            match told {
+                Ok(_) => return Answer::see_other(kind.gone),
+                Err(problem) => Err(problem),
+            }
+        }
+        (_, None) => return Err(Problem::not_found()),
     };
-    match done {
-        Ok(done) if done.is_empty() => Answer::see_other("/find?done=delete"),
-        Ok(done) => Answer::see_other(&format!("{path}?done={done}")),
-        Err(problem) => shown(call, &Form::default(), Some(&problem)),
+    match told {
+        Ok(()) => {
+            let done = acts::act(&word).map_or("change", |act| act.word);
+            Answer::see_other(&format!("{path}?done={done}"))
+        }
+        Err(problem) => again(call, &problem),
     }
 }
 
@@ -97,26 +154,12 @@ fn request<'a>(act: &Act, said: &Form, named: &str) -> Ask<'a> {
     }
 }
 
-/// Does what makes a secret, and shows it.
-fn renew(
-    call: &mut Call<'_>,
-    said: &Form,
-    named: &str,
-    act: &Act,
-    path: &str,
-) -> Result<Answer, Problem> {
-    call.take_form_key(said)?;
-    let told = match request(act, said, named).value(call) {
-        Ok(told) => told,
-        Err(problem) => return shown(call, &Form::default(), Some(&problem)),
-    };
-    if text(&told, "secret").is_empty() {
-        return Answer::see_other(&format!("{path}?done={}", act.word));
-    }
+/// Shows a new secret.
+fn renewed(call: &mut Call<'_>, told: &Value, named: &str, path: &str) -> Result<Answer, Problem> {
     let credential = Ask::get("/api/v1/credentials/{name}").about("name", named);
     let credential = credential.value(call).unwrap_or_default();
     let secret = NewSecret {
-        told: &told,
+        told,
         key: "secret",
         title: "The new secret",
         tenant: Some(text(&credential, "tenant")).filter(|it| !it.is_empty()),
@@ -137,31 +180,3 @@ fn change(call: &mut Call<'_>, said: &Form, named: &str) -> Result<Told, Problem
         .body(body.value())
         .told(call)
 }
-
-fn give_rule(call: &mut Call<'_>, said: &Form, named: &str) -> Result<Told, Problem> {
-    Ask::post("/api/v1/credentials/{name}/rules")
-        .about("name", named)
-        .body(
-            Body::default()
-                .texts_of(said, &["effect", "action", "pattern"])
-                .value(),
-        )
-        .told(call)
-}
-
-fn take_rule(call: &mut Call<'_>, said: &Form, named: &str) -> Result<Told, Problem> {
-    Ask::delete("/api/v1/credentials/{name}/rules")
-        .about("name", named)
-        .word("action", said.text("action"))
-        .word("pattern", said.text("pattern"))
-        .told(call)
-}
-
-fn delete(call: &mut Call<'_>, named: &str) -> Result<Told, Problem> {
-    Ask::delete("/api/v1/credentials/{name}")
-        .about("name", named)
-        .told(call)
-}
-
-/// The field with the version that was shown.
-const VERSION: &str = "version";

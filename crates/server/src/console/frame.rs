@@ -140,8 +140,24 @@ const MENU: &[(&str, &[(&str, &str)])] = &[
             ("/connected", "Connected"),
             ("/refused", "Refused"),
             ("/why", "Why"),
-            ("/create", "New credential"),
+            ("/connectivity", "Connectivity"),
         ],
     ),
-    ("Rules", &[("/roles", "Roles"), ("/audit", "Audit")]),
+    (
+        "Rules",
+        &[
+            ("/tenants", "Tenants"),
+            ("/roles", "Roles"),
+            ("/operators", "Operators"),
+        ],
+    ),
+    (
+        "Administration",
+        &[
+            ("/people", "People"),
+            ("/tokens", "Tokens"),
+            ("/brokers", "Brokers"),
+            ("/audit", "Audit"),
+        ],
+    ),
 ];

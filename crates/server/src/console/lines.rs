@@ -3,8 +3,11 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
+use super::acts::Act;
 use super::form::Form;
-use super::pieces::{Field, choice, dash, hidden, link, list, name, text};
+use super::pieces::{Field, choice, dash, form_key, hidden, link, list, name, text, tick};
+use crate::call::Call;
+use crate::problem::Problem;
 
 /// The name of a client, which leads to its credential where it has one.
 pub(super) fn client(item: &Value) -> Markup {
@@ -54,3 +57,86 @@ pub(super) fn changes(row: &Value) -> Markup {
         }
     }
 }
+
+/// The form of an act on a credential or an operator, with what it will do.
+pub(super) fn act_form(
+    call: &Call<'_>,
+    act: &Act,
+    path: &str,
+    version: &str,
+    live: usize,
+) -> Result<Markup, Problem> {
+    let key = if act.makes_secret {
+        form_key(call)?
+    } else {
+        html! {}
+    };
+    Ok(html! {
+        details.act.final[act.is_final] {
+            summary { (act.label) }
+            form method="post" action={ (path) "/" (act.word) } data-secret[act.makes_secret] {
+                (key)
+                (hidden(VERSION, version))
+                p { (act.says) }
+                @if act.ends_sessions { (effect_on_sessions(live)) }
+                @match act.word {
+                    "rotate" => {
+                        (choice("overlap", "The old secret works for", OVERLAPS, ""))
+                        (tick("until_used", "but only until the new one is used", false))
+                    }
+                    "reset-password" => (Field::new("password", "A password of your own").password("new-password").show()),
+                    "revoke" => (Field::new("reason", "Why").hint("For those who look it up later.").show()),
+                    _ => {}
+                }
+                p.actions { button.danger[act.is_final] type="submit" { (act.label) } }
+            }
+        }
+    })
+}
+
+pub(super) fn delete_form(path: &str, named: &str, effect: Markup) -> Markup {
+    html! {
+        details.act.final {
+            summary { "Delete" }
+            form method="post" action={ (path) "/delete" } {
+                p { "It is gone, with its rules and its secrets; the audit stays. This can't be undone." }
+                (effect)
+                p.actions { button.danger type="submit" { "Delete " (name(named)) } }
+            }
+        }
+    }
+}
+
+/// What an act does to live sessions.
+pub(super) fn effect_on_sessions(live: usize) -> Markup {
+    html! {
+        p.effect {
+            @match live {
+                0 => "It has no live session now.",
+                1 => "Its live session ends at once.",
+                count => { (count) " live sessions end at once." },
+            }
+        }
+    }
+}
+
+/// The button that takes a rule away.
+pub(super) fn without_rule(path: &str, rule: &Value) -> Markup {
+    html! {
+        form method="post" action={ (path) "/unrule" } {
+            (hidden("action", text(rule, "action")))
+            (hidden("pattern", text(rule, "pattern")))
+            button.quiet type="submit" { "Take away" }
+        }
+    }
+}
+
+/// The field with the version that was shown.
+pub(super) const VERSION: &str = "version";
+const OVERLAPS: &[(&str, &str)] = &[
+    ("", "not at all"),
+    ("1h", "1 hour"),
+    ("24h", "24 hours"),
+    ("7d", "7 days"),
+    ("30d", "30 days"),
+];

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::ask::Ask;
 use super::page;
-use super::pieces::{list, text};
+use super::pieces::{list, text, texts};
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::problem::Problem;
@@ -38,10 +38,18 @@ impl NewSecret<'_> {
             Some(tenant) => Some(self.command(call, tenant)?),
             None => None,
         };
-        let more = [("username", "Username"), ("client_id", "Client id")];
+        let more = [
+            ("username", "Username"),
+            ("name", "Name"),
+            ("client_id", "Client id"),
+            ("otpauth", "Address for an authenticator app"),
+        ];
+        let codes = texts(self.told, "recovery_codes").join("\n");
+        let is_named = self.told["username"].is_string();
         let more = more.iter().filter_map(|(key, label)| {
             let value = self.told[*key].as_str()?;
-            (value != secret).then_some((*key, *label, value))
+            let is_said = *key == "name" && is_named;
+            (value != secret && !is_said).then_some((*key, *label, value))
         });
         let until = self.told["old_secret_until"].as_str();
         Ok(html! {
@@ -51,6 +59,7 @@ impl NewSecret<'_> {
                 @if let Some(until) = until { p { "The old secret works beside it until " time { (until) } "." } }
                 @for (key, label, value) in more { (copied(key, label, value)) }
                 (copied("secret", if self.key == "secret" { "Secret" } else { "Token" }, secret))
+                @if !codes.is_empty() { (copied("codes", "Recovery codes, each good once", &codes)) }
                 @if let Some(command) = command { (copied("command", "Try it", &command)) }
                 (copied("json", "As JSON", &json))
                 p.actions { a.button href=(self.back) { "I have kept it" } }

@@ -1,6 +1,7 @@
 //! Tests of the pages, as browsers without scripts see them.
 
 mod acts;
+mod administration;
 mod browser;
 mod everywhere;
 mod pages;

@@ -3,16 +3,18 @@
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use super::VERSION;
 use crate::answer::part_of_address;
 use crate::call::Call;
-use crate::console::acts::{self, Act};
+use crate::console::acts;
 use crate::console::ask::{Ask, Told};
 use crate::console::form::Form;
-use crate::console::lines::{changes, client, kick, rule_fields};
+use crate::console::lines::{
+    VERSION, act_form, changes, client, delete_form, effect_on_sessions, kick, rule_fields,
+    without_rule,
+};
 use crate::console::pieces::{
-    Field, choice, dash, done, empty, form_key, hidden, list, name, name_or_dash, names, state,
-    table, text, texts, tick, verdict, when,
+    Field, dash, done, empty, hidden, list, name, name_or_dash, names, state, table, text, texts,
+    verdict, when,
 };
 use crate::problem::Problem;
 
@@ -160,7 +162,11 @@ impl Shown {
                     (name(source))
                     @if let Some(group) = rule["group"].as_str() { " of group " (name(group)) }
                 },
-                if is_own { self.without(rule) } else { dash() },
+                if is_own {
+                    without_rule(&self.path, rule)
+                } else {
+                    dash()
+                },
             ]
         };
         let rows: Vec<_> = list(&considered, "considered").iter().map(row).collect();
@@ -178,16 +184,6 @@ impl Shown {
                 }
             }
         })
-    }
-
-    fn without(&self, rule: &Value) -> Markup {
-        html! {
-            form method="post" action={ (self.path) "/unrule" } {
-                (hidden("action", text(rule, "action")))
-                (hidden("pattern", text(rule, "pattern")))
-                button.quiet type="submit" { "Take away" }
-            }
-        }
     }
 
     pub(super) fn history(&self, call: &mut Call<'_>) -> Result<Markup, Problem> {
@@ -223,65 +219,18 @@ impl Shown {
     }
 
     pub(super) fn acts(&self, call: &Call<'_>) -> Result<Markup, Problem> {
+        let version = self.credential.tag.as_deref().unwrap_or_default();
         let mut shown = Vec::new();
         for act in &acts::ALL {
             if act.states.contains(&self.state()) {
-                shown.push(self.act(call, act)?);
+                shown.push(act_form(call, act, &self.path, version, self.live)?);
             }
         }
         Ok(html! {
             h2 { "Acts" }
             @for act in shown { (act) }
             @if self.state() != "Revoked" { (self.change()) }
-            details.act.final {
-                summary { "Delete" }
-                form method="post" action={ (self.path) "/delete" } {
-                    p { "It is gone, with its rules and its secrets; the audit stays. This can't be undone." }
-                    (self.effect_on_sessions())
-                    p.actions { button.danger type="submit" { "Delete " (name(&self.name)) } }
-                }
-            }
-        })
-    }
-
-    fn effect_on_sessions(&self) -> Markup {
-        html! {
-            p.effect {
-                @match self.live {
-                    0 => "It has no live session now.",
-                    1 => "Its live session ends at once.",
-                    count => { (count) " live sessions end at once." },
-                }
-            }
-        }
-    }
-
-    fn act(&self, call: &Call<'_>, act: &Act) -> Result<Markup, Problem> {
-        let key = if act.makes_secret {
-            form_key(call)?
-        } else {
-            html! {}
-        };
-        Ok(html! {
-            details.act.final[act.is_final] {
-                summary { (act.label) }
-                form method="post" action={ (self.path) "/" (act.word) } data-secret[act.makes_secret] {
-                    (key)
-                    (hidden(VERSION, self.credential.tag.as_deref().unwrap_or_default()))
-                    p { (act.says) }
-                    @if act.ends_sessions { (self.effect_on_sessions()) }
-                    @match act.word {
-                        "rotate" => {
-                            (choice("overlap", "The old secret works for", OVERLAPS, ""))
-                            (tick("until_used", "but only until the new one is used", false))
-                        }
-                        "reset-password" => (Field::new("password", "A password of your own").password("new-password").show()),
-                        "revoke" => (Field::new("reason", "Why").hint("For those who look it up later.").show()),
-                        _ => {}
-                    }
-                    p.actions { button.danger[act.is_final] type="submit" { (act.label) } }
-                }
-            }
+            (delete_form(&self.path, &self.name, effect_on_sessions(self.live)))
         })
     }
 
@@ -307,11 +256,3 @@ impl Shown {
         }
     }
 }
-
-const OVERLAPS: &[(&str, &str)] = &[
-    ("", "not at all"),
-    ("1h", "1 hour"),
-    ("24h", "24 hours"),
-    ("7d", "7 days"),
-    ("30d", "30 days"),
-];

@@ -16,7 +16,7 @@ fn with_tenant() -> Server {
 }
 
 /// What is marked as this, of all that can be copied.
-fn copied(page: &Reply, what: &str) -> String {
+pub(super) fn copied(page: &Reply, what: &str) -> String {
     let mark = format!("id=\"copied-{what}\"");
     let (_, rest) = page
         .text
@@ -125,6 +125,7 @@ fn acts_say_what_they_did_and_the_ones_that_can_be_undone_can_be() {
     ];
     let page = act("rule", &rule);
     assert!(page.text.contains("acme/x/${username}"));
+    assert!(page.text.contains(&format!("action=\"{DEV1}/unrule\"")));
     let page = act("unrule", &rule[1..]);
     assert!(!page.text.contains(&format!("action=\"{DEV1}/unrule\"")));
     let page = act("revoke", &[("reason", "it was stolen")]);

@@ -13,7 +13,12 @@ fn pages() -> Vec<String> {
     let routes = routes().into_iter().filter(|it| it.method == Method::GET);
     let known = routes.filter(|it| it.access == Access::Known);
     let filled = known.map(|route| {
-        let path = route.path.replace("{name}", "dev1@acme");
+        let named = match route.path {
+            "/operators/{name}" => "bridge",
+            "/people/{name}" => super::browser::ADA,
+            _ => "dev1@acme",
+        };
+        let path = route.path.replace("{name}", named);
         path.replace("{tenant}", "acme")
             .replace("{role}", "readers")
     });
