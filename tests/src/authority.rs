@@ -1,5 +1,8 @@
 //! An authority for TLS, and the certificates that it signed.
 
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+
 use countersign_testkit::tools::{Output, Tool};
 use tempfile::TempDir;
 
@@ -22,6 +25,28 @@ impl Authority {
     /// Signs a certificate for a client of this name.
     pub fn sign(&self, name: &str) {
         self.sign_with(name, &[]);
+    }
+
+    /// Makes a further authority, which is trusted, too: one of its own, or one that `by`
+    /// signed.
+    pub fn further(&self, name: &str, subject: &str, by: Option<&str>) {
+        let subject = ["-subj", subject];
+        match by {
+            Some(by) => self.sign_by(by, name, &subject),
+            None => self.openssl(name, &subject),
+        }
+        let further = fs::read(self.path(&format!("{name}.crt"))).unwrap();
+        let mut trusted = OpenOptions::new()
+            .append(true)
+            .open(self.path("ca.crt"))
+            .unwrap();
+        trusted.write_all(&further).unwrap();
+    }
+
+    /// Has an authority sign a certificate.
+    pub fn sign_by(&self, by: &str, name: &str, more: &[&str]) {
+        let ca = ["crt", "key"].map(|end| self.path(&format!("{by}.{end}")));
+        self.openssl(name, &[&["-CA", &ca[0], "-CAkey", &ca[1]], more].concat());
     }
 
     /// The path of one of its files.
@@ -62,10 +87,8 @@ impl Authority {
     }
 
     fn sign_with(&self, name: &str, more: &[&str]) {
-        let ca = [self.path("ca.crt"), self.path("ca.key")];
         let subject = format!("/CN={name}");
-        let by = ["-CA", &ca[0], "-CAkey", &ca[1], "-subj", &subject];
-        self.openssl(name, &[&by, more].concat());
+        self.sign_by("ca", name, &[&["-subj", &subject], more].concat());
     }
 
     fn openssl(&self, name: &str, more: &[&str]) {

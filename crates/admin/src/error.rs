@@ -81,6 +81,8 @@ pub enum Noun {
     Attribute,
     /// A row of the audit.
     AuditRow,
+    /// An authority (CA) of a tenant.
+    Authority,
     /// A broker.
     Broker,
     /// The caller of the command.

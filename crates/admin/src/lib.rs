@@ -20,6 +20,7 @@ pub mod account;
 pub mod api_token;
 pub mod application;
 pub mod audit;
+pub mod authority;
 pub mod broker;
 mod caller;
 mod cascade;

@@ -7,10 +7,17 @@
 
 #![forbid(unsafe_code)]
 
+pub use self::authority::{AuthorityError, ReadAuthority, read_authority};
 pub use self::pem::PemError;
 pub use self::pem::certificate_of_pem;
 pub use self::read::{CertificateError, MOST_BYTES};
 pub use self::read::{presented, read};
 
+mod authority;
+mod hints;
+mod leaf;
 mod pem;
 mod read;
+mod signature;
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,14 @@
 //! What a certificate says.
 
+use std::sync::Arc;
+
 use countersign_core::certificate::{Fingerprint, PresentedCertificate, Validity};
 use countersign_core::time::Timestamp;
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 use x509_cert::time::Time;
+
+use crate::leaf::ReadLeaf;
 
 /// A longer certificate is not read.
 pub const MOST_BYTES: usize = 16 * 1024;
@@ -24,10 +28,11 @@ pub enum CertificateError {
 /// What a certificate says that a client presents.
 #[must_use]
 pub fn presented(der: &[u8]) -> PresentedCertificate {
-    match read(der) {
-        Ok((fingerprint, validity)) => PresentedCertificate::Read {
-            fingerprint,
-            validity,
+    match certificate_of(der) {
+        Ok(certificate) => PresentedCertificate::Read {
+            fingerprint: Fingerprint::of(der),
+            validity: validity_of(&certificate),
+            leaf: Arc::new(ReadLeaf::new(certificate, der)),
         },
         Err(CertificateError::Malformed | CertificateError::TooLong) => {
             PresentedCertificate::Unreadable
@@ -41,16 +46,23 @@ pub fn presented(der: &[u8]) -> PresentedCertificate {
 ///
 /// Returns [`CertificateError`] when it is none, or too long.
 pub fn read(der: &[u8]) -> Result<(Fingerprint, Validity), CertificateError> {
+    let certificate = certificate_of(der)?;
+    Ok((Fingerprint::of(der), validity_of(&certificate)))
+}
+
+pub(crate) fn certificate_of(der: &[u8]) -> Result<Certificate, CertificateError> {
     if der.len() > MOST_BYTES {
         return Err(CertificateError::TooLong);
     }
-    let certificate = Certificate::from_der(der).map_err(|_| CertificateError::Malformed)?;
+    Certificate::from_der(der).map_err(|_| CertificateError::Malformed)
+}
+
+pub(crate) fn validity_of(certificate: &Certificate) -> Validity {
     let validity = certificate.tbs_certificate().validity();
-    let validity = Validity {
+    Validity {
         not_before: instant(validity.not_before),
         not_after: instant(validity.not_after),
-    };
-    Ok((Fingerprint::of(der), validity))
+    }
 }
 
 fn instant(time: Time) -> Timestamp {
@@ -77,11 +89,15 @@ mod tests {
         let seconds = |at: Timestamp| at.as_millis() / 1_000;
         assert_eq!(seconds(validity.not_before), NOT_BEFORE);
         assert_eq!(seconds(validity.not_after), NOT_AFTER);
-        let same = PresentedCertificate::Read {
-            fingerprint,
-            validity,
+        let PresentedCertificate::Read {
+            fingerprint: of,
+            validity: when,
+            ..
+        } = presented(&der)
+        else {
+            panic!("it is unreadable");
         };
-        assert_eq!(presented(&der), same);
+        assert_eq!((of, when), (fingerprint, validity));
     }
 
     #[test]
@@ -91,10 +107,11 @@ mod tests {
             assert_eq!(read(&der[..end]), Err(CertificateError::Malformed), "{end}");
         }
         let longer = [&der[..], b"\0"].concat();
-        assert_eq!(presented(&longer), PresentedCertificate::Unreadable);
+        let is_unreadable = |der| matches!(presented(der), PresentedCertificate::Unreadable);
+        assert!(is_unreadable(&longer));
         let long = vec![0x30; MOST_BYTES + 1];
         assert_eq!(read(&long), Err(CertificateError::TooLong));
-        assert_eq!(presented(&long), PresentedCertificate::Unreadable);
-        assert_eq!(presented(b""), PresentedCertificate::Unreadable);
+        assert!(is_unreadable(&long));
+        assert!(is_unreadable(b""));
     }
 }

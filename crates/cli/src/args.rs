@@ -9,6 +9,7 @@ use crate::command::application::ApplicationCommand;
 use crate::command::audit::AuditCommand;
 use crate::command::backup::Backup;
 use crate::command::broker::BrokerCommand;
+use crate::command::ca::CaCommand;
 use crate::command::certificate::CertificateCommand;
 use crate::command::check::Check;
 use crate::command::clients::ClientsCommand;
@@ -63,6 +64,7 @@ impl Arguments {
             Command::Audit { command } => command.run(&invocation),
             Command::Backup(backup) => backup.run(&invocation),
             Command::Broker { command } => command.run(&invocation),
+            Command::Ca { command } => command.run(&invocation),
             Command::Certificate { command } => command.run(&invocation),
             Command::Check(check) => check.run(&invocation),
             Command::Clients { command } => command.run(&invocation),
@@ -105,6 +107,7 @@ impl Command {
                 Shows::all_of(&[PATH])
             }
             Self::Broker { command } => command.shows(),
+            Self::Ca { command } => command.shows(),
             Self::Certificate { command } => command.shows(),
             Self::Check(check) => check.shows(),
             Self::Clients { command } => command.shows(),
@@ -229,6 +232,14 @@ enum Command {
     Credential {
         #[command(subcommand)]
         command: CredentialCommand,
+    },
+    /// Authorities (CAs) whose certificates name credentials of a tenant.
+    #[command(
+        after_help = "Examples:\n  countersign ca add --tenant acme --pem acme-ca.crt --identity cn\n  countersign ca list"
+    )]
+    Ca {
+        #[command(subcommand)]
+        command: CaCommand,
     },
     /// Certificates (X.509) that stand for credentials.
     #[command(

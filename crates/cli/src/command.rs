@@ -4,6 +4,7 @@ pub(crate) mod application;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod broker;
+pub(crate) mod ca;
 pub(crate) mod certificate;
 pub(crate) mod check;
 pub(crate) mod clients;

@@ -111,6 +111,17 @@ pub(crate) const AUDIT: &[&str] = &[
     "topic",
     "changes",
 ];
+pub(crate) const AUTHORITY: &[&str] = &[
+    "fingerprint",
+    "tenant",
+    "subject",
+    "key",
+    "identity",
+    "pattern",
+    "not_before",
+    "not_after",
+    "added_at",
+];
 pub(crate) const BROKER: &[&str] = &[
     "name",
     "alive",

@@ -2,6 +2,7 @@
 //! elsewhere; here is what follows from it.
 
 use core::fmt;
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
@@ -9,6 +10,14 @@ use crate::credential::CredentialId;
 use crate::hex;
 use crate::reason::Reason;
 use crate::time::Timestamp;
+
+pub use self::authority::{
+    AuthorityId, AuthorityKey, AuthorityRecord, IdentityKind, IdentityKindError, KeyAlgorithm,
+    Leaf, MOST_ALIKE, MOST_AUTHORITIES, MOST_AUTHORITIES_OF_TENANT, NamePattern, NamePatternError,
+    SignerHints,
+};
+
+mod authority;
 
 /// The SHA-256 of a certificate as it is sent (DER).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -60,8 +69,21 @@ pub struct Validity {
     pub not_after: Timestamp,
 }
 
+impl Validity {
+    /// Says whether it is over at `now`.
+    #[must_use]
+    pub fn is_over(self, now: Timestamp) -> bool {
+        now >= self.ends_at()
+    }
+
+    /// When it is over.
+    fn ends_at(self) -> Timestamp {
+        self.not_after.plus(SECOND)
+    }
+}
+
 /// What a client presents by its certificate, whose private key it proved to have.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum PresentedCertificate {
     /// It was read.
     Read {
@@ -69,6 +91,8 @@ pub enum PresentedCertificate {
         fingerprint: Fingerprint,
         /// When it is valid.
         validity: Validity,
+        /// Who signed it, and whom it names.
+        leaf: Arc<dyn Leaf>,
     },
     /// There is one that can't be read. It is nobody's.
     Unreadable,
@@ -105,23 +129,39 @@ impl CertificateRecord {
     ///
     /// Returns the reason for which it proves nothing.
     pub fn admits(&self, presented: Validity, now: Timestamp) -> Result<ProvedCertificate, Reason> {
-        if now < presented.not_before {
-            return Err(Reason::NotYetValid);
-        }
         let proved = ProvedCertificate {
             fingerprint: self.fingerprint,
+            authority: None,
             ends_at: self.ends_with(presented),
         };
-        if proved.is_over(now) {
-            return Err(Reason::CertificateExpired);
-        }
-        Ok(proved)
+        proved.from(presented.not_before, now)
     }
 
     /// When a certificate with this record counts no more.
     fn ends_with(&self, validity: Validity) -> Timestamp {
-        let ends = validity.not_after.plus(SECOND);
+        let ends = validity.ends_at();
         self.until.map_or(ends, |until| until.min(ends))
+    }
+}
+
+impl AuthorityRecord {
+    /// What a certificate proves that this authority signed, at `now`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason for which it proves nothing.
+    pub fn admits(
+        &self,
+        fingerprint: Fingerprint,
+        presented: Validity,
+        now: Timestamp,
+    ) -> Result<ProvedCertificate, Reason> {
+        let proved = ProvedCertificate {
+            fingerprint,
+            authority: Some(self.id),
+            ends_at: presented.ends_at(),
+        };
+        proved.from(presented.not_before, now)
     }
 }
 
@@ -130,11 +170,24 @@ impl CertificateRecord {
 pub struct ProvedCertificate {
     /// The hash of the certificate.
     pub fingerprint: Fingerprint,
+    /// The authority that says whose it is; else its own record does.
+    pub authority: Option<AuthorityId>,
     /// When it counts no more.
     pub ends_at: Timestamp,
 }
 
 impl ProvedCertificate {
+    /// This, if its time has come and is not over at `now`.
+    fn from(self, not_before: Timestamp, now: Timestamp) -> Result<Self, Reason> {
+        if now < not_before {
+            Err(Reason::NotYetValid)
+        } else if self.is_over(now) {
+            Err(Reason::CertificateExpired)
+        } else {
+            Ok(self)
+        }
+    }
+
     /// When a session ends that it proved, of a credential that expires then.
     #[must_use]
     pub fn session_ends_at(&self, expires_at: Option<Timestamp>) -> Timestamp {

@@ -25,6 +25,7 @@ use crate::secret::{Secret, SecretDigest, SecretId};
 use crate::store::{Directory, StoreError};
 use crate::time::Timestamp;
 
+pub use self::certificate::{IsSigned, holder_of_certificate};
 pub use self::client_ids::{
     ClientIdHold, ClientIdOwner, claim_client_id, may_keep_client_id, owner_of_client_id,
 };
@@ -33,6 +34,7 @@ pub use self::decision::{
     UserLogin,
 };
 pub use self::request::{Method, ParsedNames, Request, SessionUse};
+pub use self::secret_check::{DummyVerified, SecretCheck, SecretVerdict, SignatureVerdict};
 pub use self::user::{ProvedUser, SignInRequest, Unproved, UserContext, decide_sign_in};
 
 mod anonymous;
@@ -40,6 +42,7 @@ mod certificate;
 mod client_ids;
 mod decision;
 mod request;
+mod secret_check;
 mod thing;
 mod token;
 mod user;
@@ -127,51 +130,6 @@ impl Listener {
     }
 }
 
-/// Compares secrets for [`decide`], at whatever speed its host can afford.
-pub trait SecretCheck {
-    /// Says whether `presented` is a secret of `credential` that works at
-    /// `now`.
-    ///
-    /// A mismatch costs what the shape of the presented name costs, whatever
-    /// is stored: where a password could be expected, one slow hash. A generated
-    /// secret that matches needs no look at that shape.
-    fn compare(
-        &mut self,
-        credential: &Credential,
-        presented: &Secret,
-        form: &dyn Fn() -> NameForm,
-        now: Timestamp,
-    ) -> SecretVerdict;
-
-    /// Spends what [`SecretCheck::compare`] would have cost, for a name that no
-    /// credential has.
-    fn dummy_verify(&mut self, presented: &Secret, form: NameForm) -> DummyVerified;
-}
-
-/// What a comparison of secrets came to.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum SecretVerdict {
-    /// It is this secret of the credential.
-    Match(SecretId),
-    /// It is none of them.
-    Mismatch,
-    /// It was not compared: too many slow checks were asked for.
-    OverBudget,
-    /// It is being compared on another thread.
-    Waiting,
-}
-
-/// What wasting the time of a comparison came to.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum DummyVerified {
-    /// The time was spent.
-    Done,
-    /// Too many slow checks were asked for.
-    OverBudget,
-    /// It is being spent on another thread.
-    Waiting,
-}
-
 /// Decides about a CONNECT.
 ///
 /// # Errors
@@ -187,7 +145,7 @@ pub fn decide(
     if request.secret.is_none()
         && let Some(presented) = &request.certificate
     {
-        return certificate::decide(presented, request, at, directory);
+        return certificate::decide(presented, request, at, directory, check);
     }
     let Some(name) = &request.name else {
         return match token::decide(None, request, at, directory)? {

@@ -14,9 +14,9 @@ use crate::credential::{Credential, CredentialId};
 use crate::lockout::Lockout;
 use crate::name::TenantId;
 use crate::store::rows::{
-    ApiTokenRows, ApplicationRows, AuditRows, BrokerRows, CertificateRows, ChangeRows,
-    ClientIdRows, CredentialRows, KickRows, LockoutRows, PresenceRows, RefusalRows, SecretRows,
-    SettingRows, TokenRows, UserRows, WebSessionRows,
+    ApiTokenRows, ApplicationRows, AuditRows, AuthorityRows, BrokerRows, CertificateRows,
+    ChangeRows, ClientIdRows, CredentialRows, KickRows, LockoutRows, PresenceRows, RefusalRows,
+    SecretRows, SettingRows, TokenRows, UserRows, WebSessionRows,
 };
 use crate::store::{Batch, LoginEffects, Recorded, Registered, SessionUndo, StoreError};
 use crate::time::Timestamp;
@@ -298,6 +298,7 @@ pub trait LedgerTransaction:
     ApiTokenRows
     + ApplicationRows
     + AuditRows
+    + AuthorityRows
     + BrokerRows
     + CertificateRows
     + ChangeRows

@@ -25,7 +25,7 @@ use crate::host::{
 use crate::journal::{Journal, begin_journal};
 use crate::login::Logins;
 use crate::login::refusal::TurnedAway;
-use crate::login::secret_verifier::SecretVerifier;
+use crate::login::secret_verifier::{SecretVerifier, SignatureChecks};
 use crate::state::State;
 use crate::wakeup::WakeSignal;
 
@@ -84,6 +84,7 @@ impl<S: GateStore> Gate<S> {
                 config,
                 view,
                 verifier,
+                signature_checks: SignatureChecks::default(),
                 sessions: Sessions::told_to(&counters.sessions),
                 journal: Journal::new(writer),
             },

@@ -216,7 +216,7 @@ impl Logins {
         match attempted {
             Attempted::Answered(outcome) => outcome,
             Attempted::Challenged(request, hash_result) => {
-                self.challenge(state, info, request, hash_result, now)
+                self.challenge(state, info, *request, hash_result, now)
             }
         }
     }

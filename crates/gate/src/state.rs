@@ -30,7 +30,7 @@ use crate::journal::Journal;
 use crate::journal::denied_uses::{DeniedPrincipal, DeniedUse};
 use crate::journal::entry::JournalEntry;
 use crate::journal::recent_uses::EndedUse;
-use crate::login::secret_verifier::SecretVerifier;
+use crate::login::secret_verifier::{SecretVerifier, SignatureChecks};
 use crate::masking::shown_client_id;
 
 /// What all parts of a gate share: its options, the store as it sees it, which
@@ -39,6 +39,7 @@ pub(crate) struct State<S> {
     pub(crate) config: GateConfig,
     pub(crate) view: StoreView<S>,
     pub(crate) verifier: SecretVerifier,
+    pub(crate) signature_checks: SignatureChecks,
     pub(crate) sessions: Sessions,
     pub(crate) journal: Journal,
 }

@@ -224,3 +224,29 @@ CREATE TABLE hook (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX hook_of_tenant ON hook (tenant) WHERE tenant IS NOT NULL;
+
+-- Authorities (CAs) of tenants: what they sign names credentials of their tenant. key is
+-- the public key, which alone proves that one signed a certificate; key_digest says that
+-- no two have the same. key_id and signer are hashes of the identifier of the key and of
+-- the name, by which an authority is found. subject is for people.
+CREATE TABLE certificate_authority (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    fingerprint BLOB NOT NULL UNIQUE,
+    tenant TEXT NOT NULL REFERENCES tenant (id) ON DELETE CASCADE,
+    subject TEXT NOT NULL,
+    algorithm TEXT NOT NULL,
+    key BLOB NOT NULL,
+    key_digest BLOB NOT NULL UNIQUE,
+    key_id BLOB,
+    signer BLOB NOT NULL,
+    identity TEXT NOT NULL,
+    pattern TEXT NOT NULL,
+    not_before INTEGER NOT NULL,
+    not_after INTEGER NOT NULL,
+    added_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX certificate_authority_of_tenant ON certificate_authority (tenant, id);
+CREATE INDEX certificate_authority_by_signer ON certificate_authority (signer, id);
+CREATE INDEX certificate_authority_by_key_id ON certificate_authority (key_id, id)
+    WHERE key_id IS NOT NULL;

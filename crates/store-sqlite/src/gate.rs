@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use countersign_core::audit::AuditHeads;
-use countersign_core::certificate::{CertificateRecord, Fingerprint};
+use countersign_core::certificate::{
+    AuthorityId, AuthorityRecord, CertificateRecord, Fingerprint, SignerHints,
+};
 use countersign_core::change::{Change, ChangeSeq, KickRequestId};
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::credential::{Credential, CredentialId};
@@ -27,9 +29,9 @@ use crate::broker_lock::BrokerLock;
 use crate::busy_timeout::{BATCH_WAIT, GATE_WAIT};
 use crate::store::SqliteStore;
 use crate::{
-    audit, certificates, changes, client_id_bindings, credential_reader, groups, key_file, kicks,
-    lockouts, log_position, roles, schemes, secrets, settings, stored_sessions, tenants, tokens,
-    wal_index,
+    audit, authorities, certificates, changes, client_id_bindings, credential_reader, groups,
+    key_file, kicks, lockouts, log_position, roles, schemes, secrets, settings, stored_sessions,
+    tenants, tokens, wal_index,
 };
 
 impl Directory for SqliteStore {
@@ -127,6 +129,21 @@ impl Directory for SqliteStore {
     ) -> Result<Option<CertificateRecord>, StoreError> {
         self.look_once("look up a certificate", |connection| {
             certificates::certificate(connection, fingerprint)
+        })
+    }
+
+    fn authority(&mut self, id: AuthorityId) -> Result<Option<AuthorityRecord>, StoreError> {
+        self.look_once(authorities::LOOK_UP, |connection| {
+            authorities::authority(connection, id)
+        })
+    }
+
+    fn authorities_like(
+        &mut self,
+        hints: &SignerHints,
+    ) -> Result<Arc<[AuthorityRecord]>, StoreError> {
+        self.look(authorities::LOOK_UP, GATE_WAIT, |connection| {
+            Ok(authorities::alike(connection, hints)?.into())
         })
     }
 }

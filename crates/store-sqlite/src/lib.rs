@@ -17,6 +17,7 @@ mod api_tokens;
 mod applications;
 mod arrivals;
 mod audit;
+mod authorities;
 mod auto_registration;
 mod backup;
 mod broker_lock;

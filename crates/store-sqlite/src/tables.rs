@@ -193,6 +193,7 @@ pub(crate) const EXPORTED: &[ExportedTable] = &[
     table("credential", Some(of_tenant!("id"))),
     table("secret", Some(of_tenant!("credential"))),
     table("certificate", Some(of_tenant!("credential"))),
+    table("certificate_authority", Some("tenant = ?1")),
     table("credential_group", Some(of_tenant!("credential"))),
     table("credential_role", Some(of_tenant!("credential"))),
     table("credential_rule", Some(of_tenant!("credential"))),

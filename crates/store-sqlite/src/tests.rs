@@ -16,9 +16,9 @@ use crate::SqliteStore;
 use crate::page_query::text;
 use crate::rare::Rare;
 use crate::{
-    api_tokens, applications, client_id_bindings, client_ids, credential_kind, credential_reader,
-    credentials, groups, listings, lockouts, log_position, presence, pruned_client_ids,
-    stored_sessions, tenants, tokens, users, web_sessions,
+    api_tokens, applications, authorities, client_id_bindings, client_ids, credential_kind,
+    credential_reader, credentials, groups, listings, lockouts, log_position, presence,
+    pruned_client_ids, stored_sessions, tenants, tokens, users, web_sessions,
 };
 
 #[expect(
@@ -61,6 +61,9 @@ const LOOK_UPS: &[&str] = &[
     tokens::THINGS,
     applications::REMOVE_SOME_THINGS,
     credentials::REMOVE_SOME,
+    authorities::BY_ID,
+    authorities::BY_KEY_ID,
+    authorities::BY_SIGNER,
     api_tokens::BY_ID,
     api_tokens::BY_DIGEST,
     web_sessions::BY_ID,
@@ -122,6 +125,11 @@ const WHOLE_TABLES: &[(&str, &str, &str)] = &[
         "audit/chain.rs",
         "SCAN sqlite_sequence",
         "it has one row for each table",
+    ),
+    (
+        "authorities.rs",
+        "SCAN certificate_authority",
+        "there are 1,024 at most, and they are listed",
     ),
     ("brokers.rs", "SCAN broker", "brokers are few"),
     (

@@ -22,6 +22,7 @@ pub use self::gate::MemoryBrokerLock;
 
 mod api_tokens;
 mod audit;
+mod authorities;
 mod brokers;
 mod certificates;
 mod changes;

@@ -31,6 +31,7 @@ use countersign_core::topic::TopicFilter;
 mod accounts;
 mod acts;
 mod arrivals;
+mod authorities;
 mod batches;
 mod brokers;
 mod certificates;
@@ -56,6 +57,7 @@ mod tokens;
 pub use accounts::*;
 pub use acts::*;
 pub use arrivals::*;
+pub use authorities::*;
 pub use batches::*;
 pub use brokers::*;
 pub use certificates::*;
@@ -106,6 +108,7 @@ macro_rules! store_suite {
             a_kick_is_asked_for_once_and_answered_once,
             a_listing_is_the_same_by_pages_of_any_length,
             a_login_activates_once,
+            a_login_by_authority_needs_the_authority,
             a_login_by_certificate_needs_the_certificate,
             a_login_by_token_needs_the_token,
             a_login_decided_before_an_act_is_outdated,
@@ -144,6 +147,10 @@ macro_rules! store_suite {
             a_web_session_is_found_by_its_digest_and_goes_with_its_user,
             addresses_that_nobody_has_are_kept_in_a_bounded_number,
             an_act_its_audit_row_and_its_change_come_together,
+            an_authority_goes_with_its_tenant,
+            an_authority_reads_back_as_it_was_written,
+            an_authoritys_key_is_its_own,
+            authorities_are_found_by_what_they_are_called,
             an_api_token_is_found_by_its_digest_and_goes_with_its_tenant_and_owner,
             an_attribute_finds_its_holder,
             names_that_imports_kept_are_found_by_what_they_end_with,

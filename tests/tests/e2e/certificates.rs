@@ -46,6 +46,12 @@ fn add(fixture: &Fixture, authority: &Authority, certificate: &str, holder: &str
     text(&added, "fingerprint")
 }
 
+/// The certificate of a meter that its authority names.
+const MINE: &str = "meter1@acme";
+
+/// What all authorities of devices are called.
+const DEVICES: &str = "/O=Devices/CN=Device Authority";
+
 /// Publishes to `acme/TOPIC` with a certificate, and what more is given.
 fn publish(
     fixture: &Fixture,
@@ -101,6 +107,98 @@ on_every_broker! {
         assert_eq!(topics_so_far(&mut observer), ["acme/now"]);
     }
 
+    fn k35_an_authority_names_devices_of_its_tenant_and_no_others(version) {
+        let authority = Authority::new();
+        // Two tenants' authorities of one name, and one below that of the other tenant,
+        // which bears it, too.
+        authority.further("ours", DEVICES, None);
+        authority.further("theirs", DEVICES, None);
+        authority.further("below", DEVICES, Some("theirs"));
+        let fixture = start(version, &authority);
+        fixture.tenant("beta", &[]);
+        let mut observer = fixture.observer("#");
+        let meter = fixture.credential("meter1", "acme");
+        fixture.credential("be01", "acme");
+        fixture.credential("meter2", "beta");
+        let everything = "subjectAltName=URI:urn:dev:meter1,DNS:meter1.test,email:meter1@test";
+        let subject = ["-subj", "/O=Acme/CN=meter1", "-set_serial", "0x00be01"];
+        authority.sign_by("ours", MINE, &[&subject[..], &["-addext", everything]].concat());
+        let twice = "subjectAltName=URI:urn:dev:meter1,URI:urn:dev:meter2,DNS:meter1.test,\
+                     DNS:meter2.test,email:meter1@test,email:meter2@test";
+        let subject = ["-subj", "/O=Acme/CN=meter1/CN=meter2"];
+        authority.sign_by("ours", "twice", &[&subject[..], &["-addext", twice]].concat());
+        authority.sign_by("ours", "other", &["-subj", "/CN=meter2"]);
+        authority.sign_by("theirs", "meter2", &["-subj", "/CN=meter2"]);
+        authority.sign_by("below", "forged", &["-subj", "/O=Acme/CN=meter1"]);
+        let speaks = |tenant: &str, name: &str, identity: &[&str]| {
+            let file = authority.path(&format!("{name}.crt"));
+            let add = ["ca", "add", "--tenant", tenant, "--pem", &file, "--identity"];
+            text(&fixture.cli.json(&[&add[..], identity].concat()), "fingerprint")
+        };
+        let publish = |certificate: &str, topic: &str| {
+            publish(&fixture, &authority, certificate, topic, &["-i", topic]).code
+        };
+        assert_eq!(publish(MINE, "early"), Some(5));
+        for (kind, pattern) in [
+            ("san-uri", "urn:dev:${name}"),
+            ("san-dns", "${name}.test"),
+            ("san-email", "${name}@test"),
+            ("cn", "${name}"),
+            ("serial", "${name}"),
+            ("subject", "CN=${name},O=Acme"),
+        ] {
+            let added = speaks("acme", "ours", &[kind, "--pattern", pattern]);
+            assert_eq!(publish(MINE, kind), Some(0), "{kind}");
+            assert_eq!(publish("twice", "twice"), Some(5), "{kind}");
+            assert_eq!(topics_so_far(&mut observer), [format!("acme/{kind}")]);
+            fixture.cli.json(&["ca", "remove", &added]);
+            assert_eq!(publish(MINE, "removed"), Some(5), "{kind}");
+        }
+        let added = speaks("acme", "ours", &["cn"]);
+        speaks("beta", "theirs", &["cn"]);
+        // Each speaks for its tenant, whatever both are called.
+        assert_eq!(publish(MINE, "ours"), Some(0));
+        assert_eq!(topics_so_far(&mut observer), ["acme/ours"]);
+        let check = |certificate: &str| {
+            let file = authority.path(&format!("{certificate}.crt"));
+            let check = ["check", "connect", "--certificate", &file, "--client-id", "c", "--json"];
+            let printed = fixture.cli.run(&check).stdout;
+            printed.parse::<serde_json::Value>().unwrap()["reason"].clone()
+        };
+        assert_eq!(check("meter2"), "ok");
+        for certificate in ["other", "forged"] {
+            assert_eq!(check(certificate), "certificate-unknown", "{certificate}");
+        }
+        for mode in ["required", "optional", "off"] {
+            fixture.set_authentication("acme", mode);
+            fixture.set_authentication("beta", mode);
+            for certificate in ["other", "forged"] {
+                assert_eq!(publish(certificate, "stranger"), Some(5), "{certificate} {mode}");
+            }
+        }
+        assert_eq!(topics_so_far(&mut observer), [""; 0]);
+        // What another tenant adds of our device gains it nothing.
+        add(&fixture, &authority, MINE, "meter2@beta");
+        assert_eq!(publish(MINE, "still"), Some(0));
+        assert_eq!(topics_so_far(&mut observer), ["acme/still"]);
+        // What ends the credential or the authority ends the session; a reload does not.
+        let session = subscriber(&fixture, &authority, &meter);
+        fixture.broker.reload().unwrap();
+        assert_eq!(publish(MINE, "after"), Some(0));
+        assert_eq!(topics_so_far(&mut observer), ["acme/after"], "the reload ended a session");
+        fixture.act("suspend", &meter);
+        fixture.broker.wait_for_log(&format!("suspended: `{}` client", meter.username), PATIENCE).unwrap();
+        session.kill().unwrap();
+        fixture.act("reactivate", &meter);
+        let session = subscriber(&fixture, &authority, &meter);
+        fixture.cli.json(&["ca", "remove", &added]);
+        wait_until("the session is over", || {
+            let count = fixture.cli.json(&["clients", "count", "--tenant", "acme"]);
+            count["connected"] == 0
+        });
+        session.kill().unwrap();
+    }
+
     fn what_ends_a_certificate_or_its_credential_ends_the_session_and_a_reload_does_not(version) {
         let authority = Authority::new();
         let fixture = start(version, &authority);
@@ -133,18 +231,28 @@ on_every_broker! {
 
     fn a_session_ends_when_its_certificate_does(version) {
         let authority = Authority::new();
+        authority.further("devices", DEVICES, None);
         let (fixture, clock) =
             Fixture::start_with_clock_and(version, |builder| asking(builder, &authority));
         fixture.tenant("acme", &[]);
         let device = certified(&fixture, &authority, "device");
         let bystander = fixture.credential("bystander", "acme");
         let mut bystander = bystander.connect("bystander").accepted(fixture.port());
-        let session = subscriber(&fixture, &authority, &device);
+        // One by its fingerprint, and one that an authority names.
+        let named = fixture.credential("named", "acme");
+        authority.sign_by("devices", &named.username, &["-subj", "/CN=named"]);
+        let file = authority.path("devices.crt");
+        fixture.cli.json(&["ca", "add", "--tenant", "acme", "--pem", &file, "--identity", "cn"]);
+        let sessions = [&device, &named].map(|login| subscriber(&fixture, &authority, login));
         // Certificates of the test are valid for two days.
         clock.set(Duration::from_secs(2 * 86_400 + 2));
-        let line = format!("certificate-expired: `{}` client", device.username);
-        fixture.broker.wait_for_log(&line, PATIENCE).unwrap();
-        session.kill().unwrap();
+        for login in [&device, &named] {
+            let line = format!("certificate-expired: `{}` client", login.username);
+            fixture.broker.wait_for_log(&line, PATIENCE).unwrap();
+        }
+        for session in sessions {
+            session.kill().unwrap();
+        }
         wait_until("the session is over", || {
             let count = fixture.cli.json(&["clients", "count", "--tenant", "acme"]);
             count["connected"] == 1

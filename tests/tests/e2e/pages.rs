@@ -205,7 +205,7 @@ on_every_broker! {
         for line in page.iter().flat_map(Block::commands).filter(is_run) {
             reader.run(line);
         }
-        assert_eq!(topics_so_far(&mut observer), ["acme/hello", "acme/meter1", "acme/lamp2"]);
+        assert_eq!(topics_so_far(&mut observer), ["acme/hello", "acme/meter1", "acme/meter2", "acme/lamp2"]);
     }
 
     fn the_page_about_the_service_can_be_followed(version) {

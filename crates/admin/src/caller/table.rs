@@ -39,6 +39,7 @@ use crate::audit::{
     FindAuditRow, FindLastAct, FollowAudit, ListAudit, ListAuditPage, RecordPruning,
     ShowAuditHeads, VerifyAudit,
 };
+use crate::authority::{AddAuthority, ListAuthorities, RemoveAuthority, ShowAuthority};
 use crate::broker::{
     ClearBroker, ForgetBroker, ListBrokers, ListListeners, ReadMetrics, ShowBroker,
 };
@@ -100,8 +101,8 @@ use crate::user::{
 use crate::why::{LookIntoName, PermitCheck};
 
 use self::furnished::{
-    ITS_CERTIFICATE, VALIDITY, certificate, furnished, group, id_of, mark, new_api_token, on_pump,
-    scheme,
+    ITS_AUTHORITY, ITS_CERTIFICATE, VALIDITY, authority, certificate, furnished, group, id_of,
+    mark, new_api_token, on_pump, scheme,
 };
 use self::may::May;
 
@@ -180,6 +181,7 @@ fn rows_of_all(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         GroupAdmin ActOnTarget on_pump(ManyAct::Rotate(Overlap::None));
         Admin ActOnTarget on_pump(ManyAct::Set(Box::default()));
         GroupAdmin ActOnTarget on_pump(ManyAct::Suspend);
+        Platform AddAuthority authority(2);
         Admin AddCertificate certificate(Some(VALIDITY));
         Platform AddCertificate certificate(None);
         Platform AddScheme AddScheme(scheme("more"));
@@ -257,6 +259,7 @@ fn rows_of_all(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Viewer FollowAudit FollowAudit { query: of_acme(), ..FollowAudit::default() };
         Viewer ListAudit ListAudit(of_acme());
         Viewer ListAuditPage ListAuditPage { query: of_acme(), ..ListAuditPage::default() };
+        Platform ListAuthorities ListAuthorities::default();
         GroupViewer ListCertificates ListCertificates(pump());
         GroupViewer ListClients ListClients { name: Some(pump()), ..ListClients::default() };
         Viewer PermitCheck PermitCheck(Some(pump()));
@@ -294,6 +297,7 @@ fn rows_of_all(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Platform RecordPruning RecordPruning { before: now, last: AuditHead::START };
         Platform RecordRestore RecordRestore;
         Platform ReleaseClientId ReleaseClientId(ClientId::parse("c").unwrap());
+        Platform RemoveAuthority RemoveAuthority(ITS_AUTHORITY);
         Admin RemoveCertificate RemoveCertificate { name: pump(), fingerprint: ITS_CERTIFICATE };
         Platform RemoveScheme RemoveScheme(scheme_name("mine"));
         GroupAdmin RequestKick RequestKick { target: "c".into() };
@@ -320,6 +324,7 @@ fn rows_of_all(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
             id: acme(), changes: TenantChanges { sys_read: Some(true), ..TenantChanges::default() },
         };
         Viewer ShowApplication ShowApplication { tenant: acme(), name: fleet() };
+        Platform ShowAuthority ShowAuthority(ITS_AUTHORITY);
         Platform ShowBroker ShowBroker("gone".into());
         GroupViewer ShowCredential ShowCredential(pump());
         Platform ShowOperator ShowOperator(login_name("root"));

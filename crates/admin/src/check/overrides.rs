@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use countersign_core::certificate::{CertificateRecord, Fingerprint};
+use countersign_core::certificate::{
+    AuthorityId, AuthorityRecord, CertificateRecord, Fingerprint, SignerHints,
+};
 use countersign_core::client_id::{ClientId, ClientIdRule, ClientIdTie};
 use countersign_core::connect::{DummyVerified, SecretCheck, SecretVerdict};
 use countersign_core::credential::{Credential, CredentialId};
@@ -169,6 +171,17 @@ impl<S: Directory> Directory for DirectoryOverrides<'_, S> {
         fingerprint: &Fingerprint,
     ) -> Result<Option<CertificateRecord>, StoreError> {
         self.store.certificate(fingerprint)
+    }
+
+    fn authority(&mut self, id: AuthorityId) -> Result<Option<AuthorityRecord>, StoreError> {
+        self.store.authority(id)
+    }
+
+    fn authorities_like(
+        &mut self,
+        hints: &SignerHints,
+    ) -> Result<Arc<[AuthorityRecord]>, StoreError> {
+        self.store.authorities_like(hints)
     }
 }
 

@@ -123,7 +123,7 @@ fn read_certificate(file: &Path) -> Result<(Fingerprint, Validity), CliError> {
     read(&read_pem(file)?).map_err(|error| unreadable(file, &error))
 }
 
-fn unreadable(file: &Path, error: &dyn core::fmt::Display) -> CliError {
+pub(crate) fn unreadable(file: &Path, error: &dyn core::fmt::Display) -> CliError {
     CliError::refused(format!("could not read `{}`: {error}", file.display()))
 }
 

@@ -101,7 +101,8 @@ fn remedy(reason: Reason, name: &str) -> String {
         ),
         Reason::CertificateUnknown => {
             "no credential has the certificate that it presented, or it gave another's name; \
-             `certificate list` shows those of a credential, `certificate add` adds one."
+             `certificate list` shows those of a credential, `certificate add` adds one, \
+             and `ca list` shows whose authorities name devices."
                 .into()
         }
         Reason::ClientIdLimit => {

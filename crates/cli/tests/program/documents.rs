@@ -71,7 +71,7 @@ impl DocumentFixture {
         fs::write(fixture.path("etc/mosquitto/acl"), "topic read home/news\n").unwrap();
         fs::write(fixture.path("libmosquitto_countersign.so"), "").unwrap();
         fs::write(fixture.path("etc/mosquitto/mosquitto.conf"), config).unwrap();
-        for name in ["dev1", "meter1"] {
+        for name in ["dev1", "meter1", "meter2", "ca", "acme-ca"] {
             fs::copy(DEVICE_PEM, fixture.path(&format!("work/{name}.crt"))).unwrap();
         }
         let question = r#"{"check":"publish","username":"dev1@acme","topic":"acme/x"}"#;
@@ -291,6 +291,8 @@ const REFUSED_HERE: &[(&str, &str)] = &[
         "countersign check publish --username jwt",
         "there is no token to read",
     ),
+    ("countersign ca remove", "the fingerprint is made up"),
+    ("countersign ca show", "the fingerprint is made up"),
     ("countersign clients release", "no client was connected"),
     ("countersign credential untie", "no client was connected"),
     ("countersign jwt revoke 0011", "the number is made up"),

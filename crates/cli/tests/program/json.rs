@@ -99,6 +99,39 @@ fn a_certificate_has_these_keys() {
 }
 
 #[test]
+fn an_authority_has_these_keys() {
+    let fixture = Fixture::with_credential();
+    let add = format!("ca add --tenant acme --identity cn --pem {DEVICE_PEM}");
+    let added = fixture.json(&add);
+    assert_eq!(fixture.json("ca list"), json!([added]));
+    assert_eq!(fixture.json("ca list --tenant acme"), json!([added]));
+    let known = [
+        "fingerprint",
+        "tenant",
+        "subject",
+        "key",
+        "identity",
+        "pattern",
+        "not_before",
+        "not_after",
+        "added_at",
+    ];
+    assert_eq!(keys(&added), known);
+    assert_eq!(added["tenant"], "acme");
+    assert_eq!(added["subject"], "CN=device");
+    assert_eq!(added["key"], "p-256");
+    assert_eq!(added["pattern"], "${name}");
+    let fingerprint = added["fingerprint"].as_str().unwrap();
+    assert_eq!(fixture.json(&format!("ca show {fingerprint}")), added);
+    let again = fixture.run(&add);
+    assert_eq!(again.code, Some(1));
+    assert!(again.stderr.contains("a key is one tenant's"), "{again:?}");
+    let removed = fixture.json(&format!("ca remove {fingerprint}"));
+    assert_eq!(removed, json!({ "deleted": fingerprint }));
+    assert_eq!(fixture.json("ca list"), json!([]));
+}
+
+#[test]
 fn tenants_have_their_keys() {
     let fixture = Fixture::new();
     for line in [

@@ -53,6 +53,10 @@ const WALK: &[(&str, i32)] = &[
     ("role unassign ops --tenant acme --group DM.MFORM.SURYA", 0),
     ("credential reset-password dev1@acme", 0),
     ("credential rotate dev1@acme --overlap 24h", 0),
+    ("ca add --tenant acme --pem CERTIFICATE --identity cn", 0),
+    ("ca list", 0),
+    ("ca show AUTHORITY", 0),
+    ("ca remove AUTHORITY", 0),
     ("certificate add dev1@acme --pem CERTIFICATE", 0),
     ("certificate list dev1@acme", 0),
     ("certificate remove dev1@acme FINGERPRINT", 0),
@@ -187,6 +191,10 @@ fn words(fixture: &Fixture, line: &str) -> Vec<String> {
             at("own.toml")
         }
         "CERTIFICATE" => DEVICE_PEM.into(),
+        "AUTHORITY" => {
+            let listed = fixture.json("ca list");
+            listed[0]["fingerprint"].as_str().unwrap().into()
+        }
         "FINGERPRINT" => {
             let listed = fixture.json("certificate list dev1@acme");
             listed[0]["fingerprint"].as_str().unwrap().into()

@@ -1,32 +1,41 @@
 //! Logins by certificate (X.509), of clients that present no password.
 
+use std::sync::Arc;
+
 use super::{
-    Admission, ConnectContext, Decision, Identity, LoginRecord, Request, client_ids, tie_of,
+    Admission, ConnectContext, Decision, Identity, LoginRecord, Request, SecretCheck,
+    SignatureVerdict, client_ids, tie_of,
 };
-use crate::certificate::PresentedCertificate;
+use crate::certificate::{
+    AuthorityKey, AuthorityRecord, CertificateRecord, Fingerprint, Leaf, PresentedCertificate,
+    ProvedCertificate, Validity,
+};
+use crate::credential::Credential;
+use crate::name::{LoginName, TenantId};
 use crate::reason::Reason;
+use crate::scheme::{Naming, Schemes};
 use crate::store::{Directory, StoreError};
+use crate::time::Timestamp;
 
 /// Judges a client by its certificate alone, which a tenant's mode makes no difference
-/// to. That its private key is the client's, and who signed it, the host has found.
+/// to. That its private key is the client's, and that the host trusts who signed it, the
+/// host has found.
 pub(super) fn decide(
     presented: &PresentedCertificate,
     request: &Request,
     at: &ConnectContext<'_>,
     directory: &mut dyn Directory,
+    check: &mut dyn SecretCheck,
 ) -> Result<Decision, StoreError> {
     let refuse = |reason| Ok(Decision::Refuse(reason));
-    let PresentedCertificate::Read {
-        fingerprint,
-        validity,
-    } = presented
-    else {
-        return refuse(Reason::CertificateUnknown);
+    let is_signed = &mut |print: &Fingerprint, leaf: &dyn Leaf, key: &AuthorityKey| {
+        check.is_signed(print, leaf, key)
     };
-    let Some(record) = directory.certificate(fingerprint)? else {
-        return refuse(Reason::CertificateUnknown);
+    let signed = match SignedCertificate::of(presented, directory, is_signed)? {
+        Ok(signed) => signed,
+        Err(reason) => return refuse(reason),
     };
-    let Some(credential) = directory.credential_by_id(record.credential)? else {
+    let Some((credential, proof)) = holder(&signed, at.schemes, directory)? else {
         return refuse(Reason::CertificateUnknown);
     };
     if request
@@ -36,7 +45,7 @@ pub(super) fn decide(
     {
         return refuse(Reason::CertificateUnknown);
     }
-    let certificate = match record.admits(*validity, at.now) {
+    let certificate = match signed.judge(&proof, at.now) {
         Ok(certificate) => certificate,
         Err(reason) => return refuse(reason),
     };
@@ -68,4 +77,149 @@ pub(super) fn decide(
         },
         record,
     }))
+}
+
+/// The credential that a certificate stands for, whether or not it lets anybody in; none
+/// if it is nobody's, or if it can't be found out now whose it is.
+///
+/// # Errors
+///
+/// Returns the store's error when something could not be looked up.
+pub fn holder_of_certificate(
+    presented: &PresentedCertificate,
+    schemes: &Schemes,
+    directory: &mut dyn Directory,
+    is_signed: &mut IsSigned<'_>,
+) -> Result<Option<Arc<Credential>>, StoreError> {
+    let Ok(signed) = SignedCertificate::of(presented, directory, is_signed)? else {
+        return Ok(None);
+    };
+    let holder = holder(&signed, schemes, directory)?;
+    Ok(holder.map(|(credential, _)| credential))
+}
+
+/// Says whether the holder of a key signed a certificate; see [`SecretCheck::is_signed`].
+pub type IsSigned<'a> = dyn FnMut(&Fingerprint, &dyn Leaf, &AuthorityKey) -> SignatureVerdict + 'a;
+
+/// A certificate of which is known who signed it.
+struct SignedCertificate<'a> {
+    fingerprint: Fingerprint,
+    validity: Validity,
+    leaf: &'a dyn Leaf,
+    /// The tenant's authority that did, if one did.
+    authority: Option<AuthorityRecord>,
+}
+
+/// Why a certificate stands for a credential.
+enum Standing {
+    /// There is a record of it.
+    Recorded(CertificateRecord),
+    /// Its authority names the credential.
+    Named,
+}
+
+impl<'a> SignedCertificate<'a> {
+    /// Finds out whose key signed a certificate. What it says of that only tells which
+    /// keys are to be tried; there are not many that one could mean.
+    fn of(
+        presented: &'a PresentedCertificate,
+        directory: &mut dyn Directory,
+        is_signed: &mut IsSigned<'_>,
+    ) -> Result<Result<Self, Reason>, StoreError> {
+        let PresentedCertificate::Read {
+            fingerprint,
+            validity,
+            leaf,
+        } = presented
+        else {
+            return Ok(Err(Reason::CertificateUnknown));
+        };
+        let mut signed = Self {
+            fingerprint: *fingerprint,
+            validity: *validity,
+            leaf: &**leaf,
+            authority: None,
+        };
+        for authority in &*directory.authorities_like(&leaf.signer())? {
+            match is_signed(fingerprint, &**leaf, &authority.key) {
+                SignatureVerdict::Valid => {
+                    signed.authority = Some(authority.clone());
+                    break;
+                }
+                SignatureVerdict::Invalid => {}
+                SignatureVerdict::OverBudget => return Ok(Err(Reason::OverBudget)),
+            }
+        }
+        Ok(Ok(signed))
+    }
+
+    /// What it proves at `now`, or why it proves nothing.
+    fn judge(&self, standing: &Standing, now: Timestamp) -> Result<ProvedCertificate, Reason> {
+        match (standing, &self.authority) {
+            (Standing::Recorded(record), _) => record.admits(self.validity, now),
+            (Standing::Named, Some(authority)) => {
+                authority.admits(self.fingerprint, self.validity, now)
+            }
+            (Standing::Named, None) => Err(Reason::CertificateUnknown),
+        }
+    }
+}
+
+/// The credential that a certificate stands for: by its fingerprint, else by what it is
+/// named by its authority. One of an authority stands for a credential of that one's
+/// tenant alone, whoever has added its fingerprint elsewhere.
+fn holder(
+    signed: &SignedCertificate<'_>,
+    schemes: &Schemes,
+    directory: &mut dyn Directory,
+) -> Result<Option<(Arc<Credential>, Standing)>, StoreError> {
+    let is_its = |credential: &Credential| {
+        let authority = signed.authority.as_ref();
+        authority.is_none_or(|authority| credential.tenant.as_ref() == Some(&authority.tenant))
+    };
+    if let Some(record) = directory.certificate(&signed.fingerprint)?
+        && let Some(credential) = directory.credential_by_id(record.credential)?
+        && is_its(&credential)
+    {
+        return Ok(Some((credential, Standing::Recorded(record))));
+    }
+    let Some(authority) = &signed.authority else {
+        return Ok(None);
+    };
+    let value = signed.leaf.identity(authority.identity);
+    let Some(name) = value
+        .as_deref()
+        .and_then(|value| authority.pattern.name_in(value))
+    else {
+        return Ok(None);
+    };
+    let credential = named(name, &authority.tenant, schemes, directory)?;
+    Ok(credential.map(|credential| (credential, Standing::Named)))
+}
+
+/// The device of a tenant that its authority means by `name`: `NAME@TENANT`, else the
+/// one of that very name whose scheme adds nothing to names.
+fn named(
+    name: &str,
+    tenant: &TenantId,
+    schemes: &Schemes,
+    directory: &mut dyn Directory,
+) -> Result<Option<Arc<Credential>>, StoreError> {
+    let is_its = |credential: &Arc<Credential>| {
+        credential.tenant.as_ref() == Some(tenant) && credential.may_have_certificates()
+    };
+    if let Ok(whole) = LoginName::parse(&format!("{name}@{tenant}"))
+        && let Some(credential) = directory.credential(&whole)?
+    {
+        return Ok(Some(credential).filter(is_its));
+    }
+    let Ok(name) = LoginName::parse(name) else {
+        return Ok(None);
+    };
+    let adds_nothing = |credential: &Arc<Credential>| {
+        let scheme = schemes.find(credential.scheme.as_str());
+        scheme.is_some_and(|scheme| !matches!(scheme.naming(), Naming::Suffixed))
+    };
+    let credential = directory.credential(&name)?;
+    Ok(credential.filter(is_its).filter(adds_nothing))
 }

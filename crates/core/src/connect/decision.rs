@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::certificate::{Fingerprint, ProvedCertificate};
+use crate::certificate::{AuthorityId, Fingerprint, ProvedCertificate};
 use crate::client_id::ClientIdTie;
 use crate::credential::Credential;
 use crate::jwt::TokenId;
@@ -123,9 +123,10 @@ impl Identity {
     pub fn proof(&self) -> Option<Proof<'_>> {
         match self {
             Self::Bearer { token, .. } => Some(Proof::Token(&token.id)),
-            Self::Certificate { certificate, .. } => {
-                Some(Proof::Certificate(certificate.fingerprint))
-            }
+            Self::Certificate { certificate, .. } => Some(match certificate.authority {
+                Some(authority) => Proof::Authority(authority),
+                None => Proof::Certificate(certificate.fingerprint),
+            }),
             Self::Credential { secret, .. } | Self::User { secret, .. } => {
                 Some(Proof::Secret(*secret))
             }
@@ -167,6 +168,8 @@ impl Identity {
 /// What proves a credential.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Proof<'a> {
+    /// A certificate that an authority of its tenant signed.
+    Authority(AuthorityId),
     /// A certificate that stands for it.
     Certificate(Fingerprint),
     /// One of its secrets.

@@ -205,6 +205,10 @@ fn proves(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     match proof {
+        Proof::Authority(id) => {
+            let authority = writing.authority(id)?;
+            Ok(authority.is_some_and(|it| credential.tenant == Some(it.tenant)))
+        }
         Proof::Certificate(fingerprint) => {
             let record = writing.certificate(&fingerprint)?;
             Ok(record.is_some_and(|record| {

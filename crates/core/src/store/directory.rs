@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::StoreError;
-use crate::certificate::{CertificateRecord, Fingerprint};
+use crate::certificate::{
+    AuthorityId, AuthorityRecord, CertificateRecord, Fingerprint, SignerHints,
+};
 use crate::client_id::{ClientId, ClientIdTie};
 use crate::credential::{Credential, CredentialId};
 use crate::jwt::{KeyId, TokenId};
@@ -134,4 +136,22 @@ pub trait Directory {
         &mut self,
         fingerprint: &Fingerprint,
     ) -> Result<Option<CertificateRecord>, StoreError>;
+
+    /// The authority with this number.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn authority(&mut self, id: AuthorityId) -> Result<Option<AuthorityRecord>, StoreError>;
+
+    /// Those that may have signed a certificate which says this of who signed it: all
+    /// that are called so.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn authorities_like(
+        &mut self,
+        hints: &SignerHints,
+    ) -> Result<Arc<[AuthorityRecord]>, StoreError>;
 }

@@ -8,6 +8,7 @@
 pub use self::api_tokens::{ApiTokenRows, ApiTokensOf};
 pub use self::applications::{ApplicationRows, RegistrationCount};
 pub use self::audit::{AuditQuery, AuditRows};
+pub use self::authorities::AuthorityRows;
 pub use self::brokers::{BrokerRows, KnownBroker};
 pub use self::certificates::CertificateRows;
 pub use self::changes::ChangeRows;
@@ -31,6 +32,7 @@ pub use self::web_sessions::WebSessionRows;
 mod api_tokens;
 mod applications;
 mod audit;
+mod authorities;
 mod brokers;
 mod certificates;
 mod changes;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use countersign_core::certificate::{CertificateRecord, Fingerprint};
+use countersign_core::certificate::{
+    AuthorityId, AuthorityRecord, CertificateRecord, Fingerprint, SignerHints,
+};
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::jwt::{KeyId, TokenId};
@@ -161,7 +163,14 @@ impl<S: GateStore> Directory for CachedDirectory<'_, S> {
         &mut self,
         id: CredentialId,
     ) -> Result<Option<Arc<Credential>>, StoreError> {
-        self.store.credential_by_id(id)
+        if let Some(record) = self.credential_cache.by_id(id) {
+            return Ok(Some(record));
+        }
+        let mut found = self.store.credential_by_id(id)?;
+        if let Some(record) = &mut found {
+            self.keep(record);
+        }
+        Ok(found)
     }
 
     fn lockout(&mut self, email: &LoginName) -> Result<Lockout, StoreError> {
@@ -180,6 +189,29 @@ impl<S: GateStore> Directory for CachedDirectory<'_, S> {
         &mut self,
         fingerprint: &Fingerprint,
     ) -> Result<Option<CertificateRecord>, StoreError> {
-        self.store.certificate(fingerprint)
+        let kept = &mut self.credential_cache.certificates;
+        if let Some(known) = kept.record(fingerprint) {
+            return Ok(known);
+        }
+        let found = self.store.certificate(fingerprint)?;
+        kept.keep_record(fingerprint, found);
+        Ok(found)
+    }
+
+    fn authority(&mut self, id: AuthorityId) -> Result<Option<AuthorityRecord>, StoreError> {
+        self.store.authority(id)
+    }
+
+    fn authorities_like(
+        &mut self,
+        hints: &SignerHints,
+    ) -> Result<Arc<[AuthorityRecord]>, StoreError> {
+        let kept = &mut self.credential_cache.certificates;
+        if let Some(known) = kept.authorities(hints) {
+            return Ok(Arc::clone(known));
+        }
+        let found = self.store.authorities_like(hints)?;
+        kept.keep_authorities(hints, &found);
+        Ok(found)
     }
 }

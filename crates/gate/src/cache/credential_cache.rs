@@ -25,10 +25,12 @@ use countersign_core::store::{GateStore, LogPosition, StoreError};
 
 use self::absent::Absent;
 use self::cached::Cached;
+use self::certificates::Certificates;
 use crate::digest_map::DigestMap;
 
 mod absent;
 mod cached;
+mod certificates;
 
 /// The credentials that are kept, and names that no credential has.
 #[derive(Debug)]
@@ -47,6 +49,7 @@ pub(crate) struct CredentialCache {
     /// `cached`, and perhaps some that are not there any more.
     order: VecDeque<CredentialId>,
     absent: Absent,
+    pub(crate) certificates: Certificates,
     /// How many rules there are in all rights that are kept.
     rules: usize,
 }
@@ -63,6 +66,7 @@ impl CredentialCache {
             holders: DigestMap::default(),
             order: VecDeque::new(),
             absent: Absent::default(),
+            certificates: Certificates::default(),
             rules: 0,
         }
     }
@@ -102,6 +106,7 @@ impl CredentialCache {
                         self.forget_holding(&client_id);
                     }
                     self.absent.clear();
+                    self.certificates.forget_records();
                 }
                 Change::Everything | Change::Tenant(_) => {
                     let all = core::mem::replace(self, Self::new(seq));
@@ -182,7 +187,8 @@ impl CredentialCache {
         self.by_id(id)
     }
 
-    fn by_id(&mut self, id: CredentialId) -> Option<Arc<Credential>> {
+    /// The credential with this number, if it is kept.
+    pub(crate) fn by_id(&mut self, id: CredentialId) -> Option<Arc<Credential>> {
         let cached = self.cached.get_mut(&id)?;
         cached.was_used = true;
         Some(Arc::clone(&cached.record))

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use countersign_core::access::AccessSubject;
+use countersign_core::certificate::ProvedCertificate;
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::Identity;
 use countersign_core::credential::{Credential, CredentialId};
@@ -112,11 +113,10 @@ pub(crate) fn judge_dependencies<S: GateStore>(
             Ok(judged.map_err(KickReason::Refused))
         }
         Principal::Certificate { certificate, .. } => {
-            let found = view.store.certificate(&certificate.fingerprint)?;
-            let Some(found) = found.filter(|found| found.credential == record.id) else {
-                return Ok(Err(KickReason::Refused(Reason::CertificateUnknown)));
+            let is_over = match end_of_certificate(view, certificate, record)? {
+                Some(ends_at) => now >= ends_at,
+                None => return Ok(Err(KickReason::Refused(Reason::CertificateUnknown))),
             };
-            let is_over = certificate.is_over(now) || found.until.is_some_and(|until| now >= until);
             Ok(if is_over {
                 Err(KickReason::Refused(Reason::CertificateExpired))
             } else {
@@ -136,6 +136,24 @@ pub(crate) fn judge_dependencies<S: GateStore>(
             Ok(Ok(()))
         }
     }
+}
+
+/// When a certificate counts no more that proved `record`; none if it does not count any
+/// more, as it was removed, or the authority that vouched for it.
+fn end_of_certificate<S: GateStore>(
+    view: &mut StoreView<S>,
+    certificate: &ProvedCertificate,
+    record: &Credential,
+) -> Result<Option<Timestamp>, StoreError> {
+    let ends_at = certificate.ends_at;
+    if let Some(id) = certificate.authority {
+        let authority = view.store.authority(id)?;
+        let is_its = authority.is_some_and(|it| record.tenant == Some(it.tenant));
+        return Ok(is_its.then_some(ends_at));
+    }
+    let found = view.store.certificate(&certificate.fingerprint)?;
+    let found = found.filter(|found| found.credential == record.id);
+    Ok(found.map(|found| found.until.map_or(ends_at, |until| until.min(ends_at))))
 }
 
 /// What a live session may do now that its credential is `record`, and when
@@ -170,10 +188,9 @@ pub(crate) fn rights_of_session<S: GateStore>(
             (subject, record.ends_at(*secret))
         }
         Principal::Certificate { certificate, .. } => {
-            let found = view.store.certificate(&certificate.fingerprint)?;
-            let until = found.and_then(|found| found.until);
             let ends_at = certificate.session_ends_at(record.expires_at);
-            let ends_at = until.map_or(ends_at, |until| until.min(ends_at));
+            let certificate_ends = end_of_certificate(view, certificate, record)?;
+            let ends_at = certificate_ends.map_or(ends_at, |end| end.min(ends_at));
             (AccessSubject::of_credential(record), Some(ends_at))
         }
         Principal::External { .. } => (AccessSubject::of_credential(record), record.expires_at),

@@ -164,7 +164,12 @@ impl Decider {
             lockout: snapshot.settings.lockout,
             now,
         };
-        let mut comparison = Comparison::new(&state.verifier, hash_result, leaves_unknown);
+        let mut comparison = Comparison::new(
+            &state.verifier,
+            &mut state.signature_checks,
+            hash_result,
+            leaves_unknown,
+        );
         let decision = decide(request, &at, &mut directory, &mut comparison);
         let decision = decision.map(|decision| {
             if matches!(&decision, Decision::Admit(it) if inherits(it, request, source)) {

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use countersign_core::backoff::{Attempt, Backoff, Burst, Origin};
+use countersign_core::certificate::PresentedCertificate;
 use countersign_core::connect::Request;
 use countersign_core::name::LoginName;
 use countersign_core::reason::Reason;
@@ -45,7 +46,7 @@ pub(crate) enum Attempted {
     Answered(ConnectOutcome),
     /// A code is asked for. What a slow check found out about its password is not
     /// checked again when the code comes.
-    Challenged(Request, Option<HashResult>),
+    Challenged(Box<Request>, Option<HashResult>),
 }
 
 /// How the wait of a login ended.
@@ -127,6 +128,12 @@ impl PasswordLogins {
         hash_result: Option<HashResult>,
         now: Timestamp,
     ) -> Attempted {
+        if request.secret.is_none()
+            && let Some(PresentedCertificate::Read { fingerprint, .. }) = &request.certificate
+        {
+            let presented = fingerprint.to_string();
+            return self.attempt_by_certificate(state, info, request, &presented, now);
+        }
         let key = state.verifier.key();
         let failure = self.retry_results.take_failure(key, &request);
         let hash_result = failure.or(hash_result);
@@ -145,6 +152,41 @@ impl PasswordLogins {
                 }
             }
             decided => self.conclude(state, info, request, hash_result, decided, now),
+        }
+    }
+
+    /// Decides about a CONNECT that presents a certificate. Signatures that were not
+    /// looked at before count as slow checks do, and those of nobody as failures.
+    fn attempt_by_certificate<S: GateStore>(
+        &mut self,
+        state: &mut State<S>,
+        info: &ConnectInfo<'_>,
+        request: Request,
+        presented: &str,
+        now: Timestamp,
+    ) -> Attempted {
+        let attempt = Attempt {
+            origin: Origin::of(info.address),
+            name: presented,
+        };
+        let allowed = self.backoff.check_allowed(&attempt, now);
+        let has_time = allowed.is_ok() && self.backoff.has_time(&attempt, now);
+        state.signature_checks.begin(has_time);
+        let background = Arc::clone(&state.config.background);
+        let start = background.uptime();
+        let decided = self.decide(state, &info.source(), &request, None, now);
+        if state.signature_checks.were_made() {
+            let spent = background.uptime().saturating_sub(start);
+            self.backoff.spent(&attempt, spent, now);
+            if matches!(decided, Ok(Decided::Refused(Reason::CertificateUnknown))) {
+                self.failed(&attempt, now);
+            }
+        }
+        match (&decided, allowed) {
+            (Ok(Decided::Refused(Reason::OverBudget)), Err(burst)) => {
+                refuse_burst(state, info, &request, burst, now)
+            }
+            _ => self.conclude(state, info, request, None, decided, now),
         }
     }
 
@@ -192,7 +234,10 @@ impl PasswordLogins {
                 return Attempted::Answered(ConnectOutcome::Admitted { username });
             }
             Ok(Decided::Challenged) => {
-                return Attempted::Challenged(request, hash_result.map(HashResult::settled));
+                return Attempted::Challenged(
+                    Box::new(request),
+                    hash_result.map(HashResult::settled),
+                );
             }
             Ok(Decided::Refused(reason)) => {
                 Refusal::new(state, &request, info.address, reason, now)

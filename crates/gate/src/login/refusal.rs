@@ -2,9 +2,11 @@
 
 use std::net::IpAddr;
 
-use countersign_core::certificate::PresentedCertificate;
+use countersign_core::certificate::{AuthorityKey, Fingerprint, Leaf, PresentedCertificate};
 use countersign_core::client_id::ClientId;
-use countersign_core::connect::{ClientIdOwner, Request, owner_of_client_id};
+use countersign_core::connect::{
+    ClientIdOwner, Request, holder_of_certificate, owner_of_client_id,
+};
 use countersign_core::credential::CredentialId;
 use countersign_core::kind::Kind;
 use countersign_core::name::{LoginName, Suffix};
@@ -60,7 +62,7 @@ impl Refusal {
         reason: Reason,
         now: Timestamp,
     ) -> Self {
-        let by_certificate = named_by_certificate(&mut state.view, request);
+        let by_certificate = named_by_certificate(state, request, now);
         let name = request.name.as_ref().or(by_certificate.as_ref());
         let subject = match (name, &request.certificate) {
             (Some(name), _) => shown_presented(&mut state.view, name),
@@ -235,20 +237,27 @@ impl Refusal {
 }
 
 /// The name of the credential that a certificate stands for which is presented
-/// without a name and a password, as far as the store says.
+/// without a name and a password, as far as that is known by now.
 fn named_by_certificate<S: GateStore>(
-    view: &mut StoreView<S>,
+    state: &mut State<S>,
     request: &Request,
+    now: Timestamp,
 ) -> Option<LoginName> {
-    let Some(PresentedCertificate::Read { fingerprint, .. }) = &request.certificate else {
-        return None;
-    };
+    let presented = request.certificate.as_ref()?;
     if request.name.is_some() || request.secret.is_some() {
         return None;
     }
-    let record = view.store.certificate(fingerprint).ok()??;
-    let credential = view.store.credential_by_id(record.credential).ok()??;
-    Some(credential.name.clone())
+    state.signature_checks.begin(false);
+    let log_position = state.sync().ok()?;
+    let recent_uses = &state.journal.recent_uses;
+    let mut directory = state.view.directory(log_position, recent_uses, None, now);
+    let schemes = &directory.snapshot.schemes;
+    let checks = &mut state.signature_checks;
+    let is_signed = &mut |print: &Fingerprint, leaf: &dyn Leaf, key: &AuthorityKey| {
+        checks.look(print, leaf, key)
+    };
+    let holder = holder_of_certificate(presented, schemes, &mut directory, is_signed);
+    Some(holder.ok()??.name.clone())
 }
 
 /// A presented name as it may be shown: whole if there is such a name, so that

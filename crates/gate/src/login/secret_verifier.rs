@@ -12,7 +12,8 @@
 use core::cell::OnceCell;
 use std::sync::Arc;
 
-use countersign_core::connect::{DummyVerified, SecretCheck, SecretVerdict};
+use countersign_core::certificate::{AuthorityKey, Fingerprint, Leaf};
+use countersign_core::connect::{DummyVerified, SecretCheck, SecretVerdict, SignatureVerdict};
 use countersign_core::credential::{Credential, CredentialId, Generation};
 use countersign_core::number_map::NumberMap;
 use countersign_core::scheme::NameForm;
@@ -24,6 +25,10 @@ use countersign_core::time::Timestamp;
 use crate::config::GateError;
 use crate::login::hash_pool::HashOutcome;
 use crate::login::slow_check::{CredentialVersion, HashRequest, HashResult};
+
+pub(crate) use self::signature_checks::SignatureChecks;
+
+mod signature_checks;
 
 /// Remembers, in memory alone, which passwords were verified.
 pub(crate) struct SecretVerifier {
@@ -167,6 +172,7 @@ fn kept(presented: &Secret) -> Arc<Secret> {
 /// once, and the rest with what a slow check found, or by asking for one.
 pub(crate) struct Comparison<'a> {
     secret_verifier: &'a SecretVerifier,
+    signature_checks: &'a mut SignatureChecks,
     hash_result: Option<&'a HashResult>,
     /// Whether other plugins judge names that no credential has.
     leaves_unknown: bool,
@@ -176,11 +182,13 @@ pub(crate) struct Comparison<'a> {
 impl<'a> Comparison<'a> {
     pub(crate) fn new(
         secret_verifier: &'a SecretVerifier,
+        signature_checks: &'a mut SignatureChecks,
         hash_result: Option<&'a HashResult>,
         leaves_unknown: bool,
     ) -> Self {
         Self {
             secret_verifier,
+            signature_checks,
             hash_result,
             leaves_unknown,
             hash_request: None,
@@ -238,6 +246,15 @@ impl<'a> Comparison<'a> {
 }
 
 impl SecretCheck for Comparison<'_> {
+    fn is_signed(
+        &mut self,
+        fingerprint: &Fingerprint,
+        leaf: &dyn Leaf,
+        key: &AuthorityKey,
+    ) -> SignatureVerdict {
+        self.signature_checks.look(fingerprint, leaf, key)
+    }
+
     fn compare(
         &mut self,
         credential: &Credential,

@@ -30,6 +30,8 @@ DELETE FROM credential WHERE id = 99;
 UPDATE credential SET auto_register = 1 WHERE id = 7;
 INSERT INTO secret (credential, digest) VALUES (3, zeroblob(32));
 INSERT INTO certificate VALUES (zeroblob(32), 3, 1, 2, NULL, 1);
+INSERT INTO certificate_authority VALUES (2, zeroblob(32), 'acme', 'CN=ü', 'ed25519', zeroblob(32),
+    zeroblob(32), NULL, zeroblob(32), 'cn', '${name}', 1, 2, 1);
 INSERT INTO credential_import VALUES (3, 'mosquitto', zeroblob(32), 1);
 INSERT INTO credential_group VALUES (3, 0, 'DM.X');
 INSERT INTO credential_role VALUES (3, 'ops', 'acme');

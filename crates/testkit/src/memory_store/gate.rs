@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use countersign_core::audit::AuditHeads;
-use countersign_core::certificate::{CertificateRecord, Fingerprint};
+use countersign_core::certificate::{
+    AuthorityId, AuthorityRecord, CertificateRecord, Fingerprint, SignerHints,
+};
 use countersign_core::change::{Change, ChangeLogEnds, ChangeSeq, KickRequestId};
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::credential::{Credential, CredentialId};
@@ -100,6 +102,17 @@ impl Directory for MemoryStore {
         fingerprint: &Fingerprint,
     ) -> Result<Option<CertificateRecord>, StoreError> {
         Ok(self.tables().certificates.get(fingerprint).copied())
+    }
+
+    fn authority(&mut self, id: AuthorityId) -> Result<Option<AuthorityRecord>, StoreError> {
+        Ok(self.tables().authorities.get(&id).cloned())
+    }
+
+    fn authorities_like(
+        &mut self,
+        hints: &SignerHints,
+    ) -> Result<Arc<[AuthorityRecord]>, StoreError> {
+        Ok(self.tables().authorities_like(hints).into())
     }
 }
 

@@ -33,6 +33,7 @@ impl Tables {
             .remove_where(|_, (token, _)| token.scope.tenant() == Some(id));
         self.hooks
             .remove_where(|_, hook| hook.tenant.as_ref() == Some(id));
+        self.authorities.remove_where(|_, it| it.tenant == *id);
         self.tenants.remove(id)
     }
 

@@ -4,7 +4,7 @@ use countersign_core::api_token::{ApiToken, ApiTokenId};
 use countersign_core::audit::{AuditChain, AuditEntry, AuditHash, AuditHead};
 use countersign_core::auto_registration::AutoRegistration;
 use countersign_core::broker::BrokerRecord;
-use countersign_core::certificate::{CertificateRecord, Fingerprint};
+use countersign_core::certificate::{AuthorityId, AuthorityRecord, CertificateRecord, Fingerprint};
 use countersign_core::change::Change;
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::{Credential, CredentialId};
@@ -42,6 +42,7 @@ pub(super) struct Tables {
     pub(super) schemes: Table<SchemeName, Scheme>,
     pub(super) credentials: Table<CredentialId, CredentialRow>,
     pub(super) secrets: Table<SecretId, (CredentialId, StoredSecret)>,
+    pub(super) authorities: Table<AuthorityId, AuthorityRecord>,
     pub(super) certificates: Table<Fingerprint, CertificateRecord>,
     pub(super) credential_imports: Table<CredentialId, ImportMark>,
     pub(super) role_imports: Table<(TenantId, RoleName), ImportMark>,
@@ -145,6 +146,7 @@ pub(super) struct RefusalSum {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct LastNumbers {
     pub(super) api_token: i64,
+    pub(super) authority: i64,
     pub(super) audit: i64,
     pub(super) change: i64,
     pub(super) credential: i64,

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use countersign_core::api_token::{ApiToken, ApiTokenId, TokenScope};
-use countersign_core::certificate::{Fingerprint, Validity};
+use countersign_core::certificate::{
+    AuthorityKey, Fingerprint, IdentityKind, KeyAlgorithm, NamePattern, SignerHints, Validity,
+};
 use countersign_core::presence::{Presence, PresenceEvent, SessionNumber};
 use countersign_core::secret::SecretDigest;
 use countersign_core::store::rows::{ApiTokenRows as _, WebSessionRows as _};
@@ -39,6 +41,29 @@ pub(super) fn certificate(validity: Option<Validity>) -> AddCertificate {
         until: None,
     }
 }
+
+/// An authority of the tenant.
+pub(super) fn authority(byte: u8) -> AddAuthority {
+    AddAuthority {
+        tenant: tenant_id("acme"),
+        fingerprint: Fingerprint([byte; 32]),
+        subject: "CN=Acme".into(),
+        key: AuthorityKey {
+            algorithm: KeyAlgorithm::Ed25519,
+            bytes: [byte; 32].into(),
+        },
+        signer: SignerHints {
+            key_id: None,
+            name: [byte; 32],
+        },
+        validity: VALIDITY,
+        identity: IdentityKind::CommonName,
+        pattern: NamePattern::default(),
+    }
+}
+
+/// The authority that the tenant has.
+pub(super) const ITS_AUTHORITY: Fingerprint = Fingerprint([1; 32]);
 
 /// The certificate that the pump has.
 pub(super) const ITS_CERTIFICATE: Fingerprint = Fingerprint([1; 32]);
@@ -124,6 +149,7 @@ pub(super) fn furnished() -> Fixture {
     fixture.run(&first).unwrap();
     let edge = hooks::new_hook(hooks::edge());
     fixture.run(&crate::hook::CreateHook(edge)).unwrap();
+    fixture.run(&authority(1)).unwrap();
     fixture.application("fleet", Application::default());
     fixture.thing("valve", "fleet").unwrap();
     fixture.token(&[]).unwrap();

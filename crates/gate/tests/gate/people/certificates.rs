@@ -1,5 +1,6 @@
 //! Logins by certificate.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::core::certificate::{Fingerprint, PresentedCertificate, Validity};
@@ -17,10 +18,11 @@ use countersign_admin::password::ChosenPassword;
 use countersign_admin::secret::NewSecret;
 use countersign_admin::tenant::{SetTenant, TenantChanges};
 
+use super::authorities::FakeLeaf;
 use crate::fixture::{Fixture, TRY, Try, admitted, is_admitted, name, refused, tenant_id};
 
 const DEV1: &str = "dev1@acme";
-const HOUR: Duration = Duration::from_secs(3_600);
+pub(super) const HOUR: Duration = Duration::from_secs(3_600);
 
 /// A gate whose store has `dev1@acme`, with password `right` and certificate 1.
 fn fixture() -> Fixture {
@@ -30,7 +32,7 @@ fn fixture() -> Fixture {
     fixture
 }
 
-fn add_device(fixture: &mut Fixture, device: &str, rule: ClientIdRule) {
+pub(super) fn add_device(fixture: &mut Fixture, device: &str, rule: ClientIdRule) {
     let new = NewCredential {
         secret: NewSecret::Chosen(ChosenPassword::parse("right".into()).unwrap()),
         client_id_rule: Some(rule),
@@ -41,7 +43,12 @@ fn add_device(fixture: &mut Fixture, device: &str, rule: ClientIdRule) {
 }
 
 /// Has a certificate stand for a credential, until so long from now at most.
-fn add_certificate(fixture: &mut Fixture, holder: &str, byte: u8, until: Option<Duration>) {
+pub(super) fn add_certificate(
+    fixture: &mut Fixture,
+    holder: &str,
+    byte: u8,
+    until: Option<Duration>,
+) {
     let until = until.map(|until| fixture.now().plus(until));
     fixture
         .run(&AddCertificate {
@@ -64,17 +71,28 @@ fn remove_certificate(fixture: &mut Fixture, holder: &str, byte: u8) {
 
 /// A certificate that began an hour ago and ends in an hour.
 fn certificate(fixture: &Fixture, byte: u8) -> PresentedCertificate {
+    of_nobody(byte, validity(fixture))
+}
+
+/// One that began an hour ago and ends in an hour.
+pub(super) fn validity(fixture: &Fixture) -> Validity {
+    Validity {
+        not_before: fixture.now().minus(HOUR),
+        not_after: fixture.now().plus(HOUR),
+    }
+}
+
+/// A certificate that no tenant's authority signed.
+fn of_nobody(byte: u8, validity: Validity) -> PresentedCertificate {
     PresentedCertificate::Read {
         fingerprint: Fingerprint([byte; 32]),
-        validity: Validity {
-            not_before: fixture.now().minus(HOUR),
-            not_after: fixture.now().plus(HOUR),
-        },
+        validity,
+        leaf: Arc::new(FakeLeaf::of(0)),
     }
 }
 
 /// A CONNECT with this certificate, from handle and client id of `it`.
-fn present(
+pub(super) fn present(
     fixture: &mut Fixture,
     it: Try<'_>,
     certificate: &PresentedCertificate,
@@ -191,13 +209,11 @@ fn what_is_not_valid_yet_or_any_more_is_refused() {
         (now.plus(HOUR), now.plus(HOUR), Reason::NotYetValid),
         (now.minus(HOUR), now.minus(HOUR), Reason::CertificateExpired),
     ] {
-        let presented = PresentedCertificate::Read {
-            fingerprint: Fingerprint([1; 32]),
-            validity: Validity {
-                not_before,
-                not_after,
-            },
+        let validity = Validity {
+            not_before,
+            not_after,
         };
+        let presented = of_nobody(1, validity);
         let outcome = present(&mut fixture, TRY, &presented, None, None);
         assert_eq!(refused(&outcome), reason);
     }

@@ -1,5 +1,6 @@
 //! Users, applications, things and tokens.
 
+mod authorities;
 mod certificates;
 mod commands;
 mod enhanced;
