@@ -402,6 +402,10 @@ typedef enum countersign_reason {
    * given.
    */
   COUNTERSIGN_REASON_CERTIFICATE_UNKNOWN = 27,
+  /**
+   * The address or the client id is banned.
+   */
+  COUNTERSIGN_REASON_BANNED = 28,
 } countersign_reason;
 
 /**

@@ -7,6 +7,7 @@
 //! asked in one go.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use countersign_core::access::topic_owners;
@@ -34,6 +35,7 @@ use countersign_core::time::Timestamp;
 use self::overrides::{DirectVerifier, DirectoryOverrides, Strictness};
 use self::rights::SessionKey;
 
+mod bans;
 mod broker;
 mod listeners;
 mod overrides;
@@ -61,6 +63,8 @@ pub struct ConnectCheck<'a> {
     pub certificate: Option<PresentedCertificate>,
     /// The port it would arrive at, if that is to count.
     pub listener: Option<u16>,
+    /// The address it would come from, if that is to count.
+    pub address: Option<IpAddr>,
 }
 
 /// What a CONNECT would come to.
@@ -154,6 +158,7 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
             password: presented.password,
             certificate: presented.certificate,
             listener: presented.listener,
+            address: presented.address,
             strictness: Strictness::Full,
         };
         Ok(match self.identify(who)? {
@@ -193,6 +198,7 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
             password: None,
             certificate: None,
             listener: None,
+            address: None,
         };
         Ok(match self.identify(who)? {
             // Its tenant would let it in without proof.
@@ -207,8 +213,11 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
         })
     }
 
-    /// Decides as whom a client would be let in, or why not.
-    fn identify(&mut self, who: CheckedClient<'_>) -> Result<Result<Identity, Reason>, StoreError> {
+    /// The same of one that is not banned.
+    fn identify_unbanned(
+        &mut self,
+        who: CheckedClient<'_>,
+    ) -> Result<Result<Identity, Reason>, StoreError> {
         // No id that anything is known about, as it holds nothing.
         let id = match &who.client_id {
             Some(id) => id.as_str(),
@@ -337,6 +346,7 @@ struct CheckedClient<'a> {
     password: Option<Secret>,
     certificate: Option<PresentedCertificate>,
     listener: Option<u16>,
+    address: Option<IpAddr>,
     strictness: Strictness,
 }
 
@@ -441,6 +451,7 @@ mod tests {
 
     fn connect(fixture: &mut Fixture, username: Option<&str>, client_id: &str) -> &'static str {
         let presented = ConnectCheck {
+            address: None,
             certificate: None,
             client_id,
             username,
@@ -506,6 +517,7 @@ mod tests {
                 PolicyCheck::new(&mut fixture.store, now, listeners.clone()).unwrap();
             let username = Some("dev1@acme");
             let presented = ConnectCheck {
+                address: None,
                 certificate: None,
                 client_id,
                 username,
@@ -633,6 +645,7 @@ mod tests {
         .unwrap();
         let mut connect = |username, listener| {
             let presented = ConnectCheck {
+                address: None,
                 certificate: None,
                 client_id: "c",
                 username: Some(username),

@@ -193,7 +193,7 @@ impl Command for WithdrawKick {
 
 /// A client id as the audit may keep it: masked where it has the shape of a
 /// secret, and hidden where a thing uses it.
-fn shown_client_id(rows: &mut Rows<'_>, client_id: &str) -> Result<String, StoreError> {
+pub(crate) fn shown_client_id(rows: &mut Rows<'_>, client_id: &str) -> Result<String, StoreError> {
     let tie = ClientIdTie::of(client_id);
     let user = match rows.bound_to(&tie)? {
         Some(id) => rows.credential_by_id(id)?,
@@ -324,7 +324,11 @@ pub(crate) mod tests {
     use crate::fixture::{Fixture, tenant_id};
 
     pub(crate) fn connected(session: i64, client_id: &str, fixture: &Fixture) -> PresenceEvent {
-        PresenceEvent::Connected(Presence {
+        PresenceEvent::Connected(presence(session, client_id, fixture))
+    }
+
+    pub(crate) fn presence(session: i64, client_id: &str, fixture: &Fixture) -> Presence {
+        Presence {
             session: SessionNumber(session),
             client_id: client_id.into(),
             tie: ClientId::parse(client_id).unwrap().tie(),
@@ -337,7 +341,7 @@ pub(crate) mod tests {
             authenticated: false,
             listener: None,
             stored: false,
-        })
+        }
     }
 
     fn with_clients(client_ids: &[&str]) -> Fixture {

@@ -83,6 +83,8 @@ pub enum Noun {
     AuditRow,
     /// An authority (CA) of a tenant.
     Authority,
+    /// A ban.
+    Ban,
     /// A broker.
     Broker,
     /// The caller of the command.

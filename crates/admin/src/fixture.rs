@@ -321,6 +321,7 @@ impl Fixture {
         password: Option<&[u8]>,
     ) -> ConnectVerdict {
         let presented = ConnectCheck {
+            address: None,
             certificate: None,
             client_id,
             username: Some(name),

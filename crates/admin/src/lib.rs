@@ -21,6 +21,7 @@ pub mod api_token;
 pub mod application;
 pub mod audit;
 pub mod authority;
+pub mod ban;
 pub mod broker;
 mod caller;
 mod cascade;

@@ -114,12 +114,15 @@ pub enum countersign_reason {
     /// The certificate is no credential's, or not that of the name that was
     /// given.
     COUNTERSIGN_REASON_CERTIFICATE_UNKNOWN = 27,
+    /// The address or the client id is banned.
+    COUNTERSIGN_REASON_BANNED = 28,
 }
 
 impl From<Reason> for countersign_reason {
     fn from(reason: Reason) -> Self {
         match reason {
             Reason::BadSecret => Self::COUNTERSIGN_REASON_BAD_SECRET,
+            Reason::Banned => Self::COUNTERSIGN_REASON_BANNED,
             Reason::CertificateExpired => Self::COUNTERSIGN_REASON_CERTIFICATE_EXPIRED,
             Reason::CertificateUnknown => Self::COUNTERSIGN_REASON_CERTIFICATE_UNKNOWN,
             Reason::ClientIdLimit => Self::COUNTERSIGN_REASON_CLIENT_ID_LIMIT,

@@ -37,6 +37,7 @@ const VERSION: &CStr =
 /// The words of all reasons, in the order of [`Reason::ALL`].
 const WORDS: &[&CStr] = &[
     c"bad-secret",
+    c"banned",
     c"certificate-expired",
     c"certificate-unknown",
     c"client-id-limit",

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::command::application::ApplicationCommand;
 use crate::command::audit::AuditCommand;
 use crate::command::backup::Backup;
+use crate::command::ban::BanCommand;
 use crate::command::broker::BrokerCommand;
 use crate::command::ca::CaCommand;
 use crate::command::certificate::CertificateCommand;
@@ -63,6 +64,7 @@ impl Arguments {
             Command::Application { command } => command.run(&invocation),
             Command::Audit { command } => command.run(&invocation),
             Command::Backup(backup) => backup.run(&invocation),
+            Command::Ban { command } => command.run(&invocation),
             Command::Broker { command } => command.run(&invocation),
             Command::Ca { command } => command.run(&invocation),
             Command::Certificate { command } => command.run(&invocation),
@@ -106,6 +108,7 @@ impl Command {
             Self::Backup(_) | Self::Init(_) | Self::Man(_) | Self::Restore(_) => {
                 Shows::all_of(&[PATH])
             }
+            Self::Ban { command } => command.shows(),
             Self::Broker { command } => command.shows(),
             Self::Ca { command } => command.shows(),
             Self::Certificate { command } => command.shows(),
@@ -248,6 +251,14 @@ enum Command {
     Certificate {
         #[command(subcommand)]
         command: CertificateCommand,
+    },
+    /// Bans: addresses and client ids whose clients are refused.
+    #[command(
+        after_help = "Examples:\n  countersign ban add --address 192.0.2.0/24 --until 24h\n  countersign ban list"
+    )]
+    Ban {
+        #[command(subcommand)]
+        command: BanCommand,
     },
     /// Roles: named sets of rules in a tenant.
     #[command(

@@ -3,6 +3,7 @@
 pub(crate) mod application;
 pub(crate) mod audit;
 pub(crate) mod backup;
+pub(crate) mod ban;
 pub(crate) mod broker;
 pub(crate) mod ca;
 pub(crate) mod certificate;

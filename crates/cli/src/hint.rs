@@ -10,6 +10,8 @@ pub(crate) fn hint(error: &AdminError) -> Option<String> {
     let tenant = subject.tenant.as_ref().map_or("", |tenant| tenant.as_str());
     Some(match (error.kind(), subject.noun) {
         (ErrorKind::NotFound, Noun::Authority) => "; `ca list` shows all".into(),
+        (ErrorKind::NotFound, Noun::Ban) => "; `ban list` shows all".into(),
+        (ErrorKind::InUse, Noun::Ban) => "; --force bans it all the same".into(),
         (ErrorKind::NotFound, Noun::Broker) => "; `broker list` shows all".into(),
         (ErrorKind::NotFound, Noun::Tenant) => "; `tenant list` shows all".into(),
         (ErrorKind::NotFound, Noun::Certificate) => {

@@ -64,6 +64,14 @@ impl When {
         Self::parse(text).map_err(|_| PastError(text.into()))
     }
 
+    /// Parses an instant to come: `2h` and `+2h` are both two hours from now.
+    pub(crate) fn parse_to_come(text: &str) -> Result<Self, WhenError> {
+        match parse_duration(text) {
+            Ok(duration) => Ok(Self::In(duration)),
+            Err(_) => Self::parse(text),
+        }
+    }
+
     /// The instant, as seen from `now`.
     pub(crate) fn seen_from(self, now: Timestamp) -> Timestamp {
         match self {

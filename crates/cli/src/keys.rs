@@ -122,6 +122,16 @@ pub(crate) const AUTHORITY: &[&str] = &[
     "not_after",
     "added_at",
 ];
+pub(crate) const BAN: &[&str] = &[
+    "id",
+    "address",
+    "client_id",
+    "tenant",
+    "until",
+    "reason",
+    "created_by",
+    "created_at",
+];
 pub(crate) const BROKER: &[&str] = &[
     "name",
     "alive",

@@ -1,5 +1,6 @@
 //! The change log: what changed in the store, in order. Brokers follow it.
 
+use crate::ban::BanId;
 use crate::credential::CredentialId;
 use crate::name::{GroupPath, TenantId};
 
@@ -10,6 +11,8 @@ pub struct ChangeSeq(pub i64);
 /// What changed. Where the log can't say, everything may have.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Change {
+    /// A ban was made, changed or removed.
+    Ban(BanId),
     /// A credential was made, changed or deleted.
     Credential(CredentialId),
     /// Anything may have changed: judge every session again.

@@ -14,7 +14,7 @@ use crate::credential::{Credential, CredentialId};
 use crate::lockout::Lockout;
 use crate::name::TenantId;
 use crate::store::rows::{
-    ApiTokenRows, ApplicationRows, AuditRows, AuthorityRows, BrokerRows, CertificateRows,
+    ApiTokenRows, ApplicationRows, AuditRows, AuthorityRows, BanRows, BrokerRows, CertificateRows,
     ChangeRows, ClientIdRows, CredentialRows, KickRows, LockoutRows, PresenceRows, RefusalRows,
     SecretRows, SettingRows, TokenRows, UserRows, WebSessionRows,
 };
@@ -299,6 +299,7 @@ pub trait LedgerTransaction:
     + ApplicationRows
     + AuditRows
     + AuthorityRows
+    + BanRows
     + BrokerRows
     + CertificateRows
     + ChangeRows

@@ -17,6 +17,7 @@ pub mod api_token;
 pub mod audit;
 pub mod auto_registration;
 pub mod backoff;
+pub mod ban;
 pub mod broker;
 pub mod certificate;
 pub mod change;

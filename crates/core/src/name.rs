@@ -126,6 +126,12 @@ impl LoginName {
         Arc::clone(&self.0)
     }
 
+    /// What stands where a name says which tenant it belongs to.
+    #[must_use]
+    pub fn named_tenant(&self) -> Option<&str> {
+        self.0.rsplit_once('@').map(|(_, tenant)| tenant)
+    }
+
     /// What stands behind the last `@`, and so who answers for the name.
     #[must_use]
     pub fn suffix(&self) -> Suffix {

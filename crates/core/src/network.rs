@@ -1,7 +1,7 @@
 //! Ranges of addresses.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
 
 use crate::given::Given;
@@ -14,6 +14,15 @@ pub struct Network {
 }
 
 impl Network {
+    /// The network of one address.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        Self {
+            first: bits(address),
+            length: 128,
+        }
+    }
+
     /// Says whether an address lies in it.
     #[must_use]
     pub fn holds(self, address: IpAddr) -> bool {
@@ -32,6 +41,34 @@ impl Network {
             first: first_of(bits(address), length),
             length,
         }
+    }
+
+    /// The networks that an address lies in, from the address alone to all addresses.
+    pub fn holding(address: IpAddr) -> impl Iterator<Item = Self> {
+        let bits = bits(address);
+        (0..=128).rev().map(move |length| Self {
+            first: first_of(bits, length),
+            length,
+        })
+    }
+
+    /// Its first and its last address; those of IPv4 are where IPv6 has room for them.
+    #[must_use]
+    pub fn ends(self) -> (u128, u128) {
+        let others = u128::MAX.checked_shr(self.length.into()).unwrap_or(0);
+        (self.first, self.first | others)
+    }
+
+    /// Says whether a loopback address lies in it.
+    #[must_use]
+    pub fn holds_loopback(self) -> bool {
+        let (first, last) = self.ends();
+        let loopback = Self {
+            first: bits(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0))),
+            length: 104,
+        };
+        let (first_of_it, last_of_it) = loopback.ends();
+        first <= last_of_it && first_of_it <= last || self.holds(Ipv6Addr::LOCALHOST.into())
     }
 
     /// What tells it from others of the same length.
@@ -150,6 +187,37 @@ mod tests {
         ] {
             assert!(wrong.parse::<Network>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_range_holds_loopback_where_the_two_meet() {
+        for (range, has_it) in [
+            ("127.0.0.1", true),
+            ("127.0.0.0/8", true),
+            ("0.0.0.0/0", true),
+            ("::ffff:127.0.0.1", true),
+            ("126.0.0.0/8", false),
+            ("128.0.0.0/8", false),
+            ("::1", true),
+            ("::/0", true),
+            ("::2", false),
+            ("2001:db8::/32", false),
+        ] {
+            assert_eq!(network(range).holds_loopback(), has_it, "{range}");
+        }
+    }
+
+    #[test]
+    fn an_address_lies_in_a_range_of_each_length() {
+        for text in ["192.0.2.7", "2001:db8::7"] {
+            let address = address(text);
+            let ranges: Vec<_> = Network::holding(address).collect();
+            assert_eq!(ranges.len(), 129);
+            assert!(ranges.iter().all(|range| range.holds(address)));
+            assert_eq!(ranges[0], network(text));
+            assert_eq!(ranges[128], network("::/0"));
+        }
+        assert!(Network::holding(address("192.0.2.7")).any(|it| it == network("192.0.2.0/24")));
     }
 
     #[test]

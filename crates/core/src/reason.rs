@@ -44,6 +44,8 @@ macro_rules! reasons {
 reasons! {
     /// The secret is not the one stored.
     BadSecret = "bad-secret",
+    /// The address or the client id is banned.
+    Banned = "banned",
     /// The certificate's time is over.
     CertificateExpired = "certificate-expired",
     /// The certificate is no credential's, or not that of the name that was given.

@@ -16,11 +16,12 @@ pub use self::admin::{AdminStore, AdminTransaction, Intent};
 pub use self::directory::Directory;
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::gate::{
-    Batch, DamagedTenant, GateStore, KeyReading, LogPosition, LoginEffects, Recorded, Registered,
-    SessionUndo, StoreMark, StoredSchemes, StoredTenants,
+    Batch, GateStore, KeyReading, LogPosition, LoginEffects, Recorded, Registered, SessionUndo,
+    StoreMark,
 };
 pub use self::page::{Keyed, Listed, Page, all_rows, each_row};
 pub use self::rows::{AuditQuery, BrokerPresence, CredentialQuery, KickTarget, Refusal};
+pub use self::stored::{DamagedTenant, StoredSchemes, StoredTenants};
 pub use self::tables::{Cell, ExportHeader, ExportPart, ExportScope, TableRow};
 
 mod admin;
@@ -29,6 +30,7 @@ mod error;
 mod gate;
 mod page;
 pub mod rows;
+mod stored;
 mod tables;
 
 /// What holds for a whole store.

@@ -18,6 +18,7 @@ use crate::enforcer::judgement::{judge_again, look_at};
 use crate::enforcer::kicks::follow_request;
 use crate::enforcer::named_tenants::NamedTenants;
 use crate::enforcer::sweep::Sweep;
+use crate::follower::Follower;
 use crate::host::{Directive, Handle, LogLevel};
 use crate::state::State;
 
@@ -70,6 +71,14 @@ impl Enforcer {
             .min(MOST_CHANGES)
     }
 
+    /// Has all sessions held against bans that are others now.
+    pub(crate) fn follow_bans<S>(&mut self, state: &mut State<S>, follower: &Follower) {
+        if let Some(bans) = follower.take_bans() {
+            state.bans = bans;
+            self.sweep.next().is_about_bans = true;
+        }
+    }
+
     /// Has everything judged again, and all said again that is wrong with the
     /// options.
     pub(crate) fn reload(&mut self) {
@@ -112,7 +121,7 @@ impl Enforcer {
         let mut budget = Budget::of_a_poll();
         // By turns, so that neither holds up the other.
         while let Some(has_changed) = self.work_off_one(state, now, &mut budget, directives) {
-            if !self.look_at_sessions(state, &mut budget, directives) && !has_changed {
+            if !self.look_at_sessions(state, now, &mut budget, directives) && !has_changed {
                 break;
             }
         }
@@ -183,6 +192,7 @@ impl Enforcer {
     fn look_at_sessions<S: GateStore>(
         &mut self,
         state: &mut State<S>,
+        now: Timestamp,
         budget: &mut Budget,
         directives: &mut Vec<Directive>,
     ) -> bool {
@@ -206,7 +216,7 @@ impl Enforcer {
             return !dependent.is_empty();
         };
         for handle in handles {
-            look_at(state, handle, sought, backlog, directives);
+            look_at(state, handle, sought, now, backlog, directives);
         }
         true
     }
@@ -236,6 +246,8 @@ impl Enforcer {
         // A store that is not there says nothing about a record.
         state.look()?;
         match change {
+            // Bans are read beside the host's thread.
+            Change::Ban(_) => return Ok(()),
             Change::Credential(id) => {
                 let handles = handles.unwrap_or_else(|| self.begin(state, *id));
                 return self.follow_credential(state, *id, handles, now, budget, directives);

@@ -6,16 +6,18 @@
 //! for the other jobs of the gate.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use countersign_core::audit::AuditHeads;
 use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::seal::SealKey;
 use countersign_core::store::{GateStore, KeyReading, StoreError, StoreMark};
+use countersign_core::time::Timestamp;
 
 use crate::background::{Background, Job, Join, Progress};
+use crate::cache::bans::{BanTable, Bans};
 use crate::config::GateConfig;
 use crate::counters::Counters;
 use crate::host::LogLevel;
@@ -27,11 +29,15 @@ pub(crate) struct Follower {
     events: Arc<Inbound<FollowerEvent>>,
     /// The mark of the key file that the host's thread read, or was told of since.
     key_file_mark: Arc<AtomicU64>,
+    /// Bans that the host has not taken.
+    bans: Arc<Mutex<Option<Bans>>>,
     _join: Join,
 }
 
 /// What the follower found.
 pub(crate) enum FollowerEvent {
+    /// Bans are others: [`Follower::take_bans`] has them.
+    Bans,
     /// Something changed.
     Changed(Change),
     /// The key file is another one, or gone.
@@ -51,15 +57,20 @@ impl Follower {
     pub(crate) fn start<S: GateStore>(
         store: S,
         last: ChangeSeq,
+        ban_table: BanTable,
         wake_signal: &Arc<WakeSignal>,
         counters: &Arc<Counters>,
         config: &GateConfig,
     ) -> std::io::Result<Self> {
         let events = Arc::new(Inbound::new(Arc::clone(wake_signal)));
         let key_file_mark = Arc::new(AtomicU64::new(store.key_file_mark()));
+        let bans = Arc::new(Mutex::new(None));
         let job = FollowerJob {
             store,
             last,
+            ban_table,
+            bans: Arc::clone(&bans),
+            clock: Arc::clone(&config.clock),
             mark: None,
             key_file_mark: Arc::clone(&key_file_mark),
             lost: None,
@@ -75,6 +86,7 @@ impl Follower {
             wake_signal: Arc::clone(wake_signal),
             events,
             key_file_mark,
+            bans,
             _join: join,
         })
     }
@@ -83,6 +95,11 @@ impl Follower {
     /// signal was acknowledged.
     pub(crate) fn take(&self, most: usize) -> VecDeque<FollowerEvent> {
         self.events.take_most(most)
+    }
+
+    /// Takes the bans that were laid out last, if the host has not.
+    pub(crate) fn take_bans(&self) -> Option<Bans> {
+        untaken(&self.bans).take()
     }
 
     /// Reads the key for the host's thread, which is told when the file is not the
@@ -104,6 +121,9 @@ impl Drop for Follower {
 struct FollowerJob<S> {
     store: S,
     last: ChangeSeq,
+    ban_table: BanTable,
+    bans: Arc<Mutex<Option<Bans>>>,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// When all that the store then held was read.
     mark: Option<StoreMark>,
     key_file_mark: Arc<AtomicU64>,
@@ -124,14 +144,19 @@ impl<S: GateStore> Job for FollowerJob<S> {
             return Progress::Over;
         }
         self.look_at_key_file();
-        match self.look() {
-            Ok(changes) => {
+        let looked = self.look().and_then(|changes| {
+            // Before the host hears of the changes, so that it finds them there.
+            let followed = self.follow_bans(&changes);
+            tell(&self.events, changes);
+            followed
+        });
+        match looked {
+            Ok(()) => {
                 if self.lost.take().is_some() {
                     let line = "following the store again".into();
                     self.events
                         .put([FollowerEvent::Log(LogLevel::Notice, line)]);
                 }
-                tell(&self.events, changes);
                 self.log_audit_heads();
                 if self.events.len() == 0 {
                     self.counters.has_followed(self.background.uptime());
@@ -193,6 +218,19 @@ impl<S: GateStore> FollowerJob<S> {
         }
     }
 
+    /// Lays bans out anew where one changed, for the host to take. Where they can't be
+    /// read, that is tried again the next time.
+    fn follow_bans(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        self.ban_table.note(changes);
+        if self.ban_table.catch_up(&mut self.store)? {
+            let bans = self.ban_table.lay_out(self.last, (self.clock)());
+            if untaken(&self.bans).replace(bans).is_none() {
+                self.events.put([FollowerEvent::Bans]);
+            }
+        }
+        Ok(())
+    }
+
     /// What was committed since the last look.
     fn look(&mut self) -> Result<Vec<Change>, StoreError> {
         let mark = self.store.mark()?;
@@ -217,6 +255,10 @@ impl<S: GateStore> FollowerJob<S> {
         self.mark = Some(mark);
         Ok(changes)
     }
+}
+
+fn untaken(bans: &Mutex<Option<Bans>>) -> MutexGuard<'_, Option<Bans>> {
+    bans.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Hands changes over to the host. Where the host took none of them for so long

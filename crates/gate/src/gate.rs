@@ -9,6 +9,7 @@ use countersign_core::rights::TopicUse;
 use countersign_core::rule::Verdict;
 use countersign_core::store::{AdminStore, GateStore};
 
+use crate::cache::bans::BanTable;
 use crate::cache::store_view::StoreView;
 use crate::command::CommandQueue;
 use crate::command::admin_worker::AdminWorker;
@@ -74,7 +75,11 @@ impl<S: GateStore> Gate<S> {
         let last = store.last_change()?;
         let counters = Arc::clone(&writer.counters);
         let wake_signal = Arc::new(WakeSignal::new(Arc::clone(&config.wake)));
-        let follower = Follower::start(store.reopen()?, last, &wake_signal, &counters, &config)?;
+        let mut following = store.reopen()?;
+        let mut ban_table = BanTable::read(&mut following)?;
+        let bans = ban_table.lay_out(last, (config.clock)());
+        let follower =
+            Follower::start(following, last, ban_table, &wake_signal, &counters, &config)?;
         let admin_worker = AdminWorker::start(store.reopen()?, &wake_signal, &counters, &config)?;
         let logins = Logins::start(follower.read_key(&store), &wake_signal, &writer, &config)?;
         let view = StoreView::new(store, last)?;
@@ -83,6 +88,7 @@ impl<S: GateStore> Gate<S> {
             state: State {
                 config,
                 view,
+                bans,
                 verifier,
                 signature_checks: SignatureChecks::default(),
                 sessions: Sessions::told_to(&counters.sessions),
@@ -303,6 +309,9 @@ impl<S: GateStore> Gate<S> {
             self.commands.take_results();
             for event in self.follower.take(self.enforcer.room()) {
                 match event {
+                    FollowerEvent::Bans => {
+                        self.enforcer.follow_bans(&mut self.state, &self.follower);
+                    }
                     FollowerEvent::Changed(change) => self.enforcer.push(change),
                     FollowerEvent::KeyFile => {
                         let key = self.follower.read_key(&self.state.view.store);

@@ -162,7 +162,7 @@ pub enum RefusalCode {
     /// It asks for a method of authentication that there is not (MQTT 5.0:
     /// 0x8C).
     BadMethod,
-    /// Too many logins from its address failed (MQTT 5.0: 0x8A).
+    /// Too many logins from its address failed, or its address is banned (MQTT 5.0: 0x8A).
     Banned,
     /// Nothing was found wrong; there was only no time to look (MQTT 5.0: 0x89).
     /// Clients of MQTT 3.1.1 give up at a refusal, so close their connections

@@ -15,6 +15,7 @@ use countersign_core::rule::Verdict;
 use countersign_core::store::{GateStore, LogPosition, StoreError, StoreMark};
 use countersign_core::time::Timestamp;
 
+use crate::cache::bans::Bans;
 use crate::cache::cached_directory::CachedDirectory;
 use crate::cache::store_view::StoreView;
 use crate::config::GateConfig;
@@ -38,6 +39,7 @@ use crate::masking::shown_client_id;
 pub(crate) struct State<S> {
     pub(crate) config: GateConfig,
     pub(crate) view: StoreView<S>,
+    pub(crate) bans: Bans,
     pub(crate) verifier: SecretVerifier,
     pub(crate) signature_checks: SignatureChecks,
     pub(crate) sessions: Sessions,
@@ -56,6 +58,7 @@ impl<S: GateStore> State<S> {
         let (mark, is_another) = self.view.look()?;
         if is_another {
             self.verifier.forget_all();
+            self.bans.distrust();
             self.write_presence_anew();
         }
         Ok(mark)

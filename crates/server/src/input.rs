@@ -15,6 +15,7 @@ use countersign_admin::text::FreeText;
 use countersign_core::api_token::{ApiTokenId, TokenScope};
 use countersign_core::audit::{AuditHead, AuditOutcome};
 use countersign_core::auto_registration::KeyPattern;
+use countersign_core::ban::BanId;
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::credential::CredentialId;
 use countersign_core::duration::parse_duration;
@@ -23,6 +24,7 @@ use countersign_core::kind::ApplicationName;
 use countersign_core::lifecycle::State;
 use countersign_core::lockout::LockoutPolicy;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
+use countersign_core::network::Network;
 use countersign_core::role::RoleName;
 use countersign_core::rule::{Action, Effect, Pattern};
 use countersign_core::scheme::SchemeName;
@@ -67,6 +69,7 @@ from_text! {
     AuditHead, "A head of the audit: `ID:HASH`", AuditHead::parse;
     AuditOutcome, "`done`, `refused` or `denied`", parse_outcome;
     Authentication, "`required`, `optional` or `off`", Authentication::parse;
+    BanId, "The id of a ban", BanId::parse;
     ChosenPassword, "A password or a secret that was chosen elsewhere", |text| {
         ChosenPassword::parse(text.as_bytes().to_vec())
     };
@@ -83,6 +86,7 @@ from_text! {
     KeyPattern, "Keys of things, each `*` standing for one or more characters", KeyPattern::parse;
     LockoutPolicy, "`failures=N,step=DUR,longest=DUR`", LockoutPolicy::parse;
     LoginName, "A whole login name: `dev1@acme`", LoginName::parse;
+    Network, "An address or a network: `192.0.2.0/24`", str::parse::<Network>;
     Pattern, "A topic filter, which may hold `${username}`, `${client_id}`, `${tenant}`, `${group}` and `${attr.NAME}`", Pattern::parse;
     RoleName, "A role's name", RoleName::parse;
     SchemeName, "A scheme's name", SchemeName::parse;

@@ -16,6 +16,7 @@ use crate::route::Route;
 
 mod applications;
 mod audit;
+mod bans;
 mod brokers;
 mod check;
 pub(crate) mod clients;
@@ -51,6 +52,7 @@ pub(crate) fn routes() -> Vec<Route> {
         jwts::routes(),
         schemes::routes(),
         settings::routes(),
+        bans::routes(),
         brokers::routes(),
         check::routes(),
         clients::routes(),

@@ -250,3 +250,34 @@ CREATE INDEX certificate_authority_of_tenant ON certificate_authority (tenant, i
 CREATE INDEX certificate_authority_by_signer ON certificate_authority (signer, id);
 CREATE INDEX certificate_authority_by_key_id ON certificate_authority (key_id, id)
     WHERE key_id IS NOT NULL;
+
+-- Client ids and networks whose clients are refused. client_id is the hash of one; with a
+-- tenant, its principals alone are. shown is what people are shown.
+CREATE TABLE ban (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    network TEXT,
+    client_id BLOB,
+    tenant TEXT REFERENCES tenant (id) ON DELETE CASCADE,
+    shown TEXT NOT NULL,
+    until INTEGER,
+    reason TEXT,
+    created_by TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    CHECK ((network IS NULL) <> (client_id IS NULL)),
+    CHECK (network IS NULL OR tenant IS NULL)
+) STRICT;
+
+CREATE UNIQUE INDEX ban_of_network ON ban (network) WHERE network IS NOT NULL;
+CREATE UNIQUE INDEX ban_of_client_id ON ban (client_id, coalesce(tenant, ''))
+    WHERE client_id IS NOT NULL;
+CREATE INDEX ban_of_tenant ON ban (tenant, id) WHERE tenant IS NOT NULL;
+CREATE INDEX ban_by_end ON ban (until) WHERE until IS NOT NULL;
+
+-- Whom no ban is to keep out by mistake.
+CREATE INDEX person_of_platform ON person (credential) WHERE platform_admin = 1;
+
+-- Brokers keep bans by themselves; found as it is written here.
+DROP INDEX change_of_policy;
+CREATE INDEX change_of_policy ON change (seq)
+    WHERE kind NOT IN ('ban', 'credential', 'group', 'kick');
+CREATE INDEX change_of_ban ON change (seq) WHERE kind = 'ban';

@@ -1,5 +1,6 @@
 //! The change log.
 
+use countersign_core::ban::BanId;
 use countersign_core::change::{Change, ChangeLogEnds, ChangeSeq, KickRequestId};
 use countersign_core::credential::CredentialId;
 use countersign_core::name::{GroupPath, TenantId};
@@ -39,6 +40,7 @@ impl ChangeRows for SqliteTransaction<'_> {
 /// Adds one entry to the log.
 pub(crate) fn append(connection: &Connection, at: Timestamp, change: &Change) -> Result<(), Fault> {
     let (kind, number, tenant, group) = match change {
+        Change::Ban(id) => ("ban", Some(id.0), None, None),
         Change::Credential(id) => ("credential", Some(id.0), None, None),
         Change::Everything => ("everything", None, None, None),
         Change::Group(id, group) => ("group", None, Some(id.as_str()), Some(group.as_str())),
@@ -133,6 +135,7 @@ fn cut(
 
 fn read(columns: &mut RowReader<'_>) -> Result<Change, Fault> {
     Ok(match columns.text()? {
+        "ban" => Change::Ban(BanId(columns.number()?)),
         "credential" => Change::Credential(CredentialId(columns.number()?)),
         "everything" => Change::Everything,
         "group" => {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use countersign_core::audit::AuditHeads;
+use countersign_core::ban::{Ban, BanId, BanTarget};
 use countersign_core::certificate::{
     AuthorityId, AuthorityRecord, CertificateRecord, Fingerprint, SignerHints,
 };
@@ -18,8 +19,8 @@ use countersign_core::role::{Role, RoleName};
 use countersign_core::scheme::SchemeName;
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
 use countersign_core::store::{
-    Directory, GateStore, KeyReading, KickTarget, LogPosition, Settings, StoreError, StoreMark,
-    StoredSchemes, StoredTenants,
+    Directory, GateStore, KeyReading, KickTarget, Listed, LogPosition, Page, Settings, StoreError,
+    StoreMark, StoredSchemes, StoredTenants,
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
@@ -29,7 +30,7 @@ use crate::broker_lock::BrokerLock;
 use crate::busy_timeout::{BATCH_WAIT, GATE_WAIT};
 use crate::store::SqliteStore;
 use crate::{
-    audit, authorities, certificates, changes, client_id_bindings, credential_reader, groups,
+    audit, authorities, bans, certificates, changes, client_id_bindings, credential_reader, groups,
     key_file, kicks, lockouts, log_position, roles, schemes, secrets, settings, stored_sessions,
     tenants, tokens, wal_index,
 };
@@ -256,6 +257,24 @@ impl GateStore for SqliteStore {
 
     fn audit_heads(&mut self) -> Result<AuditHeads, StoreError> {
         self.look("read the audit's heads", BATCH_WAIT, audit::heads)
+    }
+
+    fn ban(&mut self, id: BanId) -> Result<Option<Ban>, StoreError> {
+        self.look("look up a ban", GATE_WAIT, |connection| {
+            bans::ban(connection, id)
+        })
+    }
+
+    fn ban_on(&mut self, target: &BanTarget) -> Result<Option<Ban>, StoreError> {
+        self.look_once("look up a ban", |connection| {
+            bans::ban_on(connection, target)
+        })
+    }
+
+    fn bans(&mut self, page: &Page<BanId>) -> Result<Listed<Ban>, StoreError> {
+        self.look("read the bans", GATE_WAIT, |connection| {
+            bans::bans(connection, None, page)
+        })
     }
 
     fn kick_request(&mut self, id: KickRequestId) -> Result<Option<KickTarget>, StoreError> {

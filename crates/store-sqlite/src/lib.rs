@@ -20,6 +20,7 @@ mod audit;
 mod authorities;
 mod auto_registration;
 mod backup;
+mod bans;
 mod broker_lock;
 mod brokers;
 mod busy_timeout;

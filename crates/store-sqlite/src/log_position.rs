@@ -18,12 +18,14 @@ pub(crate) fn of(connection: &Connection) -> Result<LogPosition, Fault> {
     let columns = &mut RowReader::of(row);
     Ok(LogPosition {
         last_change: ChangeSeq(columns.number()?),
+        last_ban_change: ChangeSeq(columns.number()?),
         last_policy_change: ChangeSeq(columns.number()?),
         session_changes: columns.number()?,
     })
 }
 
-/// One row, whatever is stored. The condition is that of an index, word for word.
+/// One row, whatever is stored. The conditions are those of indexes, word for word.
 pub(crate) const STANDING: &str = "SELECT coalesce((SELECT max(seq) FROM change), 0),
-            coalesce((SELECT max(seq) FROM change WHERE kind NOT IN ('credential', 'group', 'kick')), 0),
+            coalesce((SELECT max(seq) FROM change WHERE kind = 'ban'), 0),
+            coalesce((SELECT max(seq) FROM change WHERE kind NOT IN ('ban', 'credential', 'group', 'kick')), 0),
             (SELECT number FROM session_change WHERE id = 1)";

@@ -184,6 +184,11 @@ const WHOLE_TABLES: &[(&str, &str, &str)] = &[
         "the roles that one tenant gives",
     ),
     (
+        "users.rs",
+        "SCAN person USING COVERING INDEX person_of_platform",
+        "it has those alone that are found",
+    ),
+    (
         "web_sessions.rs",
         "SCAN web_session USING COVERING INDEX web_session_by_use",
         "it has 10,000 rows at most, and they are counted when somebody signs in",

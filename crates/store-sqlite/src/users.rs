@@ -31,6 +31,15 @@ impl UserRows for SqliteTransaction<'_> {
         })
     }
 
+    fn platform_admins(&mut self) -> Result<Vec<CredentialId>, StoreError> {
+        self.run("list the platform's administrators", |connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT credential FROM person WHERE platform_admin = 1")?;
+            let found = statement.query_map([], |row| Ok(CredentialId(row.get(0)?)))?;
+            Ok(found.collect::<Result<_, _>>()?)
+        })
+    }
+
     fn remove_recovery_code(
         &mut self,
         user: CredentialId,

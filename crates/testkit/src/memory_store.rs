@@ -23,6 +23,7 @@ pub use self::gate::MemoryBrokerLock;
 mod api_tokens;
 mod audit;
 mod authorities;
+mod bans;
 mod brokers;
 mod certificates;
 mod changes;

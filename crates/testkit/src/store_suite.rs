@@ -32,6 +32,7 @@ mod accounts;
 mod acts;
 mod arrivals;
 mod authorities;
+mod bans;
 mod batches;
 mod brokers;
 mod certificates;
@@ -58,6 +59,7 @@ pub use accounts::*;
 pub use acts::*;
 pub use arrivals::*;
 pub use authorities::*;
+pub use bans::*;
 pub use batches::*;
 pub use brokers::*;
 pub use certificates::*;
@@ -84,6 +86,8 @@ pub use tokens::*;
 macro_rules! store_suite {
     ($fresh:expr) => {
         $crate::store_suite!(@ $fresh;
+            a_ban_goes_with_its_tenant_and_once_it_has_ended,
+            a_ban_reads_back_as_it_was_written,
             a_batch_that_found_the_lock_taken_can_be_written_again,
             a_bounded_number_of_brokers_is_remembered,
             a_broker_reads_back_as_it_described_itself,

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::process::Command;
 
 use countersign_testkit::{Connect, artifacts};
-use countersign_tests::{ACCEPTED, Fixture, on_every_broker, wait_until};
+use countersign_tests::{ACCEPTED, Fixture, is_kicked, on_every_broker, wait_until};
 
 /// The addresses that fail2ban finds in the broker's log, one for each line that it
 /// takes for a failure.
@@ -67,5 +67,34 @@ on_every_broker! {
         wait_until("wrong logins are in the log", || refused() >= 4);
         let expected = vec![GUESSER.to_string(); refused()];
         assert_eq!(found_by_fail2ban(&fixture), expected, "{}", fixture.our_lines());
+    }
+}
+
+on_every_broker! {
+    fn a_ban_refuses_who_comes_and_ends_who_is_there_and_nobody_else(version) {
+        let fixture = Fixture::start_with_tenant(version);
+        let device = fixture.credential("dev1", "t1");
+        let port = fixture.port();
+        let connect = |client_id: &str| device.connect(client_id);
+        let mut banned = connect("by-address").source(GUESSER).accepted(port);
+        let mut pump = connect("pump").source(DEVICE).accepted(port);
+        let mut other = connect("other").source(DEVICE).accepted(port);
+        let network = format!("ban add --address {GUESSER} --force");
+        fixture.cli.act(&network, &[]);
+        assert!(is_kicked(&mut banned));
+        fixture.cli.act("ban add --client-id pump --tenant t1 --until 1h", &[]);
+        assert!(is_kicked(&mut pump));
+        for (client_id, source) in [("by-address", GUESSER), ("pump", DEVICE)] {
+            let code = connect(client_id).source(source).code(port);
+            assert_ne!(code, ACCEPTED, "{client_id}");
+        }
+        assert!(other.is_alive());
+        let is_logged = || fixture.our_lines().contains(&format!("refused {GUESSER}: banned: `"));
+        wait_until("the log tells of it", is_logged);
+        fixture.cli.act(&format!("ban remove --address {GUESSER}"), &[]);
+        fixture.cli.act("ban remove --client-id pump --tenant t1", &[]);
+        for (client_id, source) in [("by-address", GUESSER), ("pump", DEVICE)] {
+            connect(client_id).source(source).accepted(port);
+        }
     }
 }

@@ -40,6 +40,7 @@ use crate::audit::{
     ShowAuditHeads, VerifyAudit,
 };
 use crate::authority::{AddAuthority, ListAuthorities, RemoveAuthority, ShowAuthority};
+use crate::ban::{BanNamed, Banned, ListBans, RemoveBan};
 use crate::broker::{
     ClearBroker, ForgetBroker, ListBrokers, ListListeners, ReadMetrics, ShowBroker,
 };
@@ -101,8 +102,8 @@ use crate::user::{
 use crate::why::{LookIntoName, PermitCheck};
 
 use self::furnished::{
-    ITS_AUTHORITY, ITS_CERTIFICATE, VALIDITY, authority, certificate, furnished, group, id_of,
-    mark, new_api_token, on_pump, scheme,
+    BANNED, ITS_AUTHORITY, ITS_CERTIFICATE, VALIDITY, authority, ban, certificate, furnished,
+    group, id_of, its_ban, mark, new_api_token, on_pump, scheme,
 };
 use self::may::May;
 
@@ -182,6 +183,8 @@ fn rows_of_all(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Admin ActOnTarget on_pump(ManyAct::Set(Box::default()));
         GroupAdmin ActOnTarget on_pump(ManyAct::Suspend);
         Platform AddAuthority authority(2);
+        Platform AddBan ban(Banned::Address("192.0.2.1".parse().unwrap()));
+        Admin AddBan ban(Banned::ClientId(ClientId::parse("c").unwrap(), Some(acme())));
         Admin AddCertificate certificate(Some(VALIDITY));
         Platform AddCertificate certificate(None);
         Platform AddScheme AddScheme(scheme("more"));
@@ -266,6 +269,8 @@ fn rows_of_all(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Platform PermitCheck PermitCheck(None);
         Platform ListAudit ListAudit(AuditQuery::default());
         Platform ListAuditPage ListAuditPage::default();
+        Viewer ListBans ListBans { tenant: Some(acme()), ..ListBans::default() };
+        Platform ListBans ListBans::default();
         Platform ListBrokers ListBrokers::default();
         Viewer ListClients ListClients { tenant: Some(acme()), all: true, ..ListClients::default() };
         GroupViewer ListCredentials ListCredentials { query: CredentialQuery { tenant: Some(acme()), ..CredentialQuery::default() }, ..ListCredentials::default() };
@@ -298,6 +303,8 @@ fn rows_of_all(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Platform RecordRestore RecordRestore;
         Platform ReleaseClientId ReleaseClientId(ClientId::parse("c").unwrap());
         Platform RemoveAuthority RemoveAuthority(ITS_AUTHORITY);
+        Platform RemoveBan RemoveBan(BanNamed::On(Banned::Address(BANNED.parse().unwrap())));
+        Admin RemoveBan RemoveBan(BanNamed::On(its_ban()));
         Admin RemoveCertificate RemoveCertificate { name: pump(), fingerprint: ITS_CERTIFICATE };
         Platform RemoveScheme RemoveScheme(scheme_name("mine"));
         GroupAdmin RequestKick RequestKick { target: "c".into() };

@@ -1,5 +1,7 @@
 //! Questions as programs ask them, each a JSON object.
 
+use std::net::IpAddr;
+
 use countersign_core::connect::ClientIdOwner;
 use countersign_core::store::{AdminStore, GateStore, StoreError};
 use serde::{Deserialize, Deserializer};
@@ -25,6 +27,8 @@ pub struct Question {
     topic: Option<String>,
     #[serde(default)]
     listener: Option<u16>,
+    #[serde(default)]
+    address: Option<IpAddr>,
 }
 
 /// What a question is about.
@@ -104,6 +108,7 @@ impl<S: AdminStore + GateStore> PolicyCheck<'_, S> {
                     username,
                     password: None,
                     listener,
+                    address: question.address,
                 })?;
                 let owner = self.owner_behind(verdict, client_id, username)?;
                 return Ok(Answer::Connect(verdict, owner));

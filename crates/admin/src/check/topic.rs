@@ -153,6 +153,7 @@ impl<S: AdminStore + GateStore> PolicyCheck<'_, S> {
             password: ask.password.map(copy_of),
             certificate: None,
             listener: ask.listener,
+            address: None,
             strictness: match client_id {
                 Some(_) => Strictness::IgnoreHandle,
                 None => Strictness::IgnoreClientIdAndHandle,

@@ -307,6 +307,7 @@ mod tests {
         };
         let mut connect = |token: &str| {
             let presented = crate::check::ConnectCheck {
+                address: None,
                 certificate: None,
                 client_id: token,
                 username: Some(token),

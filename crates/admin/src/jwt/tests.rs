@@ -21,6 +21,7 @@ use crate::user::{DeleteUser, SetUser, UngrantUser};
 /// Says whether a client that presents this token is let in.
 fn let_in(fixture: &mut Fixture, username: Option<&str>, token: &str) -> ConnectVerdict {
     let presented = ConnectCheck {
+        address: None,
         certificate: None,
         client_id: "c",
         username,

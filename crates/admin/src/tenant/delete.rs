@@ -389,7 +389,8 @@ mod tests {
             .iter()
             .filter_map(|(_, change)| match change {
                 Change::Credential(id) => Some(*id),
-                Change::Everything
+                Change::Ban(_)
+                | Change::Everything
                 | Change::Group(..)
                 | Change::KickRequested(_)
                 | Change::Tenant(_) => None,

@@ -124,8 +124,8 @@ pub(crate) struct CheckConnect {
     /// The port it would arrive at; --config tells what that means.
     #[arg(long, value_name = "PORT")]
     listener: Option<u16>,
-    /// The address it would come from. It counts for the back-off alone, and a
-    /// check neither waits nor makes anybody wait.
+    /// The address it would come from, which may be banned. For a check, failed
+    /// logins don't count.
     #[arg(long, value_name = "IP")]
     address: Option<IpAddr>,
 }
@@ -188,6 +188,7 @@ impl Check {
                     password,
                     certificate,
                     listener: connect.listener,
+                    address: connect.address,
                 })?;
                 let username = connect.username.as_deref();
                 let owner = policy_check.owner_behind(verdict, &connect.client_id, username)?;

@@ -268,6 +268,8 @@ const STEPS: &[&str] = &[
     "countersign credential deny dev1@acme both 'acme/secret/#'",
     "countersign certificate add dev1@acme --fingerprint e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     "countersign certificate add dev1@acme --pem dev1.crt",
+    "countersign ban add --address 192.0.2.0/24",
+    "countersign ban add --client-id pump-7",
     "countersign credential suspend dev1@acme",
 ];
 
@@ -542,6 +544,7 @@ const PAGES: &[&str] = &[
     "docs/mosquitto.md",
     "docs/people.md",
     "docs/schemes.md",
+    "docs/limits.md",
     "docs/tls.md",
     "docs/bridges.md",
     "docs/brokers.md",

@@ -132,6 +132,43 @@ fn an_authority_has_these_keys() {
 }
 
 #[test]
+fn a_ban_has_these_keys() {
+    let fixture = Fixture::with_credential();
+    let network = fixture.json("ban add --address 192.0.2.0/24 --until 2030-01-01 --reason noisy");
+    let of_id = fixture.json("ban add --client-id pump --tenant acme");
+    let listed = fixture.json("ban list");
+    assert_eq!(listed, json!([network, of_id]));
+    let known = [
+        "id",
+        "address",
+        "client_id",
+        "tenant",
+        "until",
+        "reason",
+        "created_by",
+        "created_at",
+    ];
+    assert_eq!(keys(&network), known);
+    assert_eq!(network["address"], "192.0.2.0/24");
+    assert_eq!(network["until"], "2030-01-01T00:00:00.000Z");
+    assert_eq!(network["reason"], "noisy");
+    assert_eq!(of_id["client_id"], "pump");
+    assert_eq!(of_id["tenant"], "acme");
+    let asked = "check connect --username dev1@acme --client-id x --address 192.0.2.9 --json";
+    let answer = fixture.run(asked);
+    assert_eq!(answer.code, Some(1));
+    assert!(answer.stdout.contains("\"banned\""), "{}", answer.stdout);
+    let why = fixture.json("why dev1@acme --client-id pump");
+    assert_eq!(why["reasons"], json!(["banned"]));
+    let id = &network["id"];
+    let removed = fixture.json(&format!("ban remove {id}"));
+    assert_eq!(removed, json!({ "deleted": id }));
+    let removed = fixture.json("ban remove --client-id pump --tenant acme");
+    assert_eq!(removed, json!({ "deleted": of_id["id"] }));
+    assert_eq!(fixture.json("ban list"), json!([]));
+}
+
+#[test]
 fn tenants_have_their_keys() {
     let fixture = Fixture::new();
     for line in [

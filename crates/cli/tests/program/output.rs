@@ -60,6 +60,13 @@ const WALK: &[(&str, i32)] = &[
     ("certificate add dev1@acme --pem CERTIFICATE", 0),
     ("certificate list dev1@acme", 0),
     ("certificate remove dev1@acme FINGERPRINT", 0),
+    (
+        "ban add --address 192.0.2.0/24 --until 24h --reason WIDE",
+        0,
+    ),
+    ("ban add --client-id pump --tenant acme", 0),
+    ("ban list", 0),
+    ("ban remove --address 192.0.2.0/24", 0),
     ("credential suspend dev1@acme", 0),
     ("credential suspend --all --dry-run", 0),
     ("credential reactivate dev1@acme none@acme --yes", 4),

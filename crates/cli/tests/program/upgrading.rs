@@ -41,6 +41,9 @@ pub(crate) const COMMANDS: &[(&str, &str, Does)] = &[
     ("audit show", "1", Read(1)),
     ("audit verify", "", Read(0)),
     ("backup", "COPY", Write),
+    ("ban add", "--address 192.0.2.0/24", Write),
+    ("ban list", "", Read(0)),
+    ("ban remove", "--address 192.0.2.0/24", Write),
     ("broker forget", "edge", Write),
     ("broker list", "", Read(0)),
     (

@@ -26,6 +26,14 @@ pub struct Request {
     pub method: Method,
 }
 
+impl Request {
+    /// What stands where a name says which tenant it belongs to.
+    #[must_use]
+    pub fn named_tenant(&self) -> Option<&str> {
+        self.name.as_ref()?.named_tenant()
+    }
+}
+
 /// The client id and the name of a CONNECT, once they were parsed. A client that
 /// comes back presents the same bytes, which need not be parsed again.
 #[derive(Clone, Debug)]

@@ -7,8 +7,8 @@ use crate::audit::{AuditChain, AuditHead};
 use crate::change::ChangeSeq;
 use crate::store::StoreError;
 use crate::store::rows::{
-    ApiTokenRows as _, AuditRows as _, KickRows as _, LockoutRows as _, TokenRows as _,
-    WebSessionRows as _,
+    ApiTokenRows as _, AuditRows as _, BanRows as _, KickRows as _, LockoutRows as _,
+    TokenRows as _, WebSessionRows as _,
 };
 use crate::time::Timestamp;
 use crate::web_session::WebSession;
@@ -20,6 +20,9 @@ pub(super) fn tidy_up(ledger: &mut impl Ledger, now: Timestamp) -> Result<(), St
     repeat(ledger, TIDY_UP, |writing| cut_changes(writing, now))?;
     repeat(ledger, TIDY_UP, |writing| {
         writing.remove_kick_requests(now.minus(KICKS_KEPT), AT_ONCE)
+    })?;
+    repeat(ledger, TIDY_UP, |writing| {
+        writing.remove_ended_bans(now, AT_ONCE)
     })?;
     repeat(ledger, TIDY_UP, |writing| {
         writing.remove_tokens(now.minus(TOKENS_KEPT), AT_ONCE)

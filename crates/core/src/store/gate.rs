@@ -1,10 +1,11 @@
 //! What a broker's gate asks and writes beyond what a CONNECT looks up.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use super::{Directory, KickTarget, Refusal, Settings, StoreError};
+use super::{
+    Directory, KickTarget, Listed, Page, Refusal, Settings, StoreError, StoredSchemes,
+    StoredTenants,
+};
 use crate::audit::{AuditEntry, AuditHeads};
+use crate::ban::{Ban, BanId, BanSubject, BanTarget};
 use crate::change::{Change, ChangeSeq, KickRequestId};
 use crate::client_id::{ClientId, ClientIdTie};
 use crate::connect::{LoginRecord, Proof};
@@ -15,11 +16,9 @@ use crate::name::{GroupPath, TenantId};
 use crate::ownership::{Holder, StoredSession};
 use crate::presence::PresenceEvent;
 use crate::role::{Role, RoleName};
-use crate::rule::Namespaces;
-use crate::scheme::{SchemeName, Schemes};
+use crate::scheme::SchemeName;
 use crate::seal::SealKey;
 use crate::secret::{PasswordHash, SecretId};
-use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
 /// What the gate of a broker asks and writes. One value serves one thread.
@@ -154,6 +153,44 @@ pub trait GateStore: Directory + Ledger + Send + Sized + 'static {
     /// Returns [`StoreError`] when the store can't be read.
     fn audit_heads(&mut self) -> Result<AuditHeads, StoreError>;
 
+    /// The ban that a [`Change::Ban`] is about; none where it was removed.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn ban(&mut self, id: BanId) -> Result<Option<Ban>, StoreError>;
+
+    /// The ban of this very target.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn ban_on(&mut self, target: &BanTarget) -> Result<Option<Ban>, StoreError>;
+
+    /// Says whether a client is refused by a ban.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn is_banned(&mut self, subject: &BanSubject<'_>, now: Timestamp) -> Result<bool, StoreError> {
+        for target in subject.targets() {
+            if self
+                .ban_on(&target)?
+                .is_some_and(|ban| ban.is_in_force(now))
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// All bans, by number.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn bans(&mut self, page: &Page<BanId>) -> Result<Listed<Ban>, StoreError>;
+
     /// What a [`Change::KickRequested`] asks for; none once it is answered.
     ///
     /// # Errors
@@ -193,48 +230,6 @@ pub trait GateStore: Directory + Ledger + Send + Sized + 'static {
     ///
     /// Returns [`StoreError`] when the store can't be written.
     fn maintain(&mut self, now: Timestamp) -> Result<(), StoreError>;
-}
-
-/// The tenants of a store. One that can't be read hides no other.
-#[derive(Debug, Default)]
-pub struct StoredTenants {
-    /// Those that can be read.
-    pub readable: Vec<Arc<Tenant>>,
-    /// Those that can't.
-    pub damaged: Vec<DamagedTenant>,
-}
-
-/// A tenant whose record can't be read. It admits no client, and what it owns
-/// stays its own.
-#[derive(Debug)]
-pub struct DamagedTenant {
-    /// Its id, if it can be read.
-    pub id: Option<TenantId>,
-    /// Its namespaces, as far as they can be read.
-    pub namespaces: Namespaces,
-    /// Whether all of its namespaces can be read.
-    pub has_all_namespaces: bool,
-    /// Its prefix of client ids, if it can be read.
-    pub client_id_prefix: Option<ClientId>,
-    /// What can't be read of it.
-    pub error: StoreError,
-}
-
-impl DamagedTenant {
-    /// What it is called: its id, or a name that no tenant has.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        self.id.as_ref().map_or("?", TenantId::as_str)
-    }
-}
-
-/// The schemes of a store. One that can't be read hides no other.
-#[derive(Debug, Default)]
-pub struct StoredSchemes {
-    /// Those that can be read.
-    pub readable: Schemes,
-    /// Those that can't, and why. Their credentials can't be judged.
-    pub damaged: BTreeMap<SchemeName, StoreError>,
 }
 
 /// A moment, as one connection to a store saw it. Two of one connection that are
@@ -280,7 +275,9 @@ pub struct KeyReading {
 pub struct LogPosition {
     /// The last entry of the change log.
     pub last_change: ChangeSeq,
-    /// The last entry that is not about one credential, one group or one request:
+    /// The last entry that is about a ban, as far as the log goes back.
+    pub last_ban_change: ChangeSeq,
+    /// The last entry that is not about one ban, credential, group or request:
     /// settings, tenants, schemes.
     pub last_policy_change: ChangeSeq,
     /// How often it changed, by then, what is recorded about a client id; that

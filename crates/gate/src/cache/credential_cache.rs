@@ -91,7 +91,8 @@ impl CredentialCache {
         }
         let groups = changes.iter().filter_map(|(_, change)| match change {
             Change::Group(tenant, group) => Some((tenant, group)),
-            Change::Credential(_)
+            Change::Ban(_)
+            | Change::Credential(_)
             | Change::Everything
             | Change::KickRequested(_)
             | Change::Tenant(_) => None,
@@ -112,7 +113,7 @@ impl CredentialCache {
                     let all = core::mem::replace(self, Self::new(seq));
                     given_up.get_or_insert(all);
                 }
-                Change::Group(..) | Change::KickRequested(_) => {}
+                Change::Ban(_) | Change::Group(..) | Change::KickRequested(_) => {}
             }
             self.seq = seq;
         }

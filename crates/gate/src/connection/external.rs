@@ -5,11 +5,14 @@
 use std::sync::Arc;
 
 use countersign_core::access::AccessSubject;
+use countersign_core::backoff::ip_of;
+use countersign_core::ban::BanSubject;
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::{
     ClientIdHold, LoginRecord, Method, Proof, Request, Reservation, SessionUse, claim_client_id,
 };
 use countersign_core::credential::Credential;
+use countersign_core::name::TenantId;
 use countersign_core::options::ChainMode;
 use countersign_core::reason::Reason;
 use countersign_core::rights::TopicUse;
@@ -63,6 +66,14 @@ impl ExternalLogin {
         let Some(credential) = state.view.store.credential(name)? else {
             return Ok(Err(Reason::Unauthenticated));
         };
+        let subject = BanSubject {
+            address: client.origin.address.and_then(ip_of),
+            client_id: &request.tie,
+            tenant: credential.tenant.as_ref().map(TenantId::as_str),
+        };
+        if state.is_banned(&subject, now)? {
+            return Ok(Err(Reason::Banned));
+        }
         if let Err(reason) = credential.admits_external(client_id, now) {
             return Ok(Err(reason));
         }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use countersign_core::backoff::ip_of;
+use countersign_core::ban::BanSubject;
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::control;
 use countersign_core::credential::{Credential, CredentialId};
@@ -96,6 +98,15 @@ impl Session {
             (Phase::Gone { is_over, .. }, TopicUse::Subscribe { .. }) => is_over,
             (Phase::Gone { .. }, TopicUse::Deliver { .. } | TopicUse::Unsubscribe)
             | (Phase::Live | Phase::Kicked(_), _) => false,
+        }
+    }
+
+    /// What bans ask about it.
+    pub(crate) fn ban_subject(&self) -> BanSubject<'_> {
+        BanSubject {
+            address: self.address.as_deref().and_then(ip_of),
+            client_id: &self.tie,
+            tenant: self.tenant.as_ref().map(TenantId::as_str),
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use countersign_core::change::Change;
 use countersign_core::credential::Credential;
+use countersign_core::reason::Reason;
 use countersign_core::rights::Rights;
 use countersign_core::store::{GateStore, StoreError};
 use countersign_core::time::Timestamp;
@@ -23,6 +24,7 @@ pub(super) fn look_at<S: GateStore>(
     state: &mut State<S>,
     handle: Handle,
     sought: &mut Sought,
+    now: Timestamp,
     backlog: &mut Backlog,
     directives: &mut Vec<Directive>,
 ) {
@@ -36,6 +38,14 @@ pub(super) fn look_at<S: GateStore>(
             state.journal.writer.append(JournalEntry::Kicked(id));
         }
         directives.extend(state.kick(handle, KickReason::Requested));
+        return;
+    }
+    if session.phase == Phase::Live
+        && (sought.is_about_bans || sought.is_everything)
+        && state.bans.refuse(&session.ban_subject(), now)
+    {
+        let banned = KickReason::Refused(Reason::Banned);
+        directives.extend(state.kick(handle, banned));
         return;
     }
     let is_of_tenant = sought.is_of_tenant(session);

@@ -31,6 +31,8 @@ pub(super) struct Sweep {
 pub(super) struct Sought {
     /// Whether all sessions are concerned.
     pub(super) is_everything: bool,
+    /// Whether bans are other ones.
+    pub(super) is_about_bans: bool,
     /// Tenants that changed.
     pub(super) tenants: HashSet<TenantId>,
     /// Groups whose roles changed.
@@ -78,6 +80,7 @@ impl Sweep {
 impl Sought {
     fn is_empty(&self) -> bool {
         !self.is_everything
+            && !self.is_about_bans
             && self.tenants.is_empty()
             && self.groups.is_empty()
             && self.kicks.is_empty()

@@ -5,17 +5,14 @@ use std::sync::Arc;
 
 use countersign_core::audit::AuditEntry;
 use countersign_core::connect::{
-    Admission, ConnectContext, Decision, FailedLogin, Identity, LoginRecord, Proof, Registration,
-    Request, decide,
+    Admission, ConnectContext, Decision, FailedLogin, Identity, LoginRecord, Proof, Request, decide,
 };
+use countersign_core::name::TenantId;
 use countersign_core::options::ChainMode;
 use countersign_core::reason::Reason;
 use countersign_core::seal::SealKey;
 use countersign_core::secret::Verifier;
-use countersign_core::store::{
-    GateStore, LoginEffects, Recorded, Registered, StoreError, StoreErrorKind,
-};
-use countersign_core::thing::of_application;
+use countersign_core::store::{GateStore, LoginEffects, Recorded, StoreError};
 use countersign_core::time::Timestamp;
 
 use crate::connection::session_grant::SessionGrant;
@@ -26,6 +23,12 @@ use crate::login::hash_pool::RehashJob;
 use crate::login::secret_verifier::Comparison;
 use crate::login::slow_check::{HashRequest, HashResult};
 use crate::state::State;
+
+use self::banned::is_banned;
+use self::registration::register;
+
+mod banned;
+mod registration;
 
 /// Decides about logins.
 pub(crate) struct Decider {
@@ -90,6 +93,10 @@ impl Decider {
         hash_result: Option<&HashResult>,
         now: Timestamp,
     ) -> Result<Decided, StoreError> {
+        let named = request.named_tenant();
+        if is_banned(state, source, request, named, now)? {
+            return Ok(Decided::Refused(Reason::Banned));
+        }
         state.settle(&request.tie)?;
         let mut owed = None;
         for _ in 0..MOST_TRIES {
@@ -192,7 +199,14 @@ impl Decider {
         now: Timestamp,
     ) -> Result<Committed, StoreError> {
         let admission = match decision {
-            Decision::Admit(admission) => self.counted(admission),
+            Decision::Admit(admission) => {
+                // Of some it is not known before whose principals they are.
+                let tenant = admission.identity.tenant().map(TenantId::as_str);
+                if is_banned(state, source, request, tenant, now)? {
+                    return Ok(Committed::Refused(Reason::Banned));
+                }
+                self.counted(admission)
+            }
             Decision::Refuse(reason) => return Ok(Committed::Refused(reason)),
             Decision::Fail(failure) => {
                 // At once, for its client need not wait for the answer to have
@@ -325,39 +339,6 @@ fn inherits(admission: &Admission, request: &Request, source: &ConnectSource<'_>
     let credential = admission.identity.credential();
     let username = credential.map(|it| it.name.as_str().as_bytes());
     !request.session.starts_clean && source.left_by.is_some() && source.left_by != username
-}
-
-/// Makes the thing that presents an application's token, or finds that
-/// somebody has just made it; says why not.
-fn register<S: GateStore>(
-    state: &mut State<S>,
-    registration: &Registration,
-    now: Timestamp,
-) -> Result<Result<(), Reason>, StoreError> {
-    let Registration { application, key } = registration;
-    let Some(thing) = of_application(application, key, now) else {
-        return Ok(Err(Reason::Malformed));
-    };
-    let broker = state.config.broker();
-    let registered = state.view.store.register_thing(&thing, broker, now);
-    match registered {
-        Ok(Registered::Done) => state.journal.writer.counters.act(BrokerAct::Register, true),
-        Ok(Registered::Full | Registered::TooFast) => {
-            state
-                .journal
-                .writer
-                .counters
-                .act(BrokerAct::Register, false);
-        }
-        Err(_) => {}
-    }
-    match registered {
-        Ok(Registered::Done) => Ok(Ok(())),
-        Ok(Registered::Full) => Ok(Err(Reason::OverLimit)),
-        Ok(Registered::TooFast) => Ok(Err(Reason::OverBudget)),
-        Err(error) if error.kind() == StoreErrorKind::Conflict => Ok(Ok(())),
-        Err(error) => Err(error),
-    }
 }
 
 /// Remembers the password that let a client in; returns it if it is hashed in

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use countersign_core::backoff::ip_of;
 use countersign_core::certificate::{AuthorityKey, Fingerprint, Leaf, PresentedCertificate};
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::{
@@ -87,6 +88,10 @@ impl Refusal {
         tenant.take_if(|tenant| !snapshot.has_tenant(tenant));
         if reason == Reason::OverBudget {
             refusal.code = RefusalCode::Busy;
+        }
+        let from = address.and_then(ip_of);
+        if reason == Reason::Banned && from.is_some_and(|it| state.bans.has_address(it, now)) {
+            refusal.code = RefusalCode::Banned;
         }
         if reason == Reason::ClientIdOwned
             && let Some(owner) = owner_of(state, request, now)

@@ -11,6 +11,7 @@
 )]
 
 mod agreement;
+mod bans;
 mod by_hand;
 mod denied;
 mod fixture;

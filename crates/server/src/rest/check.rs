@@ -47,6 +47,10 @@ impl FromBody for Question {
                     "maximum": 65535,
                     "description": "The port that it arrives at",
                 },
+                "address": {
+                    "type": ["string", "null"],
+                    "description": "The address that it comes from, which may be banned",
+                },
             },
             "required": ["check", "username"],
             "additionalProperties": false,

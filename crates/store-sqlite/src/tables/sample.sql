@@ -54,3 +54,4 @@ INSERT INTO api_token (digest, tenant, viewer, owner, created_by, created_at, ex
     VALUES (zeroblob(32), 'acme', 1, 6, 'cli:root', 1, 2);
 INSERT INTO hook (name, kind, tenant, source_ranges, digest, kick_url, kick_login, created_at, rotated_at)
     VALUES ('edge', 'emqx', 'acme', '10.0.0.0/8 ::1', zeroblob(32), 'http://127.0.0.1:18083', x'04', 1, 2);
+INSERT INTO ban VALUES (1, NULL, zeroblob(32), 'acme', 'pump', 2, 'noisy', 'cli:root', 1);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use countersign_core::audit::AuditHeads;
+use countersign_core::ban::{Ban, BanId, BanTarget};
 use countersign_core::certificate::{
     AuthorityId, AuthorityRecord, CertificateRecord, Fingerprint, SignerHints,
 };
@@ -20,7 +21,7 @@ use countersign_core::role::{Role, RoleName};
 use countersign_core::scheme::SchemeName;
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
 use countersign_core::store::{
-    Directory, GateStore, KeyReading, KickTarget, LogPosition, Settings, StoreError,
+    Directory, GateStore, KeyReading, KickTarget, Listed, LogPosition, Page, Settings, StoreError,
     StoreErrorKind, StoreMark, StoredSchemes, StoredTenants,
 };
 use countersign_core::tenant::Tenant;
@@ -28,6 +29,7 @@ use countersign_core::time::Timestamp;
 use countersign_core::token::{TokenKey, TokenRecord};
 
 use super::credentials::bound_client_id;
+use super::table::page_of;
 use super::tables::Tables;
 use super::transaction::JOURNAL_WAIT;
 use super::{MemoryStore, Shared};
@@ -163,14 +165,21 @@ impl GateStore for MemoryStore {
     fn log_position(&mut self) -> Result<LogPosition, StoreError> {
         let tables = self.tables();
         let is_of_policy = |change: &Change| match change {
-            Change::Credential(_) | Change::Group(..) | Change::KickRequested(_) => false,
+            Change::Ban(_)
+            | Change::Credential(_)
+            | Change::Group(..)
+            | Change::KickRequested(_) => false,
             Change::Everything | Change::Tenant(_) => true,
         };
-        let mut newest_first = tables.changes.iter().rev();
-        let of_policy = newest_first.find(|(_, (_, change))| is_of_policy(change));
+        let last = |is_meant: &dyn Fn(&Change) -> bool| {
+            let mut newest_first = tables.changes.iter().rev();
+            let found = newest_first.find(|(_, (_, change))| is_meant(change));
+            ChangeSeq(found.map_or(0, |(seq, _)| *seq))
+        };
         Ok(LogPosition {
             last_change: tables.last_change(),
-            last_policy_change: ChangeSeq(of_policy.map_or(0, |(seq, _)| *seq)),
+            last_ban_change: last(&|change| matches!(change, Change::Ban(_))),
+            last_policy_change: last(&is_of_policy),
             session_changes: tables.session_changes,
         })
     }
@@ -233,6 +242,18 @@ impl GateStore for MemoryStore {
 
     fn audit_heads(&mut self) -> Result<AuditHeads, StoreError> {
         Ok(self.tables().audit_heads())
+    }
+
+    fn ban(&mut self, id: BanId) -> Result<Option<Ban>, StoreError> {
+        Ok(self.tables().bans.get(&id).cloned())
+    }
+
+    fn ban_on(&mut self, target: &BanTarget) -> Result<Option<Ban>, StoreError> {
+        Ok(self.tables().ban_on(target))
+    }
+
+    fn bans(&mut self, page: &Page<BanId>) -> Result<Listed<Ban>, StoreError> {
+        Ok(page_of(self.tables().bans_of(None), page))
     }
 
     fn kick_request(&mut self, id: KickRequestId) -> Result<Option<KickTarget>, StoreError> {

@@ -8,6 +8,7 @@ use countersign_core::role::RoleName;
 use countersign_core::token::TokenRecord;
 use countersign_core::user::{Grant, GrantedRight, User};
 
+use super::bans::tenant_of;
 use super::tables::{CredentialRow, Tables};
 
 impl Tables {
@@ -34,6 +35,7 @@ impl Tables {
         self.hooks
             .remove_where(|_, hook| hook.tenant.as_ref() == Some(id));
         self.authorities.remove_where(|_, it| it.tenant == *id);
+        self.bans.remove_where(|_, ban| tenant_of(ban) == Some(id));
         self.tenants.remove(id)
     }
 

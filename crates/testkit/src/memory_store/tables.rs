@@ -3,6 +3,7 @@
 use countersign_core::api_token::{ApiToken, ApiTokenId};
 use countersign_core::audit::{AuditChain, AuditEntry, AuditHash, AuditHead};
 use countersign_core::auto_registration::AutoRegistration;
+use countersign_core::ban::{Ban, BanId};
 use countersign_core::broker::BrokerRecord;
 use countersign_core::certificate::{AuthorityId, AuthorityRecord, CertificateRecord, Fingerprint};
 use countersign_core::change::Change;
@@ -44,6 +45,7 @@ pub(super) struct Tables {
     pub(super) secrets: Table<SecretId, (CredentialId, StoredSecret)>,
     pub(super) authorities: Table<AuthorityId, AuthorityRecord>,
     pub(super) certificates: Table<Fingerprint, CertificateRecord>,
+    pub(super) bans: Table<BanId, Ban>,
     pub(super) credential_imports: Table<CredentialId, ImportMark>,
     pub(super) role_imports: Table<(TenantId, RoleName), ImportMark>,
     pub(super) recovery_codes: Table<i64, (CredentialId, SecretDigest)>,
@@ -148,6 +150,7 @@ pub(super) struct LastNumbers {
     pub(super) api_token: i64,
     pub(super) authority: i64,
     pub(super) audit: i64,
+    pub(super) ban: i64,
     pub(super) change: i64,
     pub(super) credential: i64,
     pub(super) kick: i64,

@@ -48,6 +48,17 @@ impl UserRows for MemoryTransaction<'_> {
         Ok(())
     }
 
+    fn platform_admins(&mut self) -> Result<Vec<CredentialId>, StoreError> {
+        let is_one = |row: &CredentialRow| {
+            let user = row.credential.kind.user();
+            user.is_some_and(|user| user.is_platform_admin)
+        };
+        Ok(self
+            .tables
+            .credentials
+            .keys_where(usize::MAX, |_, row| is_one(row)))
+    }
+
     fn remove_recovery_code(
         &mut self,
         user: CredentialId,

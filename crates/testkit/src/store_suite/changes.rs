@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use countersign_core::ban::BanId;
 use countersign_core::change::{Change, ChangeSeq, KickRequestId};
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::CredentialId;
@@ -21,7 +22,7 @@ pub fn changes_reach_a_second_connection_in_order(mut store: impl GateStore + Ad
         Change::Credential(CredentialId(7)),
         Change::Tenant(tenant_id("acme")),
         Change::Everything,
-        Change::Credential(CredentialId(8)),
+        Change::Ban(BanId(3)),
     ];
     commit(&mut store, &made[..2], |_| Ok(()));
     commit(&mut store, &made[2..], |_| Ok(()));
@@ -51,8 +52,9 @@ pub fn the_last_change_of_policy_is_about_no_single_credential(
         (Change::Credential(CredentialId(7)), 0),
         (Change::Tenant(tenant_id("acme")), 2),
         (kick, 2),
-        (Change::Everything, 4),
-        (Change::Credential(CredentialId(8)), 4),
+        (Change::Ban(BanId(1)), 2),
+        (Change::Everything, 5),
+        (Change::Credential(CredentialId(8)), 5),
     ] {
         commit(&mut store, &[change], |_| Ok(()));
         assert_eq!(
@@ -60,7 +62,9 @@ pub fn the_last_change_of_policy_is_about_no_single_credential(
             ChangeSeq(last)
         );
     }
-    assert_eq!(follower.last_change().unwrap(), ChangeSeq(5));
+    assert_eq!(follower.last_change().unwrap(), ChangeSeq(6));
+    let last_ban_change = follower.log_position().unwrap().last_ban_change;
+    assert_eq!(last_ban_change, ChangeSeq(4));
 }
 
 /// A follower that can't know what it missed is told to judge everything.

@@ -17,6 +17,7 @@ use countersign_core::web_session::WebSession;
 
 use super::*;
 use crate::api_token::{NewApiToken, TokenLifetime};
+use crate::ban::AddBan;
 use crate::caller::SignedInUser;
 use crate::credential::{ActOnTarget, Target};
 
@@ -65,6 +66,25 @@ pub(super) fn authority(byte: u8) -> AddAuthority {
 /// The authority that the tenant has.
 pub(super) const ITS_AUTHORITY: Fingerprint = Fingerprint([1; 32]);
 
+/// A ban of this.
+pub(super) fn ban(banned: Banned) -> AddBan {
+    AddBan {
+        banned,
+        until: None,
+        reason: None,
+        asker: None,
+        force: false,
+    }
+}
+
+/// An address that is banned.
+pub(super) const BANNED: &str = "198.51.100.1";
+
+/// A client id that the tenant has banned.
+pub(super) fn its_ban() -> Banned {
+    Banned::ClientId(ClientId::parse("banned").unwrap(), Some(tenant_id("acme")))
+}
+
 /// The certificate that the pump has.
 pub(super) const ITS_CERTIFICATE: Fingerprint = Fingerprint([1; 32]);
 
@@ -78,6 +98,9 @@ pub(super) const VALIDITY: Validity = Validity {
 pub(super) fn furnished() -> Fixture {
     let mut fixture = Fixture::with_admin();
     fixture.tenant("other", &[]).unwrap();
+    for banned in [Banned::Address(BANNED.parse().unwrap()), its_ban()] {
+        fixture.run(&ban(banned)).unwrap();
+    }
     let changes = TenantChanges {
         name_prefix: Some(Some(login_name("m"))),
         ..TenantChanges::default()

@@ -25,6 +25,13 @@ pub trait UserRows {
         codes: &[SecretDigest],
     ) -> Result<(), StoreError>;
 
+    /// The users who administer the platform.
+    ///
+    /// # Errors
+    ///
+    /// See [`UserRows`].
+    fn platform_admins(&mut self) -> Result<Vec<CredentialId>, StoreError>;
+
     /// Removes a recovery code of a user; says whether it was there.
     ///
     /// # Errors

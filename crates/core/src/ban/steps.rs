@@ -1,0 +1,68 @@
+//! What holds for ranges of numbers that contain one another or do not meet, such as
+//! networks of addresses.
+
+use core::cmp::Reverse;
+
+use crate::time::Timestamp;
+
+/// Until when something holds for each number, as steps: from a number on, up to the
+/// next step.
+#[derive(Debug, Default)]
+pub(super) struct Steps {
+    /// Where the steps begin, in order.
+    begins: Vec<u128>,
+    /// Until when it holds there; none where it does not.
+    untils: Vec<Option<Timestamp>>,
+}
+
+impl Steps {
+    /// The steps of ranges, by their first and their last number. Of those that hold a
+    /// number, the one counts that holds longest.
+    pub(super) fn new(mut ranges: Vec<(u128, u128, Timestamp)>) -> Self {
+        // Those that contain others come before them.
+        ranges.sort_unstable_by_key(|(first, last, _)| (*first, Reverse(*last)));
+        let mut steps = Self {
+            begins: Vec::new(),
+            untils: Vec::new(),
+        };
+        // The ranges that the place is in, from the widest to the narrowest.
+        let mut open: Vec<(u128, Timestamp)> = Vec::new();
+        for (first, last, until) in ranges {
+            while let Some((end, _)) = open.pop_if(|(end, _)| *end < first) {
+                steps.step_after(end, &open);
+            }
+            let around = open.last().map(|(_, until)| *until);
+            open.push((last, around.map_or(until, |around| around.max(until))));
+            steps.step(first, open.last().map(|(_, until)| *until));
+        }
+        while let Some((end, _)) = open.pop() {
+            steps.step_after(end, &open);
+        }
+        steps.begins.shrink_to_fit();
+        steps.untils.shrink_to_fit();
+        steps
+    }
+
+    /// Until when it holds for a number.
+    pub(super) fn at(&self, number: u128) -> Option<Timestamp> {
+        let after = self.begins.partition_point(|begin| *begin <= number);
+        *self.untils.get(after.checked_sub(1)?)?
+    }
+
+    fn step_after(&mut self, end: u128, open: &[(u128, Timestamp)]) {
+        if let Some(next) = end.checked_add(1) {
+            self.step(next, open.last().map(|(_, until)| *until));
+        }
+    }
+
+    fn step(&mut self, begin: u128, until: Option<Timestamp>) {
+        if self.begins.last() == Some(&begin) {
+            self.begins.pop();
+            self.untils.pop();
+        }
+        if self.untils.last().copied().flatten() != until {
+            self.begins.push(begin);
+            self.untils.push(until);
+        }
+    }
+}
