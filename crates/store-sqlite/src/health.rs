@@ -1,5 +1,6 @@
 //! What `countersign doctor` asks about a store.
 
+use countersign_core::certificate::AuthorityId;
 use countersign_core::credential::CredentialId;
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::name::{LoginName, TenantId};
@@ -12,7 +13,9 @@ use crate::error::Fault;
 use crate::row_reader::RowReader;
 use crate::schema::{self, FileHeader};
 use crate::store::SqliteStore;
-use crate::{client_ids, credential_reader, roles, schemes, settings, tenants, tokens};
+use crate::{
+    authorities, client_ids, credential_reader, roles, schemes, settings, tenants, tokens,
+};
 
 impl SqliteStore {
     /// The number of the file's schema.
@@ -103,6 +106,15 @@ impl SqliteStore {
                 let read = id.and_then(|id| tokens::token(connection, &id).map(drop));
                 found.take(format!("token {name}"), read)
             })?;
+            each(
+                connection,
+                "SELECT id FROM certificate_authority",
+                |columns| {
+                    let id = AuthorityId(columns.number()?);
+                    let read = authorities::authority(connection, id).map(drop);
+                    found.take(format!("authority number {}", id.0), read)
+                },
+            )?;
             Ok(found.lines())
         })
     }

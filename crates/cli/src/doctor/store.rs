@@ -6,6 +6,7 @@ use std::path::Path;
 
 use countersign_admin::Command;
 use countersign_admin::audit::{ListAudit, VerifyAudit};
+use countersign_admin::authority::ListAuthorities;
 use countersign_admin::scheme::{ListReplacedSchemes, ListRevealingSchemes};
 use countersign_admin::sealed::CountSealed;
 use countersign_admin::settings::ShowSettings;
@@ -73,6 +74,10 @@ pub(super) fn check(
     report.note("clock", clock(&mut store, now()));
     report.note("schemes", replaced_schemes(&mut store));
     report.note("sealed", opens_what_is_sealed(&mut store, path));
+    match ended_authorities(&mut store, now()) {
+        Ok(ended) => report.note_all("authorities", ended),
+        Err(problem) => report.note("authorities", Err(problem)),
+    }
     Content {
         names: with_credential(&mut store, names).ok(),
         show_secrets: look(&mut store, &ListRevealingSchemes).unwrap_or_default(),
@@ -162,6 +167,35 @@ fn replaced_schemes(store: &mut SqliteStore) -> Result<(), Problem> {
             "if the built-in one is wanted, make a copy of it under another name: `scheme show {name}` and `scheme add`, then `scheme remove {name}`"
         ),
     ))
+}
+
+/// The authorities whose certificates have ended, or will before anybody may look again.
+fn ended_authorities(store: &mut SqliteStore, now: Timestamp) -> Result<Vec<Problem>, Problem> {
+    let authorities = look(store, &ListAuthorities::default())?;
+    let ending = authorities
+        .into_iter()
+        .filter(|it| it.validity.is_over(now.plus(A_MONTH)));
+    let told = ending.map(|authority| {
+        let (subject, tenant) = (&authority.subject, &authority.tenant);
+        let end = rfc3339(authority.validity.not_after);
+        let verb = if authority.validity.is_over(now) {
+            "ended"
+        } else {
+            "ends"
+        };
+        Problem::warning(
+            format!(
+                "the certificate of the authority `{subject}` of tenant `{tenant}` {verb} at \
+                 {end}: a broker lets no device of it in that trusts no newer one"
+            ),
+            format!(
+                "put a newer certificate of its key into `cafile`; then `ca remove {}` and \
+                 `ca add` with that one, which ends its sessions once",
+                authority.fingerprint
+            ),
+        )
+    });
+    Ok(told.collect())
 }
 
 /// Whether every record can be read as a broker reads it.
@@ -265,3 +299,5 @@ fn opens_what_is_sealed(store: &mut SqliteStore, path: &Path) -> Result<(), Prob
 }
 
 const TOLERATED: Duration = Duration::from_secs(60);
+
+const A_MONTH: Duration = Duration::from_secs(30 * 86_400);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::support::{Fixture, is_root, keys};
+use crate::support::{DEVICE_PEM, Fixture, is_root, keys};
 
 /// A store, and a broker's configuration that uses it well.
 struct DoctorFixture {
@@ -291,6 +291,60 @@ fn an_act_of_the_future_is_found() {
     countersign_admin::run(&mut store, &mut context, &act).unwrap();
     drop(store);
     fixture.finds("clock", "2096-10-02T07:06:40.000Z");
+}
+
+#[test]
+fn an_authority_that_ends_soon_is_told_of_and_one_that_does_not_is_not() {
+    use countersign_admin::authority::AddAuthority;
+    use countersign_admin::{Caller, Context, OsRandom};
+    use countersign_certificate::{certificate_of_pem, read_authority};
+    use countersign_core::certificate::{IdentityKind, NamePattern, Validity};
+    use countersign_core::name::TenantId;
+    use countersign_core::time::Timestamp;
+
+    let fixture = DoctorFixture::new();
+    let pem = fs::read_to_string(DEVICE_PEM).unwrap();
+    let read = read_authority(&certificate_of_pem(&pem).unwrap()).unwrap();
+    let add = |not_after: i64| {
+        let mut store = countersign_sqlite::SqliteStore::open(fixture.fixture.store()).unwrap();
+        let mut context = Context {
+            now: Timestamp::from_millis(1),
+            caller: Caller::owner("cli:tester"),
+            random: &mut OsRandom,
+        };
+        let read = read.clone();
+        let add = AddAuthority {
+            tenant: TenantId::parse("acme").unwrap(),
+            fingerprint: read.fingerprint,
+            subject: read.subject,
+            key: read.key,
+            signer: read.signer,
+            validity: Validity {
+                not_before: Timestamp::from_millis(0),
+                not_after: Timestamp::from_millis(not_after),
+            },
+            identity: IdentityKind::CommonName,
+            pattern: NamePattern::default(),
+        };
+        countersign_admin::run(&mut store, &mut context, &add).unwrap();
+    };
+    add(253_402_300_799_000);
+    let told = || {
+        let warnings = fixture.found("warn").into_iter();
+        let mut told = warnings.filter(|(check, _)| check == "authorities");
+        (told.next(), told.count())
+    };
+    assert_eq!(told(), (None, 0));
+    let remove = format!("ca remove {}", read.fingerprint);
+    fixture.fixture.run(&remove).done();
+    add(1_000_000_000_000);
+    let (Some((_, ended)), 0) = told() else {
+        panic!("{:?}", told());
+    };
+    assert!(
+        ended.contains("`CN=device` of tenant `acme` ended at 2001-09-09"),
+        "{ended}"
+    );
 }
 
 #[test]
