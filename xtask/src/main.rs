@@ -13,6 +13,7 @@ mod docs;
 mod fuzz;
 mod hostile;
 mod instructions;
+mod node;
 mod package;
 mod python;
 mod setup;
@@ -76,6 +77,8 @@ enum Task {
     },
     /// Make Debian packages, a tarball, and the lists of what is in them
     Package(package::Options),
+    /// Take the pictures that the documents show of the console anew
+    Screenshots,
     /// Install what building, testing and trying Countersign needs
     Setup,
     /// Measure how the crates are built inside, against structure.toml
@@ -115,6 +118,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Instructions => instructions::count()?,
         Task::Dist { prefix } => dist::dist(&prefix, Profile::Dist)?,
         Task::Package(options) => package::package(&options)?,
+        Task::Screenshots => node::screenshots()?,
         Task::Setup => setup::everything()?,
         Task::Structure(options) => structure::check(&options)?,
         Task::Test {

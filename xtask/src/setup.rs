@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use countersign_testkit::Version;
 
 use crate::command::{as_root, cache, cargo, run};
-use crate::{apt, brokers, python};
+use crate::{apt, brokers, node, python};
 
 /// What a build and the demo need.
 const PACKAGES: &[&str] = &["gcc", "libc6-dev", "mosquitto", "mosquitto-clients"];
@@ -32,6 +32,9 @@ const PACKAGING_PACKAGES: &[&str] = &["dpkg-dev"];
 const TEST_PACKAGES: &[&str] = &[
     // It reads what `packaging/apparmor` has.
     "apparmor",
+    // It looks at the console, with letters to see.
+    "chromium",
+    "fonts-dejavu-core",
     // A Debian to install packages in.
     "debootstrap",
     "iproute2",
@@ -75,10 +78,14 @@ pub fn everything() -> Result<()> {
     if env::var_os("CI").is_some() {
         wanted.extend(CODEGEN_PACKAGES);
     }
+    if !node::is_there() {
+        wanted.extend(node::PACKAGES);
+    }
     packages(&wanted)?;
     brokers::install(&cache()?, &Version::ALL)?;
     cargo_deny()?;
     python::environment()?;
+    node::environment()?;
     println!("setup done in {:.1} s", start.elapsed().as_secs_f64());
     Ok(())
 }

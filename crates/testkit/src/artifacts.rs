@@ -102,6 +102,14 @@ pub fn python(program: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// The folder with what the tests of the console need of npm.
+pub fn node() -> Result<PathBuf> {
+    let path = cache()?.join("node");
+    let missing = || format!("there is no {}: run `cargo xtask setup`", path.display());
+    ensure!(path.join("node_modules").is_dir(), missing());
+    Ok(path)
+}
+
 /// The folder that `cargo xtask setup` keeps brokers and tools in.
 pub fn cache() -> Result<PathBuf> {
     let set = |name| {

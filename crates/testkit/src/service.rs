@@ -83,6 +83,15 @@ impl Service {
         }
     }
 
+    /// What lets the first administrator be made, where the store had no user.
+    pub fn first_code(&self) -> Option<String> {
+        let told = self.process.stdout();
+        let line = told
+            .lines()
+            .find_map(|it| it.strip_prefix("first administrator: "));
+        line.map(str::to_owned)
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.process.pid()

@@ -4,6 +4,7 @@ mod audit_chains;
 mod banning;
 mod brokers;
 mod certificates;
+mod console;
 mod crash;
 mod crowd;
 mod damage;

@@ -46,12 +46,14 @@ fn drawn(minutes: &[Value], now: Timestamp) -> Markup {
     html! {
         section.card.chart aria-labelledby="hour" {
             h2 id="hour" { "The last hour" }
+            div.hour {
             div.numbers {
                 p.number { b { (sum(|it| it.logins)) } span { "logins" } }
                 p.number { b { (sum(|it| it.refused)) } span { "refused logins" } }
                 @if let Some(bar) = bars.last() { @if let Some(sessions) = bar.sessions { p.number { b { (sessions) } span { "sessions now" } } } }
             }
-            svg viewBox="0 0 760 236" role="img" aria-labelledby="chart-title" {
+            @if counted == 0 && sessions == 0 { (super::pieces::empty("Nobody logged in, and nobody was refused.")) }
+            @else { svg viewBox="0 0 760 236" role="img" aria-labelledby="chart-title" {
                 title id="chart-title" { "Logins above the line and refused logins below it, by minute" }
                 line.grid x1="40" x2="720" y1="20" y2="20" {}
                 line.grid x1="40" x2="720" y1="65" y2="65" {}
@@ -73,6 +75,7 @@ fn drawn(minutes: &[Value], now: Timestamp) -> Markup {
                     text x=(x) y="226" text-anchor=(match x { 40 => "start", 720 => "end", _ => "middle" }) { (words) }
                 }
             }
+            } }
             ul.legend {
                 li { svg aria-hidden="true" viewBox="0 0 14 9" { rect.logins x="2" y="0" width="10" height="9" rx="1.5" {} } "logins, upwards" }
                 li { svg aria-hidden="true" viewBox="0 0 14 9" { rect.refused x="2" y="0" width="10" height="9" rx="1.5" {} } "refused logins, downwards" }

@@ -45,7 +45,7 @@ fn show(call: &mut Call<'_>, words: &Form) -> Result<Answer, Problem> {
         (told(words))
         (chart)
         form.find method="get" action=(PATH) {
-            (Field::new("name", "Name").of(words).hint("The whole name.").show())
+            (Field::new("name", "Whole name").of(words).show())
             (scope.field(false))
             (Field::new("broker", "Broker").of(words).show())
             button type="submit" { "Show" }

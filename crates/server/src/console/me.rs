@@ -74,7 +74,7 @@ fn person(call: &mut Call<'_>, words: &Form, me: &Value) -> Result<Markup, Probl
         section.card aria-labelledby="password" {
             h2 id="password" { "My password" }
             form method="post" action="/me/password" {
-                p { "All my other sessions end." }
+                p { "All my sessions end, and I sign in again." }
                 div.pair {
                     (proof(has_factor))
                     (Field::new("new_password", "The new password").password("new-password").required().show())

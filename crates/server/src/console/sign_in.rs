@@ -41,6 +41,7 @@ fn form(call: &Call<'_>, said: &Form, problem: Option<&Problem>) -> Result<Answe
     let main = html! {
         div.card.narrow {
             h1 { "Sign in" }
+            @if place(said).ends_with("done=yes") { (done("It is done. Your sessions ended with it, so sign in again.", None)) }
             @if said.is_ticked("out") { (done("You are signed out, on this browser.", None)) }
             (wrong(problem))
             form method="post" action="/sign-in" {

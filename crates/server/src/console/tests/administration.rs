@@ -229,5 +229,5 @@ fn the_last_hour_is_drawn_and_told_to_who_may_know_it() {
     assert!(told.body["minutes"][0]["sessions"].is_null());
     let ada = Browser::of_administrator(&server);
     let page = ada.get("/connected").with(200);
-    assert!(page.text.contains("<svg viewBox") && page.text.contains("The last hour"));
+    assert!(page.text.contains("The last hour") && page.text.contains("Nobody logged in"));
 }
