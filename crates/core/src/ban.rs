@@ -247,7 +247,7 @@ mod tests {
             (seed >> 33) % below
         };
         for _ in 0..50 {
-            let bans: Vec<_> = (0..60)
+            let bans: Vec<_> = (0..200)
                 .map(|_| {
                     let address = format!("10.0.{}.{}", draw(2), draw(256)).parse().unwrap();
                     let length = usize::try_from(draw(13)).unwrap();

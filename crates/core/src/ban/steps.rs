@@ -13,6 +13,9 @@ pub(super) struct Steps {
     begins: Vec<u128>,
     /// Until when it holds there; none where it does not.
     untils: Vec<Option<Timestamp>>,
+    /// The first of each block of them, so few that they stay near: what is far away
+    /// from the processor takes longer to look at than all else.
+    heads: Vec<u128>,
 }
 
 impl Steps {
@@ -24,6 +27,7 @@ impl Steps {
         let mut steps = Self {
             begins: Vec::new(),
             untils: Vec::new(),
+            heads: Vec::new(),
         };
         // The ranges that the place is in, from the widest to the narrowest.
         let mut open: Vec<(u128, Timestamp)> = Vec::new();
@@ -40,13 +44,20 @@ impl Steps {
         }
         steps.begins.shrink_to_fit();
         steps.untils.shrink_to_fit();
+        let heads = steps.begins.chunks(BLOCK).filter_map(<[_]>::first);
+        steps.heads = heads.copied().collect();
         steps
     }
 
     /// Until when it holds for a number.
     pub(super) fn at(&self, number: u128) -> Option<Timestamp> {
-        let after = self.begins.partition_point(|begin| *begin <= number);
-        *self.untils.get(after.checked_sub(1)?)?
+        let after = self.heads.partition_point(|head| *head <= number);
+        let first = after.checked_sub(1)?.saturating_mul(BLOCK);
+        let rest = self.begins.get(first..)?;
+        let block = rest.get(..BLOCK).unwrap_or(rest);
+        let after = block.partition_point(|begin| *begin <= number);
+        let last = first.saturating_add(after).checked_sub(1)?;
+        *self.untils.get(last)?
     }
 
     fn step_after(&mut self, end: u128, open: &[(u128, Timestamp)]) {
@@ -66,3 +77,6 @@ impl Steps {
         }
     }
 }
+
+/// So many steps are looked at once a head is found: a few lines of a cache.
+const BLOCK: usize = 32;

@@ -68,6 +68,32 @@ fn a_role_is_made_given_rules_and_groups_and_deleted() {
 }
 
 #[test]
+fn a_ban_is_made_listed_and_lifted() {
+    let server = with_tenant("n-bans");
+    let banned = json!({"client_id": "pump-7", "tenant": "n-bans", "reason": "noisy"});
+    let made = server.post("/api/v1/bans", banned).with(201);
+    let id = made.body["id"].as_i64().unwrap();
+    let steps = r#"
+        POST bans {"address":"192.0.2.0/24","until":"2100-01-01T00:00:00Z"} => 201 {"address":"192.0.2.0/24","tenant":null}
+        GET bans?tenant=n-bans => 200 {"next":null}
+        POST check {"check":"connect","username":"x@n-bans","client_id":"pump-7"} => 200 {"reason":"banned"}
+        POST check {"check":"connect","username":"x@n-bans","client_id":"c","address":"192.0.2.7"} => 200 {"reason":"banned"}
+        DELETE bans/ID => 204
+        DELETE bans/ID => 404 {"kind":"not-found"}
+        DELETE bans/x => 404
+        POST bans {} => 422 {"kind":"invalid"}
+        POST bans {"address":"192.0.2.7","tenant":"n-bans"} => 422 {"kind":"invalid"}
+        POST bans {"address":"192.0.2.7/24"} => 422 {"kind":"invalid"}
+        POST bans {"client_id":"c","until":"2000-01-01T00:00:00Z"} => 422 {"kind":"invalid"}
+        # The asker comes from there.
+        POST bans {"address":"127.0.0.1"} => 409 {"kind":"in-use"}
+        POST bans {"client_id":"c","tenant":"nonsense"} => 404 {"kind":"not-found"}
+        GET bans?tenant=nonsense => 404
+    "#;
+    live(server, &steps.replace("bans/ID", &format!("bans/{id}")));
+}
+
+#[test]
 fn an_application_and_its_things_are_made_and_deleted() {
     let server = with_tenant("n-apps");
     let steps = r#"
