@@ -179,9 +179,7 @@ impl Bound {
         };
         self.doors.look_for_tenants(&mut store);
         let code = app.visitors.first.look_for_users(&mut store);
-        if let Some(code) = code.map_err(|_| ServeError::Random)? {
-            print_first_code(&code);
-        }
+        let code = code.map_err(|_| ServeError::Random)?;
         drop(store);
         let app = Arc::new(app);
         let events = Arc::clone(&app.events);
@@ -209,7 +207,7 @@ impl Bound {
         let done = runtime.block_on(async {
             begin(&answerer);
             tokio::spawn(look_each_minute(Arc::clone(answerer.app())));
-            serve_all(listeners, tls, connections, &events, told).await
+            serve_all(listeners, tls, connections, &events, told, code.as_ref()).await
         });
         runtime.shutdown_timeout(Duration::ZERO);
         done.map_err(ServeError::Runtime)
@@ -232,7 +230,7 @@ async fn look_each_minute(app: Arc<App>) {
 /// the service runs all the same.
 fn print_first_code(code: &Secret) {
     let code = String::from_utf8_lossy(code.expose());
-    let mut out = io::stdout().lock();
+    let mut out = io::stderr().lock();
     let _ = writeln!(out, "first administrator: {code}").and_then(|()| out.flush());
 }
 
@@ -242,6 +240,7 @@ async fn serve_all(
     connections: Arc<Connections>,
     events: &Events,
     mut told: mpsc::Receiver<Told>,
+    first_code: Option<&Secret>,
 ) -> io::Result<()> {
     let (end, is_ending) = watch::channel(false);
     let (alive, mut ended) = mpsc::channel(1);
@@ -259,6 +258,9 @@ async fn serve_all(
         };
         tokio::spawn(accept(listener, front));
         tracing::info!("listening on {scheme}://{address}");
+    }
+    if let Some(code) = first_code {
+        print_first_code(code);
     }
     drop(alive);
     systemd::notify("READY=1");

@@ -84,12 +84,18 @@ impl Service {
     }
 
     /// What lets the first administrator be made, where the store had no user.
-    pub fn first_code(&self) -> Option<String> {
-        let told = self.process.stdout();
-        let line = told
-            .lines()
-            .find_map(|it| it.strip_prefix("first administrator: "));
-        line.map(str::to_owned)
+    pub fn first_code(&self) -> Result<String> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let told = self.process.stderr();
+            let line = told.split_inclusive('\n').filter(|it| it.ends_with('\n'));
+            let mut codes = line.filter_map(|it| it.strip_prefix("first administrator: "));
+            if let Some(code) = codes.next() {
+                return Ok(code.trim().to_owned());
+            }
+            ensure!(Instant::now() < end, "it prints no code: {told}");
+            thread::sleep(POLL);
+        }
     }
 
     /// Its process id.

@@ -38,9 +38,7 @@ fn every_page_and_act_works_in_a_browser() {
     ]);
     said(&["operator", "create", "bridge", "--publish", "acme/#"]);
     let service = fixture.serve();
-    let code = service
-        .first_code()
-        .expect("a code for the first administrator");
+    let code = service.first_code().unwrap();
     let node = artifacts::node().unwrap();
     let walk = artifacts::workspace().join("tests/console/walk.mjs");
     let mut tool = Tool::new("node")
