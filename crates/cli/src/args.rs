@@ -15,6 +15,7 @@ use crate::command::certificate::CertificateCommand;
 use crate::command::check::Check;
 use crate::command::clients::ClientsCommand;
 use crate::command::credential::CredentialCommand;
+use crate::command::hook::HookCommand;
 use crate::command::init::Init;
 use crate::command::jwt::JwtCommand;
 use crate::command::manual::{Completions, Man};
@@ -35,9 +36,11 @@ use crate::error::CliError;
 use crate::export::Export;
 use crate::import::ImportCommand;
 use crate::invocation::Invocation;
-use crate::keys::{DOCTOR, PATH, SETTINGS, Shows, WHY};
+use crate::keys::Shows;
 use crate::output::{Format, Output};
 use crate::store_files::DEFAULT_STORE;
+
+mod shows;
 
 /// Decides who may connect to an MQTT broker and what they may do there.
 ///
@@ -74,6 +77,7 @@ impl Arguments {
             Command::Credential { command } => command.run(&invocation),
             Command::Doctor(doctor) => doctor.run(&invocation),
             Command::Export(export) => export.run(&invocation),
+            Command::Hook { command } => command.run(&invocation),
             Command::Import { command } => command.run(&invocation),
             Command::Init(init) => init.run(&invocation),
             Command::Jwt { command } => command.run(&invocation),
@@ -96,42 +100,6 @@ impl Arguments {
     /// Says whether programs read what is printed, and so what goes wrong.
     pub(crate) fn is_for_programs(&self) -> bool {
         self.common.json || matches!(self.common.format, Some(Format::Json | Format::Jsonl))
-    }
-}
-
-impl Command {
-    /// What is printed.
-    fn shows(&self) -> Shows {
-        match self {
-            Self::Application { command } => command.shows(),
-            Self::Audit { command } => command.shows(),
-            Self::Backup(_) | Self::Init(_) | Self::Man(_) | Self::Restore(_) => {
-                Shows::all_of(&[PATH])
-            }
-            Self::Ban { command } => command.shows(),
-            Self::Broker { command } => command.shows(),
-            Self::Ca { command } => command.shows(),
-            Self::Certificate { command } => command.shows(),
-            Self::Check(check) => check.shows(),
-            Self::Clients { command } => command.shows(),
-            Self::Completions(_) => Shows::NOTHING,
-            #[cfg(feature = "serve")]
-            Self::Serve(_) => Shows::NOTHING,
-            Self::Credential { command } => command.shows(),
-            Self::Doctor(_) => Shows::all_of(&[DOCTOR]),
-            Self::Export(export) => export.shows(),
-            Self::Import { command } => command.shows(),
-            Self::Jwt { command } => command.shows(),
-            Self::Operator { command } => command.shows(),
-            Self::Role { command } => command.shows(),
-            Self::Scheme { command } => command.shows(),
-            Self::Settings { .. } => Shows::all_of(&[SETTINGS]),
-            Self::Tenant { command } => command.shows(),
-            Self::Thing { command } => command.shows(),
-            Self::Token { command } => command.shows(),
-            Self::User { command } => command.shows(),
-            Self::Why(_) => Shows::all_of(&[WHY]),
-        }
     }
 }
 
@@ -319,6 +287,14 @@ enum Command {
     Jwt {
         #[command(subcommand)]
         command: JwtCommand,
+    },
+    /// Hooks: what brokers of other makers ask of the service.
+    #[command(
+        after_help = "Examples:\n  countersign hook create edge --kind rabbitmq\n  countersign hook list"
+    )]
+    Hook {
+        #[command(subcommand)]
+        command: HookCommand,
     },
     /// API tokens: what programs present to the service.
     ///

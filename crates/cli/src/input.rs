@@ -7,6 +7,7 @@ use std::io::{IsTerminal as _, Read as _};
 use std::os::fd::AsFd as _;
 
 use clap::Args;
+use countersign_admin::hook::KickLogin;
 use countersign_admin::password::{ChosenPassword, LONGEST_PASSWORD, PasswordError};
 use countersign_admin::rule::RuleChange;
 use countersign_core::client_id::{ClientId, ClientIdError};
@@ -284,6 +285,12 @@ pub(crate) fn read_password() -> Result<(ChosenPassword, PasswordWarnings), CliE
 pub(crate) fn read_secret() -> Result<ChosenPassword, CliError> {
     let read = read_first_line("Secret: ", LONGEST_PASSWORD)?;
     Ok(ChosenPassword::parse(read)?)
+}
+
+/// Reads name and password for a broker.
+pub(crate) fn read_kick_login() -> Result<KickLogin, CliError> {
+    let read = Zeroizing::new(read_first_line("NAME:PASSWORD: ", LONGEST_PASSWORD)?);
+    KickLogin::parse(&read).map_err(|error| CliError::usage(error.to_string()))
 }
 
 /// What is odd about a password that is stored all the same. It is told once

@@ -216,7 +216,18 @@ pub(crate) const NEW_CREDENTIAL: &[&str] = &[
     "auth_type",
     "device_id",
 ];
+pub(crate) const HOOK: &[&str] = &[
+    "name",
+    "kind",
+    "tenant",
+    "from",
+    "paths",
+    "kick",
+    "created_at",
+    "rotated_at",
+];
 pub(crate) const NEW_API_TOKEN: &[&str] = &["id", "scope", "secret", "expires_at"];
+pub(crate) const NEW_HOOK: &[&str] = &["name", "kind", "secret", "paths", "secret_paths"];
 pub(crate) const OPERATOR: &[&str] = &[
     "name",
     "state",

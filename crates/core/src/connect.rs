@@ -11,7 +11,6 @@
 //! have a file each below.
 
 use core::time::Duration;
-use std::sync::Arc;
 
 use crate::client_id::{ClientId, ClientIdRule, ClientIdTie};
 use crate::credential::{Credential, CredentialId};
@@ -19,9 +18,9 @@ use crate::kind::Kind;
 use crate::lockout::LockoutPolicy;
 use crate::name::{LoginName, Suffix, TenantId};
 use crate::reason::Reason;
-use crate::scheme::{NameForm, Schemes, TokenLogin};
+use crate::scheme::Schemes;
 use crate::seal::SealKey;
-use crate::secret::{Secret, SecretDigest, SecretId};
+use crate::secret::SecretId;
 use crate::store::{Directory, StoreError};
 use crate::time::Timestamp;
 
@@ -33,14 +32,18 @@ pub use self::decision::{
     Admission, Decision, FailedLogin, Identity, LoginRecord, Proof, Registration, SessionChange,
     UserLogin,
 };
+pub use self::find::{FoundCredential, find_by_login_name};
 pub use self::request::{Method, ParsedNames, Request, SessionUse};
 pub use self::secret_check::{DummyVerified, SecretCheck, SecretVerdict, SignatureVerdict};
-pub use self::user::{ProvedUser, SignInRequest, Unproved, UserContext, decide_sign_in};
+pub use self::user::{
+    ProvedUser, SignInRequest, Unproved, UserContext, decide_sign_in, starting_grant,
+};
 
 mod anonymous;
 mod certificate;
 mod client_ids;
 mod decision;
+mod find;
 mod request;
 mod secret_check;
 mod thing;
@@ -122,7 +125,8 @@ impl Listener {
 
     /// Says whether this listener takes principals of `tenant`; operators,
     /// who have none, pass everywhere.
-    fn takes(&self, tenant: Option<&TenantId>) -> bool {
+    #[must_use]
+    pub fn takes(&self, tenant: Option<&TenantId>) -> bool {
         match (&self.listener_tenant, tenant) {
             (Some(only), Some(tenant)) => only == tenant,
             (Some(_) | None, None) | (None, Some(_)) => true,
@@ -154,7 +158,9 @@ pub fn decide(
         };
     };
     let form = || at.schemes.form_of(name.as_str());
-    let (credential, checked) = match find(name, request, at, directory)? {
+    let secret = request.secret.as_ref();
+    let found = find::find(name, secret, at.schemes, at.now, directory)?;
+    let (credential, checked) = match found {
         None => return unknown_name(name, request, at, directory, check),
         Some(FoundCredential::ByName(credential)) if matches!(credential.kind, Kind::User(_)) => {
             return user::decide(credential, &form, request, at, directory, check);
@@ -215,84 +221,10 @@ pub fn decide(
     }))
 }
 
-/// A credential that was found, and how.
-enum FoundCredential {
-    /// By its name; its secret is still to be compared.
-    ByName(Arc<Credential>),
-    /// By the secret itself, which served as the name.
-    ByToken(Arc<Credential>, SecretId),
-}
-
-/// Finds the credential that a name is the login name of.
-fn find(
-    name: &LoginName,
-    request: &Request,
-    at: &ConnectContext<'_>,
-    directory: &mut dyn Directory,
-) -> Result<Option<FoundCredential>, StoreError> {
-    let is_login_name = |credential: &Arc<Credential>| {
-        credential.kind.logs_in_by_name() && !requires_token(credential, at.schemes)
-    };
-    if let Some(credential) = directory.credential(name)? {
-        return Ok(Some(credential)
-            .filter(is_login_name)
-            .map(FoundCredential::ByName));
-    }
-    if let Some(folded) = user::folded(name) {
-        let user = directory
-            .credential(&folded)?
-            .filter(|credential| matches!(credential.kind, Kind::User(_)));
-        return Ok(user.map(FoundCredential::ByName));
-    }
-    find_by_token(name, request, at, directory)
-}
-
-/// Says whether a credential's name is a mere handle, and its secret is what
-/// it logs in with.
-fn requires_token(credential: &Credential, schemes: &Schemes) -> bool {
-    schemes
-        .find(credential.scheme.as_str())
-        .is_some_and(|scheme| scheme.token_login() == TokenLogin::Required)
-}
-
 fn is_tls_only(credential: &Credential, schemes: &Schemes) -> bool {
     schemes
         .find(credential.scheme.as_str())
         .is_some_and(crate::scheme::Scheme::is_tls_only)
-}
-
-/// Finds a credential by a secret that serves as the name, where the name has
-/// the shape of one and the password is the same.
-fn find_by_token(
-    name: &LoginName,
-    request: &Request,
-    at: &ConnectContext<'_>,
-    directory: &mut dyn Directory,
-) -> Result<Option<FoundCredential>, StoreError> {
-    let Some(presented) = &request.secret else {
-        return Ok(None);
-    };
-    // The digests are compared, in constant time, and not the texts.
-    let digest = SecretDigest::of(presented);
-    let is_same = digest == SecretDigest::of(&Secret::new(name.as_str().as_bytes().to_vec()));
-    if at.schemes.form_of(name.as_str()) != NameForm::Token || !is_same {
-        return Ok(None);
-    }
-    let Some(credential) = directory.credential_by_digest(&digest)? else {
-        return Ok(None);
-    };
-    let allows_token = at
-        .schemes
-        .find(credential.scheme.as_str())
-        .is_some_and(|scheme| scheme.token_login() != TokenLogin::Never);
-    let proved = credential
-        .secrets
-        .iter()
-        .find(|stored| stored.is_digest(&digest) && stored.is_usable(at.now));
-    Ok(match proved.map(|stored| stored.id) {
-        Some(secret) if allows_token => Some(FoundCredential::ByToken(credential, secret)),
-        Some(_) | None => None,
-    })
 }
 
 /// What must be committed of the credential before the CONNACK of this login.

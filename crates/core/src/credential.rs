@@ -213,6 +213,17 @@ impl Credential {
         self.keeps_client_id_rule(client_id, None)
     }
 
+    /// Says whether a client that logged in by name may go on with this credential at
+    /// `now` under `client_id`, as far as it is known without the secret, and why not.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first [`Reason`] of the order state, dates, client id.
+    pub fn admits_known(&self, client_id: &ClientId, now: Timestamp) -> Result<(), Reason> {
+        self.is_in_force(now)?;
+        self.keeps_client_id_rule(client_id, None)
+    }
+
     /// Says whether a certificate that stands for this credential may log in as
     /// `client_id` at `now`.
     ///

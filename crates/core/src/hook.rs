@@ -219,6 +219,12 @@ impl HookKind {
         }
     }
 
+    /// Says whether its broker hands back what it was told of a client.
+    #[must_use]
+    pub const fn hands_back(self) -> bool {
+        matches!(self, Self::Emqx | Self::RabbitMq)
+    }
+
     /// Says whether its broker asks about each message that it is about to deliver.
     #[must_use]
     pub const fn checks_deliveries(self) -> bool {

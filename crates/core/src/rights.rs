@@ -117,6 +117,32 @@ impl Rights {
         self.evaluate(usage, owners, &VerdictOnly)
     }
 
+    /// Judges a SUBSCRIBE for a host of another maker, strictly whatever the tenant's
+    /// mode is. Where the host asks about no delivery, no deny may take away a part
+    /// either: nobody would withhold it.
+    pub fn judge_subscribe(
+        &self,
+        filter: &[u8],
+        checks_deliveries: bool,
+        owners: &TopicOwners,
+    ) -> Verdict {
+        let Some(subscription) = parse_subscription(filter) else {
+            return Verdict::Deny(Reason::Malformed);
+        };
+        let query = if checks_deliveries {
+            TopicQuery::subscribe(subscription)
+        } else {
+            TopicQuery::subscribe_unseen(subscription)
+        };
+        self.evaluate_subscribe(
+            subscription,
+            SubscribeMode::Strict,
+            query,
+            owners,
+            &VerdictOnly,
+        )
+    }
+
     /// Explains what [`Rights::judge`] answers.
     pub fn explain(&self, usage: TopicUse<'_>, owners: &TopicOwners) -> Explanation {
         self.evaluate(usage, owners, &WithExplanation)
@@ -150,17 +176,28 @@ impl Rights {
                 let Some(subscription) = parse_subscription(filter) else {
                     return malformed();
                 };
-                if !self.admits_things_of(subscription) {
-                    return evaluation.plain(Verdict::Deny(Reason::NoRule));
-                }
                 let query = match self.subscribe {
                     SubscribeMode::Filtered => TopicQuery::subscribe_filtered(subscription),
                     SubscribeMode::Strict => TopicQuery::subscribe(subscription),
                 };
-                let is_foreign = self.reaches_foreign_topic(subscription, owners);
-                evaluation.ask(&self.rules, &query.among(owners, self.own()), is_foreign)
+                self.evaluate_subscribe(subscription, self.subscribe, query, owners, evaluation)
             }
         }
+    }
+
+    fn evaluate_subscribe<A: Evaluation>(
+        &self,
+        subscription: Subscription<'_>,
+        mode: SubscribeMode,
+        query: TopicQuery<'_>,
+        owners: &TopicOwners,
+        evaluation: &A,
+    ) -> A::Answer {
+        if !self.admits_things_of(subscription, mode) {
+            return evaluation.plain(Verdict::Deny(Reason::NoRule));
+        }
+        let is_foreign = self.reaches_foreign_topic(subscription, mode, owners);
+        evaluation.ask(&self.rules, &query.among(owners, self.own()), is_foreign)
     }
 
     fn evaluate_topic<A: Evaluation>(
@@ -188,14 +225,19 @@ impl Rights {
         limit.is_none_or(|limit| limit.admits_topic(topic))
     }
 
-    fn admits_things_of(&self, subscription: Subscription<'_>) -> bool {
-        let is_filtered = self.subscribe == SubscribeMode::Filtered && !subscription.is_shared();
+    fn admits_things_of(&self, subscription: Subscription<'_>, mode: SubscribeMode) -> bool {
+        let is_filtered = mode == SubscribeMode::Filtered && !subscription.is_shared();
         let limit = self.things.as_ref().filter(|_| !is_filtered);
         limit.is_none_or(|limit| limit.admits_filter(subscription.filter()))
     }
 
-    fn reaches_foreign_topic(&self, subscription: Subscription<'_>, owners: &TopicOwners) -> bool {
-        match (&self.tenant, self.subscribe) {
+    fn reaches_foreign_topic(
+        &self,
+        subscription: Subscription<'_>,
+        mode: SubscribeMode,
+        owners: &TopicOwners,
+    ) -> bool {
+        match (&self.tenant, mode) {
             (None, _) => false,
             // The wall acts at delivery then, but something must be left to be
             // delivered; a share has no such second look.

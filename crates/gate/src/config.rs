@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use countersign_core::broker::{BrokerRecord, ListenerOptions};
-use countersign_core::connect::Listener;
+use countersign_core::connect::{Admission, Listener};
+use countersign_core::name::TenantId;
 use countersign_core::options::Options;
+use countersign_core::reason::Reason;
 use countersign_core::store::StoreError;
 use countersign_core::time::Timestamp;
 
@@ -34,6 +36,17 @@ pub struct GateConfig {
     /// Makes the host call [`Gate::poll`](crate::Gate::poll) soon. Called from
     /// the gate's own threads, again and again until it does.
     pub wake: Arc<dyn Fn() + Send + Sync>,
+    /// Whether the host says when a connection ends, by
+    /// [`Gate::disconnected`](crate::Gate::disconnected); true unless the host is
+    /// another program, which only asks.
+    ///
+    /// Without it nobody is written down as connected, no client id is anybody's because
+    /// of a login here, and nobody is let in but who proved a credential by one of its
+    /// secrets; see [`Gate::pinned`](crate::Gate::pinned).
+    pub hears_of_ends: bool,
+    /// The only tenant whose principals the host takes where no option says so for the
+    /// listener.
+    pub tenant: Option<TenantId>,
     /// Runs what is done beside the host's thread; [`Threads`] unless the host
     /// has something else.
     pub background: Arc<dyn Background>,
@@ -83,6 +96,8 @@ impl GateConfig {
             version: None,
             clock: Arc::new(clock),
             wake: Arc::new(wake),
+            hears_of_ends: true,
+            tenant: None,
             background: Arc::new(Threads::default()),
         }
     }
@@ -92,9 +107,18 @@ impl GateConfig {
     pub(crate) fn listener_at(&self, listener: Option<u16>) -> Listener {
         let of_port = |port| self.options.listeners.get(&port).cloned();
         Listener {
-            listener_tenant: listener.and_then(of_port),
+            listener_tenant: listener.and_then(of_port).or_else(|| self.tenant.clone()),
             default_tenant: self.options.default_tenant.clone(),
             is_tls: listener.is_some_and(|port| self.options.tls_listeners.contains(&port)),
+        }
+    }
+
+    /// What a login changes, if its client may be let in at this host.
+    pub(crate) fn taken_from(&self, admission: Admission) -> Result<Admission, Reason> {
+        if self.hears_of_ends {
+            Ok(admission)
+        } else {
+            admission.without_client_id()
         }
     }
 

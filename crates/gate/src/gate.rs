@@ -51,7 +51,7 @@ pub struct Gate<S: GateStore> {
     logins: Logins,
     commands: CommandQueue,
     follower: Follower,
-    state: State<S>,
+    pub(crate) state: State<S>,
     unseen: UnseenClients,
     enforcer: Enforcer,
     wake_signal: Arc<WakeSignal>,
@@ -208,8 +208,7 @@ impl<S: GateStore> Gate<S> {
         self.state.sessions.has_live(&client_id)
     }
 
-    /// What the host has as the user name of a session, if it has one: for a
-    /// host that can't find a connection by its client id.
+    /// The user name of a session, for a host that can't find it by client id.
     #[must_use]
     pub fn username_of(&self, handle: Handle) -> Option<Arc<str>> {
         self.state.sessions.get(handle)?.username.clone()

@@ -278,6 +278,7 @@ pub use self::host::{
 };
 pub use self::login::challenge::{CHALLENGE, ENHANCED_METHOD};
 pub use self::login::refusal::TurnedAway;
+pub use self::pinned::{Pin, Pinned, PinnedClient, PinnedUse};
 pub use countersign_core::rights::TopicUse;
 pub use countersign_core::rule::Verdict;
 
@@ -295,5 +296,6 @@ mod host;
 mod journal;
 mod login;
 mod masking;
+mod pinned;
 mod state;
 mod wakeup;

@@ -96,6 +96,10 @@ impl<S: GateStore> State<S> {
         client_id: &ClientIdTie,
     ) -> (Vec<CredentialId>, Option<EndedUse>) {
         let (mut live_holders, mut unproved) = (Vec::new(), None);
+        if !self.config.hears_of_ends {
+            // Who came in long ago may be gone.
+            return (live_holders, unproved);
+        }
         for session in self.sessions.live(client_id) {
             match session.credential() {
                 Some(holder) => live_holders.push(holder),
@@ -169,14 +173,18 @@ impl<S: GateStore> State<S> {
     /// Begins a session, and has it written down that it began and that its
     /// credential was used.
     pub(crate) fn begin(&mut self, handle: Handle, session: Session) {
-        let presence = self.presence_of(&session);
-        if let Some(id) = presence.credential {
-            let kept = &mut self.view.credential_cache;
-            kept.keep_shown(id, &session.client_id, &presence.client_id);
-        }
-        self.journal
-            .writer
-            .observe(PresenceEvent::Connected(presence));
+        let begun = match session.credential() {
+            Some(id) if !self.config.hears_of_ends => PresenceEvent::Used(id, session.began),
+            known => {
+                let presence = self.presence_of(&session);
+                if let Some(id) = known {
+                    let kept = &mut self.view.credential_cache;
+                    kept.keep_shown(id, &session.client_id, &presence.client_id);
+                }
+                PresenceEvent::Connected(presence)
+            }
+        };
+        self.journal.writer.observe(begun);
         self.sessions.insert(handle, session);
     }
 
@@ -204,7 +212,8 @@ impl<S: GateStore> State<S> {
     }
 
     fn write_end(&mut self, handle: Handle, is_kept: Option<bool>, now: Timestamp) {
-        if let Some(session) = self.sessions.get(handle) {
+        let session = self.sessions.get(handle);
+        if let Some(session) = session.filter(|_| self.config.hears_of_ends) {
             let mut live = self.sessions.live(&session.tie);
             let is_again = live.any(|other| other.number != session.number);
             self.journal.end(session, is_kept, is_again, now);
@@ -241,7 +250,7 @@ impl<S: GateStore> State<S> {
     fn write_presence_anew(&self) {
         self.journal.writer.append(JournalEntry::Reopened);
         for session in self.sessions.connected() {
-            if !session.is_arriving {
+            if !session.is_arriving && self.config.hears_of_ends {
                 self.journal.writer.observe_again(self.presence_of(session));
             }
         }

@@ -31,6 +31,7 @@ use crate::console::Visit;
 use crate::counts::ServiceCounts;
 use crate::door::{Door, Doors};
 use crate::events::Events;
+use crate::hook::{Around, Hooks, Judged};
 use crate::network::TrustedProxies;
 use crate::openapi::describe;
 use crate::organisations::Organisations;
@@ -60,6 +61,8 @@ pub(crate) struct App {
     pub(crate) visitors: Arc<Visitors>,
     /// What happened in the last hour.
     pub(crate) stats: Arc<Stats>,
+    /// The hooks of other brokers.
+    pub(crate) hooks: Arc<Hooks>,
     pub(crate) hosts: Hosts,
     pub(crate) proxies: TrustedProxies,
     pub(crate) rates: Rates,
@@ -81,6 +84,9 @@ pub(crate) struct Ends {
 #[derive(Clone, Copy)]
 struct Sender(IpAddr);
 
+/// How the requests of hooks are counted.
+const HOOK_ROUTE: &str = "/hooks/{name}/{question}";
+
 /// Which route a request took, for the log.
 #[derive(Clone, Copy)]
 struct Taken(&'static str);
@@ -91,6 +97,7 @@ pub(crate) struct Answerer {
     app: Arc<App>,
     router: Router,
     doors: Doors,
+    takes_hooks: bool,
 }
 
 impl Answerer {
@@ -124,7 +131,12 @@ impl Answerer {
                 let detail = "this path does not take that method";
                 Problem::new(ProblemKind::MethodNotAllowed, detail).response()
             });
-        Self { app, router, doors }
+        Self {
+            app,
+            router,
+            doors,
+            takes_hooks: true,
+        }
     }
 
     /// What all requests share.
@@ -139,6 +151,9 @@ impl Answerer {
         let method = request.method().clone();
         let client = self.app.proxies.client_of(ends.peer, request.headers());
         request.extensions_mut().insert(Sender(client));
+        if Hooks::are_at(request.uri().path()) {
+            return self.answer_hook(ends, client, request, &id).await;
+        }
         let door = self.doors.at(request.uri().path()).cloned();
         if let Some(door) = &door {
             request.extensions_mut().insert(door.clone());
@@ -175,6 +190,44 @@ impl Answerer {
             "answered"
         );
         response
+    }
+
+    /// Answers a request of another broker. They are many, so the log has those alone that
+    /// were not a broker's.
+    async fn answer_hook(
+        &self,
+        ends: Ends,
+        client: IpAddr,
+        request: Request,
+        id: &str,
+    ) -> Response<Body> {
+        let mut response = if self.takes_hooks {
+            let around = Around {
+                patience: self.app.patience,
+                rates: &self.app.rates,
+                workers: &self.app.workers,
+                client,
+            };
+            self.app.hooks.answer(around, request).await
+        } else {
+            Problem::not_found().response()
+        };
+        let status = response.status().as_u16();
+        self.app.counts.add_request(HOOK_ROUTE, status);
+        add_headers(response.headers_mut(), ends.is_encrypted, id);
+        if response.extensions_mut().remove::<Judged>().is_none() {
+            // No path: parts of it may be secrets.
+            tracing::info!(id, client = %client, route = HOOK_ROUTE, status, "refused");
+        }
+        response
+    }
+
+    /// The same, which answers hooks, or does not.
+    pub(crate) fn taking_hooks(self, takes_hooks: bool) -> Self {
+        Self {
+            takes_hooks,
+            ..self
+        }
     }
 
     /// Checks what every request must keep to.

@@ -80,6 +80,7 @@ impl Server {
             trusted_proxies: Vec::new(),
             metrics_listen: None,
             metrics_tenants: false,
+            hooks_listen: None,
             doors: Vec::new(),
         };
         change(&mut options);

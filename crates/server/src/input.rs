@@ -9,6 +9,7 @@ use core::time::Duration;
 use std::borrow::Cow;
 
 use countersign_admin::api_token::TokenLifetime;
+use countersign_admin::hook::KickLogin;
 use countersign_admin::namespace::parse_namespace;
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::text::FreeText;
@@ -19,6 +20,7 @@ use countersign_core::ban::BanId;
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::credential::CredentialId;
 use countersign_core::duration::parse_duration;
+use countersign_core::hook::{HookKind, HookName, KickUrl};
 use countersign_core::jwt::{TokenId, Ttl, Whoami};
 use countersign_core::kind::ApplicationName;
 use countersign_core::lifecycle::State;
@@ -83,7 +85,11 @@ from_text! {
     Effect, "`allow` or `deny`", Effect::parse;
     FreeText, "Text for people", FreeText::parse;
     GroupPath, "A group: `DM.MFORM.SURYA`", GroupPath::parse;
+    HookKind, "`emqx`, `goauth`, `rabbitmq` or `rmqtt`", str::parse::<HookKind>;
+    HookName, "A hook's name", HookName::parse;
     KeyPattern, "Keys of things, each `*` standing for one or more characters", KeyPattern::parse;
+    KickLogin, "`NAME:PASSWORD`", |text| KickLogin::parse(text.as_bytes());
+    KickUrl, "Where a broker takes orders: `https://HOST:PORT`", KickUrl::parse;
     LockoutPolicy, "`failures=N,step=DUR,longest=DUR`", LockoutPolicy::parse;
     LoginName, "A whole login name: `dev1@acme`", LoginName::parse;
     Network, "An address or a network: `192.0.2.0/24`", str::parse::<Network>;

@@ -22,6 +22,7 @@ mod check;
 pub(crate) mod clients;
 mod credentials;
 mod events;
+mod hooks;
 mod jwts;
 mod me;
 mod operators;
@@ -54,6 +55,7 @@ pub(crate) fn routes() -> Vec<Route> {
         settings::routes(),
         bans::routes(),
         brokers::routes(),
+        hooks::routes(),
         check::routes(),
         clients::routes(),
         audit::routes(),

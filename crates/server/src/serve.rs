@@ -21,6 +21,7 @@ use crate::console;
 use crate::counts::ServiceCounts;
 use crate::door::{Door, DoorError, Doors};
 use crate::events::Events;
+use crate::hook::Hooks;
 use crate::listen::{Connections, Front, accept};
 use crate::metrics;
 use crate::network::TrustedProxies;
@@ -48,6 +49,8 @@ pub struct Options {
     pub metrics_listen: Option<SocketAddr>,
     /// Whether what is counted is told by tenant.
     pub metrics_tenants: bool,
+    /// Where hooks of other brokers are answered, if not beside all else.
+    pub hooks_listen: Option<SocketAddr>,
     /// The doors that are open, each at most once.
     pub doors: Vec<Door>,
 }
@@ -57,6 +60,7 @@ pub struct Options {
 pub struct Bound {
     listeners: Vec<TcpListener>,
     pub(crate) metrics: Option<TcpListener>,
+    hooks: Option<TcpListener>,
     tls: Option<Arc<Tls>>,
     doors: Doors,
     options: Options,
@@ -93,7 +97,9 @@ pub fn bind(options: Options) -> Result<Bound, ServeError> {
     let metrics = metrics
         .map(|address| listen(&options, address))
         .transpose()?;
-    for listener in listeners.iter().chain(&metrics) {
+    let hooks = options.hooks_listen;
+    let hooks = hooks.map(|address| listen(&options, address)).transpose()?;
+    for listener in listeners.iter().chain(&metrics).chain(&hooks) {
         let address = listener.local_addr().map_err(ServeError::HandedOver)?;
         check_plain(&options, address)?;
         let set = listener.set_nonblocking(true);
@@ -102,6 +108,7 @@ pub fn bind(options: Options) -> Result<Bound, ServeError> {
     Ok(Bound {
         listeners,
         metrics,
+        hooks,
         tls: tls.map(Arc::new),
         doors,
         options,
@@ -170,6 +177,7 @@ impl Bound {
             organisations: Arc::default(),
             visitors: Arc::default(),
             stats: Arc::default(),
+            hooks: Arc::new(Hooks::default()),
             hosts: Hosts(self.options.hosts),
             proxies: proxies.clone(),
             rates: Rates::default(),
@@ -180,6 +188,7 @@ impl Bound {
         self.doors.look_for_tenants(&mut store);
         let code = app.visitors.first.look_for_users(&mut store);
         let code = code.map_err(|_| ServeError::Random)?;
+        app.hooks.start_all(&mut store);
         drop(store);
         let app = Arc::new(app);
         let events = Arc::clone(&app.events);
@@ -189,7 +198,10 @@ impl Bound {
             self.doors,
             console::routes(),
         );
-        let on_metrics = Answerer::new(app, metrics::open_routes(), Doors::default(), Vec::new());
+        let answerer = answerer.taking_hooks(self.hooks.is_none());
+        let of = |routes| Answerer::new(Arc::clone(&app), routes, Doors::default(), Vec::new());
+        let on_metrics = of(metrics::open_routes()).taking_hooks(false);
+        let on_hooks = of(Vec::new());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(RUNTIME_THREADS)
             .max_blocking_threads(1)
@@ -202,13 +214,15 @@ impl Bound {
         let listeners = self.listeners.into_iter();
         let listeners = listeners.map(|listener| (listener, answerer.clone()));
         let metrics = self.metrics.map(|listener| (listener, on_metrics));
-        let listeners: Vec<_> = listeners.chain(metrics).collect();
+        let hooks = self.hooks.map(|listener| (listener, on_hooks));
+        let listeners: Vec<_> = listeners.chain(metrics).chain(hooks).collect();
         let tls = self.tls;
         let done = runtime.block_on(async {
             begin(&answerer);
             tokio::spawn(look_each_minute(Arc::clone(answerer.app())));
             serve_all(listeners, tls, connections, &events, told, code.as_ref()).await
         });
+        app.hooks.end_all();
         runtime.shutdown_timeout(Duration::ZERO);
         done.map_err(ServeError::Runtime)
     }

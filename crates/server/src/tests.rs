@@ -7,6 +7,7 @@ mod checks;
 mod credentials;
 mod doors;
 mod events;
+mod hooks;
 mod hostile;
 mod http;
 mod kaa_and_tier0;

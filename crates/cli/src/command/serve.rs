@@ -30,6 +30,9 @@ pub(crate) struct Serve {
     /// A proxy, or a network of them, whose word about the addresses of clients counts.
     #[arg(long = "trusted-proxy", value_name = "CIDR")]
     trusted_proxies: Vec<Network>,
+    /// Answer hooks of other brokers here, and nowhere else.
+    #[arg(long, value_name = "ADDR:PORT")]
+    hooks_listen: Option<SocketAddr>,
     /// Tell here what is counted, for Prometheus, to whoever asks.
     #[arg(long, value_name = "ADDR:PORT")]
     metrics_listen: Option<SocketAddr>,
@@ -54,6 +57,7 @@ impl Serve {
             trusted_proxies: self.trusted_proxies,
             metrics_listen: self.metrics_listen,
             metrics_tenants: self.metrics_tenants,
+            hooks_listen: self.hooks_listen,
             doors: self.doors,
         };
         let refused = |error: countersign_server::ServeError| CliError::refused(error.to_string());

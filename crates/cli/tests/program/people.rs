@@ -293,3 +293,41 @@ fn an_api_token_is_made_listed_and_revoked() {
     assert_eq!(&revoked, shown);
     assert_eq!(fixture.json("token list"), json!([]));
 }
+
+#[test]
+fn a_hook_has_these_keys_and_its_secret_is_shown_once() {
+    let fixture = fixture();
+    let line = "hook create edge --kind goauth --tenant acme --from 10.0.0.0/8 --from ::1";
+    let created = fixture.json(line);
+    let known = ["name", "kind", "secret", "paths", "secret_paths"];
+    assert_eq!(keys(&created), known);
+    let secret = created["secret"].as_str().unwrap();
+    let with_secret = |last| format!("/hooks/edge/{secret}/{last}");
+    assert_eq!(
+        created["secret_paths"],
+        json!(["user", "superuser", "acl"].map(with_secret))
+    );
+    let shown = fixture.json("hook show edge");
+    let known = [
+        "name",
+        "kind",
+        "tenant",
+        "from",
+        "paths",
+        "kick",
+        "created_at",
+        "rotated_at",
+    ];
+    assert_eq!(keys(&shown), known);
+    assert_eq!(shown["from"], json!(["10.0.0.0/8", "::1"]));
+    assert_eq!(shown["paths"], created["paths"]);
+    assert!(!shown.to_string().contains(secret));
+    assert_eq!(fixture.json("hook list"), json!([shown]));
+    let rotated = fixture.json("hook rotate edge");
+    assert_ne!(rotated["secret"], created["secret"]);
+    assert_eq!(
+        fixture.json("hook delete edge"),
+        json!({ "deleted": "edge" })
+    );
+    assert_eq!(fixture.json("hook list"), json!([]));
+}

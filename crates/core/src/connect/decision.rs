@@ -64,6 +64,26 @@ pub struct Admission {
     pub record: LoginRecord,
 }
 
+impl Admission {
+    /// The same where no client id may be anybody's because of this login.
+    ///
+    /// # Errors
+    ///
+    /// Returns the [`Reason`] why such a client is not let in: later it must be told who
+    /// it was, by one of its secrets.
+    pub fn without_client_id(mut self) -> Result<Self, Reason> {
+        match self.identity {
+            Identity::Credential { .. } | Identity::User { .. } => {
+                self.record.session = SessionChange::Kept;
+                Ok(self)
+            }
+            Identity::Bearer { .. }
+            | Identity::Certificate { .. }
+            | Identity::Unauthenticated { .. } => Err(Reason::Unauthenticated),
+        }
+    }
+}
+
 /// As whom a client is let in.
 #[derive(Clone, Debug)]
 pub enum Identity {

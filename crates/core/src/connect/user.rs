@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use self::proof::{Presented, prove_code, prove_password, unknown};
 use super::{
-    Admission, ConnectContext, Decision, Identity, LoginRecord, Request, SecretCheck, UserLogin,
-    client_ids, record_of,
+    Admission, ConnectContext, Decision, Identity, Listener, LoginRecord, Request, SecretCheck,
+    UserLogin, client_ids, record_of,
 };
 use crate::credential::Credential;
 use crate::kind::Kind;
@@ -56,7 +56,7 @@ pub(super) fn decide(
     if let Err(reason) = credential.admits(proof.secret, &request.client_id, at.now) {
         return Ok(Decision::Refuse(reason));
     }
-    let grant = match starting_grant(user, at) {
+    let grant = match starting_grant(user, at.listener) {
         Ok(grant) => grant,
         Err(reason) => return Ok(Decision::Refuse(reason)),
     };
@@ -120,8 +120,12 @@ impl<'a> ConnectContext<'a> {
 }
 
 /// Where a session starts: in the listener's tenant, else at home.
-fn starting_grant<'a>(user: &'a User, at: &ConnectContext<'_>) -> Result<&'a Grant, Reason> {
-    match &at.listener.listener_tenant {
+///
+/// # Errors
+///
+/// Returns the [`Reason`] why it starts nowhere.
+pub fn starting_grant<'a>(user: &'a User, listener: &Listener) -> Result<&'a Grant, Reason> {
+    match &listener.listener_tenant {
         Some(tenant) => user.grant_in(tenant).ok_or(Reason::WrongListener),
         None => user.home().ok_or(Reason::UnknownTenant),
     }

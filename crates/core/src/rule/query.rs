@@ -52,6 +52,14 @@ impl<'a> TopicQuery<'a> {
         }
     }
 
+    /// For hosts that ask about no delivery: nothing of it may be denied.
+    pub(crate) fn subscribe_unseen(subscription: Subscription<'a>) -> Self {
+        Self {
+            deny_by: Relation::Intersects,
+            ..Self::subscribe(subscription)
+        }
+    }
+
     pub(crate) fn subscribe_filtered(subscription: Subscription<'a>) -> Self {
         if subscription.is_shared() {
             return Self::subscribe(subscription);

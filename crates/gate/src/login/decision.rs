@@ -205,7 +205,10 @@ impl Decider {
                 if is_banned(state, source, request, tenant, now)? {
                     return Ok(Committed::Refused(Reason::Banned));
                 }
-                self.counted(admission)
+                match state.config.taken_from(admission) {
+                    Ok(admission) => self.counted(admission),
+                    Err(reason) => return Ok(Committed::Refused(reason)),
+                }
             }
             Decision::Refuse(reason) => return Ok(Committed::Refused(reason)),
             Decision::Fail(failure) => {
