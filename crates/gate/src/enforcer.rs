@@ -72,7 +72,7 @@ impl Enforcer {
     }
 
     /// Has all sessions held against bans that are others now.
-    pub(crate) fn follow_bans<S>(&mut self, state: &mut State<S>, follower: &Follower) {
+    pub(crate) fn take_bans<S>(&mut self, state: &mut State<S>, follower: &Follower) {
         if let Some(bans) = follower.take_bans() {
             state.bans = bans;
             self.sweep.next().is_about_bans = true;

@@ -76,8 +76,7 @@ impl<S: GateStore> Gate<S> {
         let counters = Arc::clone(&writer.counters);
         let wake_signal = Arc::new(WakeSignal::new(Arc::clone(&config.wake)));
         let mut following = store.reopen()?;
-        let mut ban_table = BanTable::read(&mut following)?;
-        let bans = ban_table.lay_out(last, (config.clock)());
+        let (ban_table, bans) = BanTable::read(&mut following, last, (config.clock)())?;
         let follower =
             Follower::start(following, last, ban_table, &wake_signal, &counters, &config)?;
         let admin_worker = AdminWorker::start(store.reopen()?, &wake_signal, &counters, &config)?;
@@ -309,7 +308,7 @@ impl<S: GateStore> Gate<S> {
             for event in self.follower.take(self.enforcer.room()) {
                 match event {
                     FollowerEvent::Bans => {
-                        self.enforcer.follow_bans(&mut self.state, &self.follower);
+                        self.enforcer.take_bans(&mut self.state, &self.follower);
                     }
                     FollowerEvent::Changed(change) => self.enforcer.push(change),
                     FollowerEvent::KeyFile => {

@@ -70,18 +70,23 @@ enum Due {
 }
 
 impl BanTable {
-    /// Reads all bans of a store.
+    /// Reads all bans of a store whose log went as far as `seq`, and lays them out.
     ///
     /// # Errors
     ///
     /// Returns the store's error when it can't be read.
-    pub(crate) fn read<S: GateStore>(store: &mut S) -> Result<Self, StoreError> {
+    pub(crate) fn read<S: GateStore>(
+        store: &mut S,
+        seq: ChangeSeq,
+        now: Timestamp,
+    ) -> Result<(Self, Bans), StoreError> {
         let mut table = Self {
             due: Due::All,
             ..Self::default()
         };
         table.catch_up(store)?;
-        Ok(table)
+        let bans = table.lay_out(seq, now);
+        Ok((table, bans))
     }
 
     /// Takes note of changes.
