@@ -26,7 +26,7 @@ pub(crate) enum HookCommand {
     /// Its broker is given the addresses that are printed, behind that of the service.
     /// It shows the secret as `Authorization: Bearer`, or in the address.
     #[command(
-        after_help = "Examples:\n  countersign hook create edge --kind rabbitmq\n  countersign hook create plant --kind emqx --tenant acme --from 10.0.0.0/8\n  printf %s \"admin:$PASSWORD\" | countersign hook create east --kind emqx \\\n      --kick http://127.0.0.1:18083 --kick-login-stdin"
+        after_help = "Examples:\n  countersign hook create edge --kind rabbitmq\n  countersign hook create plant --kind emqx --tenant acme --from 10.0.0.0/8\n  printf admin:%s \"$PASSWORD\" | countersign hook create east --kind emqx \\\n      --kick http://127.0.0.1:18083 --kick-login-stdin"
     )]
     Create(HookCreate),
     /// List the hooks.
