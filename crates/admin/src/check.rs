@@ -166,6 +166,7 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
                 Identity::Bearer { .. }
                 | Identity::Certificate { .. }
                 | Identity::Credential { .. }
+                | Identity::Issued { .. }
                 | Identity::User { .. },
             ) => ConnectVerdict::Allow,
             Ok(Identity::Unauthenticated { .. }) => ConnectVerdict::AllowUnauthenticated,
@@ -207,6 +208,7 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
                 Identity::Bearer { .. }
                 | Identity::Certificate { .. }
                 | Identity::Credential { .. }
+                | Identity::Issued { .. }
                 | Identity::User { .. },
             ) => None,
             Err(reason) => Some(reason),
@@ -242,6 +244,8 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
             let same = if is_token { name.as_bytes() } else { b"" };
             Secret::new(same.to_vec())
         };
+        let presented = who.password.as_ref();
+        request.token = presented.and_then(|it| countersign_issuer::presented(it.expose()));
         request.secret = who.password.or_else(|| is_assumed.then(assumed));
         let live_holders = match &who.client_id {
             Some(id) => self.connected(id)?,

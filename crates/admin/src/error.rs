@@ -101,7 +101,7 @@ pub enum Noun {
     Group,
     /// A hook of another broker.
     Hook,
-    /// The maker of tokens.
+    /// The maker of one of our own tokens.
     Issuer,
     /// The key file beside the store.
     KeyFile,
@@ -135,6 +135,8 @@ pub enum Noun {
     Thing,
     /// A token (JWT).
     Token,
+    /// An issuer of others.
+    TokenIssuer,
     /// A user.
     User,
     /// A web session of a user.

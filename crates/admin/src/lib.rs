@@ -36,6 +36,7 @@ pub mod error;
 pub mod events;
 pub mod hook;
 pub mod import;
+pub mod issuer;
 pub mod jwt;
 pub mod kept_name;
 mod kind;

@@ -26,6 +26,7 @@ mod check;
 mod credential;
 mod event;
 mod hook;
+mod issuer;
 mod jwt;
 mod many;
 mod role;
@@ -52,6 +53,7 @@ pub use self::credential::{
 };
 pub(crate) use self::event::{ClientEventView, CredentialEventView, UseEventView};
 pub use self::hook::{HookView, IssuedHookView};
+pub use self::issuer::IssuerView;
 pub(crate) use self::jwt::{AuditedKey, AuditedRevocation, AuditedToken};
 pub use self::jwt::{CreatedTokenView, RotatedKeyView, TokenView};
 pub use self::many::{FailedView, ManyView, NewSecretView, StoppedView};

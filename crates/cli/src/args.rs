@@ -17,6 +17,7 @@ use crate::command::clients::ClientsCommand;
 use crate::command::credential::CredentialCommand;
 use crate::command::hook::HookCommand;
 use crate::command::init::Init;
+use crate::command::issuer::IssuerCommand;
 use crate::command::jwt::JwtCommand;
 use crate::command::manual::{Completions, Man};
 use crate::command::operator::OperatorCommand;
@@ -80,6 +81,7 @@ impl Arguments {
             Command::Hook { command } => command.run(&invocation),
             Command::Import { command } => command.run(&invocation),
             Command::Init(init) => init.run(&invocation),
+            Command::Issuer { command } => command.run(&invocation),
             Command::Jwt { command } => command.run(&invocation),
             Command::Man(man) => man.run(&invocation),
             Command::Operator { command } => command.run(&invocation),
@@ -279,6 +281,16 @@ enum Command {
     Thing {
         #[command(subcommand)]
         command: ThingCommand,
+    },
+    /// Issuers of others, whose tokens (JWT) name credentials of a tenant.
+    ///
+    /// They have nothing to do with the tokens of `jwt`, which Countersign signs itself.
+    #[command(
+        after_help = "Examples:\n  countersign issuer add corp --tenant acme --iss https://corp.example.com \\\n      --jwks sso.jwks.json --alg EdDSA --audience mqtt\n  countersign issuer list"
+    )]
+    Issuer {
+        #[command(subcommand)]
+        command: IssuerCommand,
     },
     /// Tokens (JWT) that let somebody in for a while.
     #[command(

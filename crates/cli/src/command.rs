@@ -12,6 +12,7 @@ pub(crate) mod clients;
 pub(crate) mod credential;
 pub(crate) mod hook;
 pub(crate) mod init;
+pub(crate) mod issuer;
 pub(crate) mod jwt;
 pub(crate) mod manual;
 pub(crate) mod operator;

@@ -38,6 +38,7 @@ pub(crate) fn hint(error: &AdminError) -> Option<String> {
                 .into()
         }
         (ErrorKind::WrongKind, Noun::Thing) => "; use the commands of `thing`".into(),
+        (ErrorKind::NotFound, Noun::TokenIssuer) => "; `issuer list` shows all".into(),
         (ErrorKind::WrongKind, Noun::Token) => "; use the commands of `jwt`".into(),
         (ErrorKind::WrongKind, Noun::User) => "; use the commands of `user`".into(),
         (ErrorKind::NotFound, Noun::Role) => format!("; `role list --tenant {tenant}` shows all"),

@@ -361,7 +361,10 @@ fn require_terminal(instead: &str) -> Result<(), CliError> {
 
 /// Reads a password that is to be compared, whatever its shape.
 pub(crate) fn read_presented() -> Result<Secret, CliError> {
-    Ok(Secret::new(read_first_line("Password: ", jwt::LONGEST)?))
+    Ok(Secret::new(read_first_line(
+        "Password: ",
+        jwt::LONGEST_PRESENTED,
+    )?))
 }
 
 /// Reads standard input up to its first newline, or asks on a terminal.

@@ -295,6 +295,20 @@ pub(crate) const THING: &[&str] = &[
     "last_used_at",
     "generation",
 ];
+pub(crate) const ISSUER: &[&str] = &[
+    "name",
+    "tenant",
+    "iss",
+    "audience",
+    "alg",
+    "identity",
+    "role_claim",
+    "role_map",
+    "keys",
+    "keys_at",
+    "added_at",
+];
+pub(crate) const REVOKED: &[&str] = &["revoked"];
 pub(crate) const TOKEN: &[&str] = &[
     "jti",
     "tenant",

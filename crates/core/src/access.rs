@@ -49,6 +49,8 @@ pub enum AccessSubject<'a> {
         credential: &'a Credential,
         /// The things that are bound to its session.
         children: &'a [LoginName],
+        /// The roles of its tenant that it has besides its own.
+        more_roles: &'a [RoleName],
     },
     /// The holder of a token.
     Token {
@@ -73,6 +75,7 @@ impl<'a> AccessSubject<'a> {
         Self::Credential {
             credential,
             children: &[],
+            more_roles: &[],
         }
     }
 
@@ -168,7 +171,8 @@ impl<'a> Access<'a> {
             AccessSubject::Credential {
                 credential,
                 children,
-            } => Self::of_credential(credential, children, lookup)?,
+                more_roles,
+            } => Self::of_credential(credential, children, more_roles, lookup)?,
             AccessSubject::Token { credential, token } => {
                 Self::of_token(credential, token, lookup)?
             }
@@ -193,6 +197,7 @@ impl<'a> Access<'a> {
     fn of_credential(
         credential: &'a Credential,
         children: &[LoginName],
+        more_roles: &[RoleName],
         lookup: &mut impl PolicyLookup,
     ) -> Result<Option<Self>, StoreError> {
         let (tenant, roles) = match (&credential.kind, &credential.tenant) {
@@ -207,6 +212,7 @@ impl<'a> Access<'a> {
                 };
                 let mut roles = HeldRoles::default();
                 let own = credential.roles.iter();
+                let own = own.chain(more_roles);
                 roles.add(id, own.chain(&tenant.default_roles), lookup)?;
                 roles.add_of_groups(id, &credential.groups, lookup)?;
                 (Some(tenant), roles.into_inner())

@@ -44,6 +44,7 @@ mod certificate;
 mod client_ids;
 mod decision;
 mod find;
+mod issuer;
 mod request;
 mod secret_check;
 mod thing;
@@ -150,6 +151,9 @@ pub fn decide(
         && let Some(presented) = &request.certificate
     {
         return certificate::decide(presented, request, at, directory, check);
+    }
+    if let Some(decision) = issuer::decide(request, at, directory, check)? {
+        return Ok(decision);
     }
     let Some(name) = &request.name else {
         return match token::decide(None, request, at, directory)? {

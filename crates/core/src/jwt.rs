@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 
-pub use self::claims::{Claims, TokenId, TokenIdError};
+pub use self::claims::{Claims, ISSUER, TokenId, TokenIdError};
 pub use self::key::{KeyId, KeyIdError, SigningKey, VerifyingKey};
 pub use self::ttl::{Ttl, TtlError};
 pub use self::whoami::{Whoami, WhoamiError, bearer_name, whoami_of};
@@ -29,8 +29,12 @@ mod key;
 mod ttl;
 mod whoami;
 
-/// The most bytes that a token has.
+/// The most bytes that a token has which we sign.
 pub const LONGEST: usize = 4_096;
+
+/// The most bytes that a token has which a client presents: those of others' issuers may be
+/// longer.
+pub const LONGEST_PRESENTED: usize = 8_192;
 
 /// How base64url writes `{"`.
 const BEGINNING: &[u8] = b"eyJ";
@@ -38,11 +42,11 @@ const BEGINNING: &[u8] = b"eyJ";
 /// Says whether a password has the shape of a token, without reading it.
 ///
 /// That is `eyJ`, which is how base64url writes `{"`, three parts of base64url
-/// and at most [`LONGEST`] bytes in all.
+/// and at most [`LONGEST_PRESENTED`] bytes in all.
 #[must_use]
 pub fn looks_like_token(password: &[u8]) -> bool {
     let good = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    password.len() <= LONGEST
+    password.len() <= LONGEST_PRESENTED
         && password.starts_with(BEGINNING)
         && password.iter().all(good)
         && password.iter().filter(|byte| **byte == b'.').count() == 2

@@ -15,8 +15,8 @@ use crate::lockout::Lockout;
 use crate::name::TenantId;
 use crate::store::rows::{
     ApiTokenRows, ApplicationRows, AuditRows, AuthorityRows, BanRows, BrokerRows, CertificateRows,
-    ChangeRows, ClientIdRows, CredentialRows, KickRows, LockoutRows, PresenceRows, RefusalRows,
-    SecretRows, SettingRows, TokenRows, UserRows, WebSessionRows,
+    ChangeRows, ClientIdRows, CredentialRows, IssuerRows, KickRows, LockoutRows, PresenceRows,
+    RefusalRows, SecretRows, SettingRows, TokenRows, UserRows, WebSessionRows,
 };
 use crate::store::{Batch, LoginEffects, Recorded, Registered, SessionUndo, StoreError};
 use crate::time::Timestamp;
@@ -305,6 +305,7 @@ pub trait LedgerTransaction:
     + ChangeRows
     + ClientIdRows
     + CredentialRows
+    + IssuerRows
     + KickRows
     + LockoutRows
     + PresenceRows

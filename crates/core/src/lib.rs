@@ -30,6 +30,7 @@ pub mod given;
 pub mod hex;
 pub mod hook;
 pub mod imported;
+pub mod issuer;
 pub mod jwt;
 pub mod kind;
 pub mod ledger;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use countersign_core::backoff::Backoff;
-use countersign_core::connect::{Method, Request, SessionUse};
+use countersign_core::connect::{Method, Request};
 use countersign_core::presence::SessionNumber;
 use countersign_core::reason::Reason;
 use countersign_core::seal::SealKey;
@@ -24,6 +24,7 @@ use crate::login::completions::Completions;
 use crate::login::decision::Decider;
 use crate::login::hash_queue::HashQueue;
 use crate::login::password_logins::{Attempted, PasswordLogins};
+use crate::login::presented::parse;
 use crate::login::refusal::Refusal;
 use crate::login::slow_check::HashResult;
 use crate::login::unadmitted::{OpenChallenge, Stage, Unadmitted};
@@ -38,6 +39,7 @@ pub(crate) mod hash_pool;
 pub(crate) mod hash_queue;
 pub(crate) mod password_logins;
 pub(crate) mod pending_logins;
+mod presented;
 pub(crate) mod quick_checks;
 pub(crate) mod refusal;
 pub(crate) mod retry_results;
@@ -378,22 +380,6 @@ impl Logins {
         self.completions
             .completed(state, &mut self.passwords, ticket, status);
     }
-}
-
-fn parse<S>(state: &mut State<S>, info: &ConnectInfo<'_>) -> Result<Request, Reason> {
-    let session = SessionUse::of(info.protocol, info.clean_start);
-    let kept = &mut state.view.credential_cache;
-    let before = info
-        .username
-        .and_then(|username| kept.presented(info.client_id, username));
-    let request = match before {
-        Some(names) => names.again(info.password, session),
-        None => Request::parse(info.client_id, info.username, info.password, session)?,
-    };
-    Ok(Request {
-        certificate: info.certificate.cloned(),
-        ..request
-    })
 }
 
 /// So many logins end in one poll; each may have to be committed.

@@ -156,6 +156,7 @@ fn pinned<S: GateStore>(state: &mut State<S>, handle: Handle) -> Option<Pinned> 
         Principal::Bearer { .. }
         | Principal::Certificate { .. }
         | Principal::External { .. }
+        | Principal::Issued { .. }
         | Principal::Unauthenticated => return None,
     };
     let username = session.username.clone()?;

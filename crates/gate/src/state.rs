@@ -316,6 +316,7 @@ impl<S: GateStore> State<S> {
             | Principal::Certificate { .. }
             | Principal::Credential { .. }
             | Principal::External { .. }
+            | Principal::Issued { .. }
             | Principal::User { .. } => verdict,
         })
     }

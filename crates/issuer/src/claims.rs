@@ -1,9 +1,8 @@
 //! What a token claims.
 
 use core::fmt;
-use core::str::FromStr;
 
-use countersign_core::given::Given;
+use countersign_core::issuer::ClaimName;
 use countersign_core::time::Timestamp;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
@@ -81,16 +80,16 @@ impl Claims {
         Ok(())
     }
 
-    /// The text that an identity is claimed by.
+    /// The text of a claim.
     #[must_use]
-    pub fn identity(&self, identity: &Identity) -> Option<&str> {
-        self.find(identity.claim())?.as_str()
+    pub fn text(&self, claim: &ClaimName) -> Option<&str> {
+        self.find(claim)?.as_str()
     }
 
     /// The words of a claim: those of a list, or those of a text that spaces stand
     /// between. Empty if there is no such claim, or another in its place.
     #[must_use]
-    pub fn words(&self, claim: &str) -> Vec<&str> {
+    pub fn words(&self, claim: &ClaimName) -> Vec<&str> {
         match self.find(claim) {
             Some(Value::String(text)) => text.split(' ').filter(|word| !word.is_empty()).collect(),
             Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect(),
@@ -100,7 +99,8 @@ impl Claims {
 
     /// The claim of that name, or else the member that the name leads to from object to
     /// object, by dots: `realm_access.roles`.
-    fn find(&self, name: &str) -> Option<&Value> {
+    fn find(&self, name: &ClaimName) -> Option<&Value> {
+        let name = name.as_str();
         if let Some(value) = self.0.get(name) {
             return Some(value);
         }
@@ -135,54 +135,6 @@ fn whole_seconds(seconds: f64) -> i64 {
 
 /// The second that the year 9999 ends with: no time is later.
 const LATEST: f64 = 253_402_300_799.0;
-
-/// The claim that tells whose a token is.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Identity(Box<str>);
-
-impl Identity {
-    /// The claim's name.
-    #[must_use]
-    pub fn claim(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Identity {
-    type Err = IdentityError;
-
-    /// Reads `sub`, `client_id`, or `claim:X` for another.
-    fn from_str(text: &str) -> Result<Self, IdentityError> {
-        let claim = match text {
-            "sub" | "client_id" => text,
-            _ => text
-                .strip_prefix("claim:")
-                .ok_or_else(|| IdentityError(text.into()))?,
-        };
-        let is_shown = |character: char| !character.is_control();
-        if claim.is_empty() || claim.len() > LONGEST_CLAIM || !claim.chars().all(is_shown) {
-            return Err(IdentityError(text.into()));
-        }
-        Ok(Self(claim.into()))
-    }
-}
-
-impl fmt::Display for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.0 {
-            "sub" | "client_id" => f.write_str(&self.0),
-            other => write!(f, "claim:{other}"),
-        }
-    }
-}
-
-/// A text names no claim.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{0}` is no identity; it is `sub`, `client_id` or `claim:NAME`")]
-pub struct IdentityError(Given);
-
-/// A longer name of a claim is none.
-const LONGEST_CLAIM: usize = 128;
 
 /// The members of an object, none of them twice: what a token says is not up to who
 /// reads it.

@@ -5,11 +5,11 @@ use core::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use countersign_core::given::Given;
+use countersign_core::issuer::{Algorithm, Algorithms, IssuerRecord};
 use serde::{Deserialize, Serialize};
 use x509_cert::Certificate;
 use x509_cert::der::{Decode as _, Encode as _};
 
-use crate::algorithm::{Algorithm, Algorithms};
 use crate::public_key::{PublicKey, PublicKeyError};
 
 /// An issuer has at most so many keys.
@@ -27,6 +27,29 @@ struct IssuerKey {
     id: Option<Box<str>>,
     algorithm: Algorithm,
     key: PublicKey,
+}
+
+/// The keys of an issuer as somebody wrote them down.
+#[derive(Clone, Debug)]
+pub enum KeyText {
+    /// A JWK Set.
+    Jwks(String),
+    /// Public keys and certificates.
+    Pem(String),
+}
+
+impl KeyText {
+    /// Reads them.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeySet::of_jwks`] and [`KeySet::of_pem`].
+    pub fn read(&self, algorithms: &Algorithms) -> Result<KeySet, KeySetError> {
+        match self {
+            Self::Jwks(text) => KeySet::of_jwks(text, algorithms),
+            Self::Pem(text) => KeySet::of_pem(text, algorithms),
+        }
+    }
 }
 
 impl KeySet {
@@ -49,6 +72,15 @@ impl KeySet {
             }
         }
         keys.or_none()
+    }
+
+    /// The keys that a record has.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`KeySetError`] where they can't be read.
+    pub fn of_record(record: &IssuerRecord) -> Result<Self, KeySetError> {
+        Self::of_jwks(&record.keys, &record.algorithms)
     }
 
     /// Reads public keys and certificates as text (PEM, RFC 7468). None of them has an id,

@@ -10,13 +10,11 @@
 
 #![forbid(unsafe_code)]
 
-pub use self::algorithm::{Algorithm, Algorithms, AlgorithmsError};
-pub use self::claims::{Claims, Identity, IdentityError};
-pub use self::key_set::{KeyName, KeySet, KeySetError, MOST_BYTES, MOST_KEYS};
+pub use self::claims::Claims;
+pub use self::key_set::{KeyName, KeySet, KeySetError, KeyText, MOST_BYTES, MOST_KEYS};
 pub use self::public_key::{PublicKey, PublicKeyError};
-pub use self::token::{LONGEST, Refusal, Unverified};
+pub use self::token::{LONGEST, Refusal, Unverified, presented};
 
-mod algorithm;
 mod claims;
 mod key_set;
 mod public_key;

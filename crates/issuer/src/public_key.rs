@@ -1,5 +1,6 @@
 //! The public keys that tokens are verified with.
 
+use countersign_core::issuer::Algorithm;
 use countersign_core::jwt::VerifyingKey;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
@@ -8,8 +9,6 @@ use ring::signature::{
 use x509_cert::der::asn1::{AnyRef, BitStringRef, UintRef};
 use x509_cert::der::{Decode as _, Reader as _, SliceReader};
 use x509_cert::spki::{ObjectIdentifier, SubjectPublicKeyInfo};
-
-use crate::algorithm::Algorithm;
 
 /// A public key of a kind that one of the [`Algorithm`]s uses.
 #[derive(Clone, Debug, Eq, PartialEq)]

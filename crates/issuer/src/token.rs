@@ -1,18 +1,34 @@
 //! A token as it is presented.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign_core::issuer::{Algorithm, IssuedToken, IssuerRecord, PresentedToken};
+use countersign_core::jwt::{LONGEST_PRESENTED, looks_like_token};
+use countersign_core::reason::Reason;
 use countersign_core::time::Timestamp;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::algorithm::Algorithm;
 use crate::claims::Claims;
 use crate::key_set::KeySet;
 
 /// The most bytes that a token has.
-pub const LONGEST: usize = 8 * 1024;
+pub const LONGEST: usize = LONGEST_PRESENTED;
+
+/// A password as a token that an issuer of others may have signed, if it has the shape of
+/// one.
+#[must_use]
+pub fn presented(password: &[u8]) -> Option<Arc<dyn PresentedToken>> {
+    if !looks_like_token(password) {
+        return None;
+    }
+    let token = Unverified::parse(password).ok()?;
+    Some(Arc::new(token))
+}
 
 /// A token whose signature was not looked at yet.
 ///
@@ -25,6 +41,7 @@ pub struct Unverified {
     signed: Zeroizing<Vec<u8>>,
     signature: Vec<u8>,
     claims: Claims,
+    digest: [u8; 32],
 }
 
 impl Unverified {
@@ -53,6 +70,7 @@ impl Unverified {
         }
         let algorithm = Algorithm::of_name(&header.alg).ok_or(Refusal::Algorithm)?;
         Ok(Self {
+            digest: Sha256::digest(token).into(),
             algorithm,
             key_id: header.kid.map(Into::into),
             signed: Zeroizing::new(signed.to_vec()),
@@ -64,25 +82,19 @@ impl Unverified {
         })
     }
 
-    /// Who the token says has issued it.
-    #[must_use]
-    pub fn issuer(&self) -> Option<&str> {
-        self.claims.issuer()
-    }
-
-    /// Whom the token says it is for.
-    #[must_use]
-    pub fn audiences(&self) -> Vec<&str> {
-        self.claims.audiences()
-    }
-
     /// What the token claims, if it is of these keys and in time.
     ///
     /// # Errors
     ///
     /// Returns [`Refusal`]: of the signature first, so that nothing about a token can be
     /// learned by who did not have it signed.
-    pub fn verify(self, keys: &KeySet, now: Timestamp) -> Result<Claims, Refusal> {
+    pub fn verified(&self, keys: &KeySet, now: Timestamp) -> Result<&Claims, Refusal> {
+        self.is_signed_with(keys)?;
+        self.claims.is_in_time(now)?;
+        Ok(&self.claims)
+    }
+
+    fn is_signed_with(&self, keys: &KeySet) -> Result<(), Refusal> {
         let key_id = self.key_id.as_deref();
         if !keys.knows(key_id, self.algorithm) {
             return Err(Refusal::UnknownKey);
@@ -90,8 +102,41 @@ impl Unverified {
         if !keys.has_signed(key_id, self.algorithm, &self.signed, &self.signature) {
             return Err(Refusal::Signature);
         }
-        self.claims.is_in_time(now)?;
-        Ok(self.claims)
+        Ok(())
+    }
+}
+
+impl PresentedToken for Unverified {
+    fn issuer(&self) -> Option<&str> {
+        self.claims.issuer()
+    }
+
+    fn audiences(&self) -> Vec<&str> {
+        self.claims.audiences()
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
+    fn is_signed_by(&self, issuer: &IssuerRecord) -> bool {
+        // Keys that can't be read have signed nothing.
+        KeySet::of_record(issuer).is_ok_and(|keys| self.is_signed_with(&keys).is_ok())
+    }
+
+    fn claims(&self, issuer: &IssuerRecord, now: Timestamp) -> Result<IssuedToken, Reason> {
+        let claims = &self.claims;
+        claims.is_in_time(now).map_err(Refusal::reason)?;
+        let owned = |text: &str| text.to_owned();
+        Ok(IssuedToken {
+            identity: claims.text(issuer.identity.name()).map(owned),
+            role_words: match &issuer.role_claim {
+                Some(claim) => claims.words(claim).into_iter().map(owned).collect(),
+                None => Vec::new(),
+            },
+            token_id: claims.token_id().map(owned),
+            ends_at: claims.expires_at().ok_or(Reason::Malformed)?,
+        })
     }
 }
 
@@ -116,6 +161,19 @@ pub enum Refusal {
     /// The issuer has no such key.
     #[error("the issuer has no key of that id for its algorithm")]
     UnknownKey,
+}
+
+impl Refusal {
+    /// The reason that a client is refused for.
+    #[must_use]
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::Algorithm | Self::Signature | Self::UnknownKey => Reason::BadSecret,
+            Self::Expired => Reason::Expired,
+            Self::Malformed => Reason::Malformed,
+            Self::NotYetValid => Reason::NotYetValid,
+        }
+    }
 }
 
 /// The members of a header (RFC 7515 §4.1) that count. Others are passed over, as the

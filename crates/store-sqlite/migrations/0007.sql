@@ -281,3 +281,43 @@ DROP INDEX change_of_policy;
 CREATE INDEX change_of_policy ON change (seq)
     WHERE kind NOT IN ('ban', 'credential', 'group', 'kick');
 CREATE INDEX change_of_ban ON change (seq) WHERE kind = 'ban';
+
+-- Issuers of others, who sign tokens for credentials of a tenant. issuer and audience are
+-- what its tokens say of who issued them and whom they are for; keys is a JWK Set.
+CREATE TABLE issuer (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    tenant TEXT NOT NULL REFERENCES tenant (id) ON DELETE CASCADE,
+    issuer TEXT NOT NULL,
+    audience TEXT NOT NULL,
+    algorithms TEXT NOT NULL,
+    identity TEXT NOT NULL,
+    role_claim TEXT,
+    keys TEXT NOT NULL,
+    keys_at INTEGER NOT NULL,
+    added_at INTEGER NOT NULL,
+    UNIQUE (issuer, audience)
+) STRICT;
+
+CREATE INDEX issuer_of_tenant ON issuer (tenant, id);
+
+-- Which role a word of the claim role_claim means. tenant is the issuer's, so that only
+-- roles that exist are meant.
+CREATE TABLE issuer_role (
+    issuer INTEGER NOT NULL REFERENCES issuer (id) ON DELETE CASCADE,
+    word TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    role TEXT NOT NULL,
+    PRIMARY KEY (issuer, word),
+    FOREIGN KEY (tenant, role) REFERENCES role (tenant, name) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX issuer_role_of_role ON issuer_role (tenant, role);
+
+-- Tokens of issuers that were revoked, by the claim jti.
+CREATE TABLE issuer_revocation (
+    issuer INTEGER NOT NULL REFERENCES issuer (id) ON DELETE CASCADE,
+    token TEXT NOT NULL,
+    revoked_at INTEGER NOT NULL,
+    PRIMARY KEY (issuer, token)
+) STRICT, WITHOUT ROWID;

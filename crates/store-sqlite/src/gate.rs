@@ -10,6 +10,7 @@ use countersign_core::certificate::{
 use countersign_core::change::{Change, ChangeSeq, KickRequestId};
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::issuer::{IssuerId, IssuerRecord, IssuerText};
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::lockout::Lockout;
 use countersign_core::metrics::BrokerMetrics;
@@ -31,8 +32,8 @@ use crate::busy_timeout::{BATCH_WAIT, GATE_WAIT};
 use crate::store::SqliteStore;
 use crate::{
     audit, authorities, bans, certificates, changes, client_id_bindings, credential_reader, groups,
-    key_file, kicks, lockouts, log_position, roles, schemes, secrets, settings, stored_sessions,
-    tenants, tokens, wal_index,
+    issuers, key_file, kicks, lockouts, log_position, roles, schemes, secrets, settings,
+    stored_sessions, tenants, tokens, wal_index,
 };
 
 impl Directory for SqliteStore {
@@ -130,6 +131,28 @@ impl Directory for SqliteStore {
     ) -> Result<Option<CertificateRecord>, StoreError> {
         self.look_once("look up a certificate", |connection| {
             certificates::certificate(connection, fingerprint)
+        })
+    }
+
+    fn issuer(&mut self, id: IssuerId) -> Result<Option<IssuerRecord>, StoreError> {
+        self.look_once(issuers::LOOK_UP, |connection| {
+            issuers::issuer(connection, id)
+        })
+    }
+
+    fn issuers_like(&mut self, issuer: &IssuerText) -> Result<Arc<[IssuerRecord]>, StoreError> {
+        self.look(issuers::LOOK_UP, GATE_WAIT, |connection| {
+            Ok(issuers::alike(connection, issuer)?.into())
+        })
+    }
+
+    fn is_issued_token_revoked(
+        &mut self,
+        id: IssuerId,
+        token: &IssuerText,
+    ) -> Result<bool, StoreError> {
+        self.look(issuers::LOOK_UP, GATE_WAIT, |connection| {
+            issuers::is_revoked(connection, id, token)
         })
     }
 

@@ -40,6 +40,7 @@ mod groups;
 mod health;
 mod hooks;
 mod imports;
+mod issuers;
 mod kept_names;
 mod key_file;
 mod kicks;

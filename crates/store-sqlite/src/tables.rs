@@ -255,6 +255,12 @@ pub(crate) const EXPORTED: &[ExportedTable] = &[
         withheld: Withheld::Sealed("kick_login"),
         ..table("hook", Some("tenant = ?1"))
     },
+    table("issuer", Some("tenant = ?1")),
+    table("issuer_role", Some("tenant = ?1")),
+    table(
+        "issuer_revocation",
+        Some("issuer IN (SELECT id FROM issuer WHERE tenant = ?1)"),
+    ),
 ];
 
 /// What exports leave out: who is connected or signed in now or about to be, the brokers,

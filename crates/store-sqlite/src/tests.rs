@@ -167,6 +167,7 @@ const WHOLE_TABLES: &[(&str, &str, &str)] = &[
         "SCAN user",
         "one row for each tenant, found by an index",
     ),
+    ("issuers.rs", "SCAN issuer", "it has 1,024 rows at most"),
     ("settings.rs", "SCAN setting", "one row for each setting"),
     (
         "tenants.rs",

@@ -23,6 +23,7 @@ pub mod mqtt;
 pub mod service;
 #[cfg(feature = "stores")]
 pub mod store_suite;
+pub mod token_issuer;
 pub mod tools;
 
 pub use broker::{Broker, Version};

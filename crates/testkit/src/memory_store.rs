@@ -34,6 +34,7 @@ mod errors;
 mod gate;
 mod hooks;
 mod imports;
+mod issuers;
 mod kicks;
 mod lockouts;
 mod presence;

@@ -41,6 +41,7 @@ mod client_id_use;
 mod client_ids;
 mod hooks;
 mod imports;
+mod issuers;
 mod listings;
 mod lockouts;
 mod logins;
@@ -68,6 +69,7 @@ pub use client_id_use::*;
 pub use client_ids::*;
 pub use hooks::*;
 pub use imports::*;
+pub use issuers::*;
 pub use listings::*;
 pub use lockouts::*;
 pub use logins::*;
@@ -109,6 +111,9 @@ macro_rules! store_suite {
             a_hash_is_replaced_only_where_it_is_still_kept,
             a_hint_stays_with_its_secret,
             a_hook_reads_back_as_it_was_written_and_goes_with_its_tenant,
+            an_issuer_reads_back_as_it_was_written,
+            an_issuer_is_told_from_others_by_what_its_tokens_say,
+            what_was_revoked_of_an_issuer_goes_with_it,
             a_kick_is_asked_for_once_and_answered_once,
             a_listing_is_the_same_by_pages_of_any_length,
             a_login_activates_once,

@@ -23,6 +23,7 @@ mod half_open;
 mod host;
 mod impact;
 mod imports;
+mod issuers;
 mod kaa;
 mod left_behind;
 mod living;

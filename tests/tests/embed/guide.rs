@@ -47,6 +47,8 @@ fn newcomer(folder: &Path, script: &str) -> Command {
     }
     // What was compiled for this test before need not be compiled again.
     shell.env("CARGO_TARGET_DIR", workspace().join("target/newcomer"));
+    // Nobody looks at it in a debugger.
+    shell.env("CARGO_PROFILE_DEV_DEBUG", "0");
     shell
 }
 

@@ -126,11 +126,12 @@ mod complete;
 mod everybody;
 mod furnished;
 mod hooks;
+mod issuers;
 mod may;
 
 /// All rows.
 fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
-    let parts = [rows_of_all(fixture), hooks::rows()];
+    let parts = [rows_of_all(fixture), hooks::rows(), issuers::rows()];
     parts.into_iter().flatten().collect()
 }
 

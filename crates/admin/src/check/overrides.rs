@@ -10,6 +10,7 @@ use countersign_core::certificate::{
 use countersign_core::client_id::{ClientId, ClientIdRule, ClientIdTie};
 use countersign_core::connect::{DummyVerified, SecretCheck, SecretVerdict};
 use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::issuer::{IssuerId, IssuerRecord, IssuerText};
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::kind::Kind;
 use countersign_core::lockout::Lockout;
@@ -171,6 +172,22 @@ impl<S: Directory> Directory for DirectoryOverrides<'_, S> {
         fingerprint: &Fingerprint,
     ) -> Result<Option<CertificateRecord>, StoreError> {
         self.store.certificate(fingerprint)
+    }
+
+    fn issuer(&mut self, id: IssuerId) -> Result<Option<IssuerRecord>, StoreError> {
+        self.store.issuer(id)
+    }
+
+    fn issuers_like(&mut self, issuer: &IssuerText) -> Result<Arc<[IssuerRecord]>, StoreError> {
+        self.store.issuers_like(issuer)
+    }
+
+    fn is_issued_token_revoked(
+        &mut self,
+        id: IssuerId,
+        token: &IssuerText,
+    ) -> Result<bool, StoreError> {
+        self.store.is_issued_token_revoked(id, token)
     }
 
     fn authority(&mut self, id: AuthorityId) -> Result<Option<AuthorityRecord>, StoreError> {

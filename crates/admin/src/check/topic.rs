@@ -180,6 +180,14 @@ impl<S: AdminStore + GateStore> PolicyCheck<'_, S> {
             Identity::User {
                 credential, tenant, ..
             } => self.effective(AccessSubject::User { credential, tenant }, client_id)?,
+            Identity::Issued { credential, token } => {
+                let subject = AccessSubject::Credential {
+                    credential,
+                    children: &[],
+                    more_roles: &token.roles,
+                };
+                self.effective(subject, client_id)?
+            }
             Identity::Bearer { credential, token } => {
                 self.effective(AccessSubject::Token { credential, token }, client_id)?
             }

@@ -26,6 +26,7 @@ impl Command {
             Self::Export(export) => export.shows(),
             Self::Hook { command } => command.shows(),
             Self::Import { command } => command.shows(),
+            Self::Issuer { command } => command.shows(),
             Self::Jwt { command } => command.shows(),
             Self::Operator { command } => command.shows(),
             Self::Role { command } => command.shows(),

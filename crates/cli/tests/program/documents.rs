@@ -12,7 +12,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::support::{DEVICE_PEM, helps};
+use crate::support::{DEVICE_PEM, JWKS, P256_PEM, helps};
 
 /// A folder with a store and a shell in it.
 struct DocumentFixture {
@@ -73,6 +73,9 @@ impl DocumentFixture {
         fs::write(fixture.path("etc/mosquitto/mosquitto.conf"), config).unwrap();
         for name in ["dev1", "meter1", "meter2", "ca", "acme-ca"] {
             fs::copy(DEVICE_PEM, fixture.path(&format!("work/{name}.crt"))).unwrap();
+        }
+        for (from, to) in [(JWKS, "sso.jwks.json"), (P256_PEM, "plant.pub.pem")] {
+            fs::copy(from, fixture.path(&format!("work/{to}"))).unwrap();
         }
         let question = r#"{"check":"publish","username":"dev1@acme","topic":"acme/x"}"#;
         fs::write(fixture.path("work/questions.jsonl"), question).unwrap();
@@ -269,6 +272,7 @@ const STEPS: &[&str] = &[
     "countersign credential deny dev1@acme both 'acme/secret/#'",
     "countersign certificate add dev1@acme --fingerprint e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     "countersign certificate add dev1@acme --pem dev1.crt",
+    "countersign issuer add sso --tenant acme --iss https://sso.example.com --jwks sso.jwks.json --alg EdDSA --audience mqtt",
     "countersign ban add --address 192.0.2.0/24",
     "countersign ban add --client-id pump-7",
     "countersign credential suspend dev1@acme",

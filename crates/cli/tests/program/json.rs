@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{DEVICE_PEM, Fixture, finish, is_root, keys};
+use crate::support::{DEVICE_PEM, Fixture, JWKS, finish, is_root, keys};
 
 const CREATED: [&str; 12] = [
     "id",
@@ -166,6 +166,48 @@ fn a_ban_has_these_keys() {
     let removed = fixture.json("ban remove --client-id pump --tenant acme");
     assert_eq!(removed, json!({ "deleted": of_id["id"] }));
     assert_eq!(fixture.json("ban list"), json!([]));
+}
+
+#[test]
+fn an_issuer_has_these_keys() {
+    let fixture = Fixture::with_credential();
+    fixture.json("role create ops --tenant acme");
+    let add = format!(
+        "issuer add sso --tenant acme --iss https://sso.example --jwks {JWKS} --alg EdDSA \
+         --audience mqtt --role-claim roles --role-map operator=ops"
+    );
+    let added = fixture.json(&add);
+    assert_eq!(fixture.json("issuer list"), json!([added]));
+    assert_eq!(fixture.json("issuer list --tenant acme"), json!([added]));
+    let known = [
+        "name",
+        "tenant",
+        "iss",
+        "audience",
+        "alg",
+        "identity",
+        "role_claim",
+        "role_map",
+        "keys",
+        "keys_at",
+        "added_at",
+    ];
+    assert_eq!(keys(&added), known);
+    assert_eq!(added["alg"], json!(["EdDSA"]));
+    assert_eq!(added["identity"], "sub");
+    assert_eq!(added["role_map"], json!({ "operator": "ops" }));
+    assert_eq!(added["keys"], json!([{ "kid": "key-1", "alg": "EdDSA" }]));
+    assert_eq!(fixture.json("issuer show sso"), added);
+    let set = fixture.json(&format!("issuer set sso --jwks {JWKS}"));
+    assert_eq!(keys(&set), known);
+    let revoked = fixture.json("issuer revoke sso t-1");
+    assert_eq!(revoked, json!({ "revoked": "t-1" }));
+    assert_eq!(fixture.run("issuer revoke sso t-1").code, Some(1));
+    assert_eq!(
+        fixture.json("issuer remove sso"),
+        json!({ "deleted": "sso" })
+    );
+    assert_eq!(fixture.json("issuer list"), json!([]));
 }
 
 #[test]

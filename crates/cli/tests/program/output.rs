@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 
 use serde_json::Value;
 
-use crate::support::{DEVICE_PEM, Fixture, Ran};
+use crate::support::{DEVICE_PEM, Fixture, JWKS, Ran};
 use crate::terminal::{Shown, columns, on_terminal};
 use crate::upgrading;
 
@@ -57,6 +57,15 @@ const WALK: &[(&str, i32)] = &[
     ("ca list", 0),
     ("ca show AUTHORITY", 0),
     ("ca remove AUTHORITY", 0),
+    (
+        "issuer add sso --tenant acme --iss sso --jwks JWKS --alg EdDSA --audience mqtt",
+        0,
+    ),
+    ("issuer list", 0),
+    ("issuer show sso", 0),
+    ("issuer set sso --jwks JWKS", 0),
+    ("issuer revoke sso t-1", 0),
+    ("issuer remove sso", 0),
     ("certificate add dev1@acme --pem CERTIFICATE", 0),
     ("certificate list dev1@acme", 0),
     ("certificate remove dev1@acme FINGERPRINT", 0),
@@ -206,6 +215,7 @@ fn words(fixture: &Fixture, line: &str) -> Vec<String> {
             at("own.toml")
         }
         "CERTIFICATE" => DEVICE_PEM.into(),
+        "JWKS" => JWKS.into(),
         "AUTHORITY" => {
             let listed = fixture.json("ca list");
             listed[0]["fingerprint"].as_str().unwrap().into()

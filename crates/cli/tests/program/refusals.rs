@@ -3,7 +3,7 @@
 use countersign_core::store::GateStore as _;
 use countersign_sqlite::SqliteStore;
 
-use crate::support::{Fixture, finish, is_root};
+use crate::support::{DEVICE_PEM, Fixture, JWKS, finish, is_root};
 
 /// The cases of `refusals.txt`: a command line, how it ends, and what is said.
 fn cases() -> impl Iterator<Item = (&'static str, i32, &'static str)> {
@@ -19,14 +19,14 @@ fn cases() -> impl Iterator<Item = (&'static str, i32, &'static str)> {
 fn words(line: &str) -> Vec<String> {
     line.split(' ')
         .filter(|word| !word.is_empty())
-        .map(|word| {
-            if word == "''" {
-                String::new()
-            } else {
-                word.replace('_', " ")
-                    .replace("\\n", "\n")
-                    .replace("\\e", "\u{1b}")
-            }
+        .map(|word| match word {
+            "''" => String::new(),
+            "JWKS" => JWKS.into(),
+            "PEM" => DEVICE_PEM.into(),
+            word => word
+                .replace('_', " ")
+                .replace("\\n", "\n")
+                .replace("\\e", "\u{1b}"),
         })
         .collect()
 }

@@ -7,6 +7,16 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// The public keys of an issuer.
+pub(crate) const JWKS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../issuer/tests/keys/issuer.jwks.json"
+);
+
+/// Another one, as PEM.
+pub(crate) const P256_PEM: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../issuer/tests/keys/p256.pem");
+
 /// A certificate that ends in ten years.
 pub(crate) const DEVICE_PEM: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),

@@ -8,7 +8,7 @@ use countersign_sqlite::{BrokerLock, SqliteStore};
 use rusqlite::Connection;
 
 use self::schema_3::{open_as_a_broker_does, write_schema_3};
-use crate::support::{DEVICE_PEM, Fixture, finish};
+use crate::support::{DEVICE_PEM, Fixture, JWKS, finish};
 
 #[path = "../../../store-sqlite/tests/common/schema_3.rs"]
 mod schema_3;
@@ -111,6 +111,16 @@ pub(crate) const COMMANDS: &[(&str, &str, Does)] = &[
         "--tenant acme --role ops --whoami me --as jane@mail.test",
         Write,
     ),
+    (
+        "issuer add",
+        "sso --tenant acme --iss sso --jwks JWKS --alg EdDSA --audience mqtt",
+        Write,
+    ),
+    ("issuer list", "", Read(0)),
+    ("issuer remove", "sso", Write),
+    ("issuer revoke", "sso t-1", Write),
+    ("issuer set", "sso --jwks JWKS", Write),
+    ("issuer show", "sso", Read(1)),
     ("jwt list", "", Read(0)),
     ("jwt revoke", "--issuer jane@mail.test", Write),
     ("jwt rotate-key", "--tenant acme", Write),
@@ -207,6 +217,7 @@ fn line(fixture: &Fixture, command: &str, arguments: &str) -> String {
         .replace("EXPORT", &at("export"))
         .replace("SCHEME", &at("own.toml"))
         .replace("CERTIFICATE", DEVICE_PEM)
+        .replace("JWKS", JWKS)
         .replace("FINGERPRINT", &"00".repeat(32));
     format!("{command} {}", arguments.replace("PAGES", &at("pages")))
 }

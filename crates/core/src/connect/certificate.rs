@@ -197,9 +197,9 @@ fn holder(
     Ok(credential.map(|credential| (credential, Standing::Named)))
 }
 
-/// The device of a tenant that its authority means by `name`: `NAME@TENANT`, else the
+/// The device of a tenant that its authority, or its issuer, means by `name`: `NAME@TENANT`, else the
 /// one of that very name whose scheme adds nothing to names.
-fn named(
+pub(super) fn named(
     name: &str,
     tenant: &TenantId,
     schemes: &Schemes,

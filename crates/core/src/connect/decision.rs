@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::certificate::{AuthorityId, Fingerprint, ProvedCertificate};
 use crate::client_id::ClientIdTie;
 use crate::credential::Credential;
+use crate::issuer::ProvedToken;
 use crate::jwt::TokenId;
 use crate::lockout::LockoutPolicy;
 use crate::name::{LoginName, TenantId};
@@ -79,6 +80,7 @@ impl Admission {
             }
             Identity::Bearer { .. }
             | Identity::Certificate { .. }
+            | Identity::Issued { .. }
             | Identity::Unauthenticated { .. } => Err(Reason::Unauthenticated),
         }
     }
@@ -108,6 +110,13 @@ pub enum Identity {
         /// The secret that proved it.
         secret: SecretId,
     },
+    /// A device, proved by a token of its tenant's issuer.
+    Issued {
+        /// The credential, as it was when it was looked up.
+        credential: Arc<Credential>,
+        /// What proved it.
+        token: Arc<ProvedToken>,
+    },
     /// A user, proved by a password and, where needed, a second factor.
     User {
         /// The user's credential, as it was when it was looked up.
@@ -133,6 +142,7 @@ impl Identity {
             Self::Bearer { credential, .. }
             | Self::Certificate { credential, .. }
             | Self::Credential { credential, .. }
+            | Self::Issued { credential, .. }
             | Self::User { credential, .. } => Some(credential),
             Self::Unauthenticated { .. } => None,
         }
@@ -150,6 +160,7 @@ impl Identity {
             Self::Credential { secret, .. } | Self::User { secret, .. } => {
                 Some(Proof::Secret(*secret))
             }
+            Self::Issued { token, .. } => Some(Proof::Issued(token)),
             Self::Unauthenticated { .. } => None,
         }
     }
@@ -159,9 +170,9 @@ impl Identity {
     pub fn tenant(&self) -> Option<&TenantId> {
         match self {
             Self::Bearer { token, .. } => Some(&token.tenant),
-            Self::Certificate { credential, .. } | Self::Credential { credential, .. } => {
-                credential.tenant.as_ref()
-            }
+            Self::Certificate { credential, .. }
+            | Self::Credential { credential, .. }
+            | Self::Issued { credential, .. } => credential.tenant.as_ref(),
             Self::User { tenant, .. } => Some(tenant),
             Self::Unauthenticated { tenant } => tenant.as_ref(),
         }
@@ -180,6 +191,9 @@ impl Identity {
             | Self::User {
                 credential, secret, ..
             } => credential.ends_at(*secret),
+            Self::Issued { credential, token } => {
+                Some(token.session_ends_at(credential.expires_at))
+            }
             Self::Unauthenticated { .. } => None,
         }
     }
@@ -192,6 +206,8 @@ pub enum Proof<'a> {
     Authority(AuthorityId),
     /// A certificate that stands for it.
     Certificate(Fingerprint),
+    /// A token of an issuer of its tenant.
+    Issued(&'a ProvedToken),
     /// One of its secrets.
     Secret(SecretId),
     /// A token made for it.

@@ -1,7 +1,10 @@
 //! What a CONNECT presents.
 
+use std::sync::Arc;
+
 use crate::certificate::PresentedCertificate;
 use crate::client_id::{ClientId, ClientIdTie};
+use crate::issuer::PresentedToken;
 use crate::name::{LoginName, Suffix};
 use crate::reason::Reason;
 use crate::secret::Secret;
@@ -20,6 +23,9 @@ pub struct Request {
     /// What its certificate says, if it presented one. It counts where there is no
     /// password.
     pub certificate: Option<PresentedCertificate>,
+    /// The password as a token of an issuer of others, where it has the shape of one and
+    /// the host reads them.
+    pub token: Option<Arc<dyn PresentedToken>>,
     /// What becomes of the session that this client id names.
     pub session: SessionUse,
     /// How the secret came.
@@ -77,6 +83,7 @@ impl ParsedNames {
             name: Some(self.name.clone()),
             secret: password.map(Secret::presented),
             certificate: None,
+            token: None,
             session,
             method: Method::Plain,
         }
@@ -153,6 +160,7 @@ impl Request {
             name,
             secret,
             certificate: None,
+            token: None,
             session,
             method: Method::Plain,
         })

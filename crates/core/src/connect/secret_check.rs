@@ -2,6 +2,7 @@
 
 use crate::certificate::{AuthorityKey, Fingerprint, Leaf};
 use crate::credential::Credential;
+use crate::issuer::{IssuerRecord, PresentedToken};
 use crate::scheme::NameForm;
 use crate::secret::{Secret, SecretId};
 use crate::time::Timestamp;
@@ -36,6 +37,11 @@ pub trait SecretCheck {
     ) -> SignatureVerdict {
         let _not_remembered = fingerprint;
         SignatureVerdict::of(leaf.is_signed_with(key))
+    }
+
+    /// Says whether an issuer signed a token that says so.
+    fn is_issued(&mut self, token: &dyn PresentedToken, issuer: &IssuerRecord) -> SignatureVerdict {
+        SignatureVerdict::of(token.is_signed_by(issuer))
     }
 }
 

@@ -226,7 +226,8 @@ fn from_seconds(seconds: u64) -> Option<Timestamp> {
     Some(Timestamp::from_millis(millis))
 }
 
-const ISSUER: &str = "countersign";
+/// What our own tokens say of who issued them, the claim `iss`.
+pub const ISSUER: &str = "countersign";
 /// 9999-12-31T23:59:59Z, the last one that dates are written of.
 const LATEST_SECOND: u64 = 253_402_300_799;
 

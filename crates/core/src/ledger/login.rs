@@ -209,6 +209,15 @@ fn proves(
             let authority = writing.authority(id)?;
             Ok(authority.is_some_and(|it| credential.tenant == Some(it.tenant)))
         }
+        Proof::Issued(token) => {
+            let issuer = writing.issuer(token.issuer)?;
+            let is_its = issuer.is_some_and(|it| credential.tenant == Some(it.tenant));
+            let is_revoked = match &token.token_id {
+                Some(id) => writing.is_issued_token_revoked(token.issuer, id)?,
+                None => false,
+            };
+            Ok(is_its && !is_revoked && now < token.ends_at)
+        }
         Proof::Certificate(fingerprint) => {
             let record = writing.certificate(&fingerprint)?;
             Ok(record.is_some_and(|record| {

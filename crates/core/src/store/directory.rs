@@ -8,6 +8,7 @@ use crate::certificate::{
 };
 use crate::client_id::{ClientId, ClientIdTie};
 use crate::credential::{Credential, CredentialId};
+use crate::issuer::{IssuerId, IssuerRecord, IssuerText};
 use crate::jwt::{KeyId, TokenId};
 use crate::lockout::Lockout;
 use crate::name::{LoginName, TenantId};
@@ -136,6 +137,31 @@ pub trait Directory {
         &mut self,
         fingerprint: &Fingerprint,
     ) -> Result<Option<CertificateRecord>, StoreError>;
+
+    /// Those issuers whose tokens say that this one issued them.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn issuers_like(&mut self, issuer: &IssuerText) -> Result<Arc<[IssuerRecord]>, StoreError>;
+
+    /// Says whether a token of an issuer was revoked.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn is_issued_token_revoked(
+        &mut self,
+        id: IssuerId,
+        token: &IssuerText,
+    ) -> Result<bool, StoreError>;
+
+    /// The issuer with this number.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn issuer(&mut self, id: IssuerId) -> Result<Option<IssuerRecord>, StoreError>;
 
     /// The authority with this number.
     ///

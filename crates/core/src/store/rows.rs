@@ -17,6 +17,7 @@ pub use self::client_ids::{Arrival, ClientIdCounts, ClientIdRecord, ClientIdRows
 pub use self::credentials::{CredentialQuery, CredentialRows, CredentialUse, GrantedUser};
 pub use self::hooks::HookRows;
 pub use self::imports::ImportRows;
+pub use self::issuers::IssuerRows;
 pub use self::kicks::{AnsweredKick, KickRows, KickTarget};
 pub use self::lockouts::LockoutRows;
 pub use self::presence::{BrokerPresence, JoinedPresence, PresenceRows};
@@ -42,6 +43,7 @@ mod client_ids;
 mod credentials;
 mod hooks;
 mod imports;
+mod issuers;
 mod kicks;
 mod lockouts;
 mod presence;

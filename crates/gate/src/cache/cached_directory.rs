@@ -7,6 +7,7 @@ use countersign_core::certificate::{
 };
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::issuer::{IssuerId, IssuerRecord, IssuerText};
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::kind::Kind;
 use countersign_core::lockout::Lockout;
@@ -196,6 +197,28 @@ impl<S: GateStore> Directory for CachedDirectory<'_, S> {
         let found = self.store.certificate(fingerprint)?;
         kept.keep_record(fingerprint, found);
         Ok(found)
+    }
+
+    fn issuer(&mut self, id: IssuerId) -> Result<Option<IssuerRecord>, StoreError> {
+        self.store.issuer(id)
+    }
+
+    fn issuers_like(&mut self, issuer: &IssuerText) -> Result<Arc<[IssuerRecord]>, StoreError> {
+        let kept = &mut self.credential_cache.issuers;
+        if let Some(known) = kept.like(issuer) {
+            return Ok(Arc::clone(known));
+        }
+        let found = self.store.issuers_like(issuer)?;
+        kept.keep(issuer, &found);
+        Ok(found)
+    }
+
+    fn is_issued_token_revoked(
+        &mut self,
+        id: IssuerId,
+        token: &IssuerText,
+    ) -> Result<bool, StoreError> {
+        self.store.is_issued_token_revoked(id, token)
     }
 
     fn authority(&mut self, id: AuthorityId) -> Result<Option<AuthorityRecord>, StoreError> {

@@ -26,11 +26,13 @@ use countersign_core::store::{GateStore, LogPosition, StoreError};
 use self::absent::Absent;
 use self::cached::Cached;
 use self::certificates::Certificates;
+use self::issuers::Issuers;
 use crate::digest_map::DigestMap;
 
 mod absent;
 mod cached;
 mod certificates;
+mod issuers;
 
 /// The credentials that are kept, and names that no credential has.
 #[derive(Debug)]
@@ -50,6 +52,7 @@ pub(crate) struct CredentialCache {
     order: VecDeque<CredentialId>,
     absent: Absent,
     pub(crate) certificates: Certificates,
+    pub(crate) issuers: Issuers,
     /// How many rules there are in all rights that are kept.
     rules: usize,
 }
@@ -67,6 +70,7 @@ impl CredentialCache {
             order: VecDeque::new(),
             absent: Absent::default(),
             certificates: Certificates::default(),
+            issuers: Issuers::default(),
             rules: 0,
         }
     }

@@ -225,7 +225,12 @@ impl StoreSnapshot {
         subject: AccessSubject<'_>,
         lookup: &mut SnapshotLookup<'_, S>,
     ) -> Result<Option<&Arc<Rights>>, StoreError> {
-        let AccessSubject::Credential { credential, .. } = subject else {
+        let AccessSubject::Credential {
+            credential,
+            more_roles: [],
+            ..
+        } = subject
+        else {
             return Ok(None);
         };
         let scheme = self.scheme(&credential.scheme)?;

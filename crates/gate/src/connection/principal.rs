@@ -5,6 +5,7 @@ use std::sync::Arc;
 use countersign_core::certificate::ProvedCertificate;
 use countersign_core::connect::Identity;
 use countersign_core::credential::{CredentialId, Generation};
+use countersign_core::issuer::ProvedToken;
 use countersign_core::secret::SecretId;
 use countersign_core::token::TokenRecord;
 
@@ -41,6 +42,13 @@ pub(crate) enum Principal {
         /// Its generation when the session was first seen.
         generation: Generation,
     },
+    /// A device, proved by a token of its tenant's issuer.
+    Issued {
+        id: CredentialId,
+        /// Its generation when the session began.
+        generation: Generation,
+        token: Arc<ProvedToken>,
+    },
     /// An unauthenticated client.
     Unauthenticated,
     /// A user, in the session's tenant.
@@ -74,6 +82,11 @@ impl Principal {
                 id: credential.id,
                 generation: credential.generation,
                 secret: *secret,
+            },
+            Identity::Issued { credential, token } => Self::Issued {
+                id: credential.id,
+                generation: credential.generation,
+                token: Arc::clone(token),
             },
             Identity::Unauthenticated { .. } => Self::Unauthenticated,
             Identity::User {

@@ -173,7 +173,7 @@ impl Session {
             // The token itself is judged with what it depends on.
             Principal::Bearer { generation, .. } => (*generation, record.is_in_force(now)),
             // The certificate itself is judged with what the store says of it.
-            Principal::Certificate { generation, .. } => {
+            Principal::Certificate { generation, .. } | Principal::Issued { generation, .. } => {
                 (*generation, record.admits_certificate(&client_id, now))
             }
             Principal::Credential {
@@ -205,6 +205,7 @@ impl Session {
             | Principal::Certificate { .. }
             | Principal::Credential { .. }
             | Principal::External { .. }
+            | Principal::Issued { .. }
             | Principal::User { .. } => Ok(()),
             Principal::Unauthenticated => {
                 let admitted = if self.presented.is_some() {
@@ -277,6 +278,7 @@ impl Session {
             | Principal::Certificate { id, .. }
             | Principal::Credential { id, .. }
             | Principal::External { id, .. }
+            | Principal::Issued { id, .. }
             | Principal::User { id, .. } => Some(id),
             Principal::Unauthenticated => None,
         }
@@ -322,6 +324,7 @@ impl Session {
             Principal::Certificate { .. }
             | Principal::Credential { .. }
             | Principal::External { .. }
+            | Principal::Issued { .. }
             | Principal::Unauthenticated
             | Principal::User { .. } => None,
         }

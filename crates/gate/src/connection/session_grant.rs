@@ -8,6 +8,7 @@ use countersign_core::certificate::ProvedCertificate;
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::Identity;
 use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::issuer::ProvedToken;
 use countersign_core::kind::Kind;
 use countersign_core::name::GroupPath;
 use countersign_core::reason::Reason;
@@ -72,6 +73,15 @@ impl SessionGrant {
                 groups = credential.groups.as_slice().into();
                 view.rights_at_login(credential, asked)?
             }
+            Identity::Issued { credential, token } => {
+                groups = credential.groups.as_slice().into();
+                if token.roles.is_empty() {
+                    view.rights_at_login(credential, asked)?
+                } else {
+                    let subject = subject_of_issued(credential, token);
+                    view.rights_of(subject, client_id)?
+                }
+            }
             Identity::Unauthenticated { tenant } => {
                 let tenant = tenant.as_ref();
                 let rights = tenant.and_then(|id| view.snapshot.rights_in(id, Some(client_id)));
@@ -123,6 +133,21 @@ pub(crate) fn judge_dependencies<S: GateStore>(
                 Ok(())
             })
         }
+        Principal::Issued { token, .. } => {
+            let issuer = view.store.issuer(token.issuer)?;
+            let is_its = issuer.is_some_and(|it| record.tenant == Some(it.tenant));
+            let is_revoked = match &token.token_id {
+                Some(id) => view.store.is_issued_token_revoked(token.issuer, id)?,
+                None => false,
+            };
+            Ok(if !is_its || is_revoked {
+                Err(KickReason::Refused(Reason::Revoked))
+            } else if now >= token.ends_at {
+                Err(KickReason::Refused(Reason::Expired))
+            } else {
+                Ok(())
+            })
+        }
         Principal::User { .. } => {
             let grant = record.kind.user().zip(session.tenant.as_ref());
             let grant = grant.and_then(|(user, tenant)| user.grant_in(tenant));
@@ -135,6 +160,16 @@ pub(crate) fn judge_dependencies<S: GateStore>(
         Principal::Credential { .. } | Principal::External { .. } | Principal::Unauthenticated => {
             Ok(Ok(()))
         }
+    }
+}
+
+/// Whose access the session of a token has: that of the credential, with the roles that
+/// the token gives.
+fn subject_of_issued<'a>(credential: &'a Credential, token: &'a ProvedToken) -> AccessSubject<'a> {
+    AccessSubject::Credential {
+        credential,
+        children: &[],
+        more_roles: &token.roles,
     }
 }
 
@@ -184,6 +219,7 @@ pub(crate) fn rights_of_session<S: GateStore>(
             let subject = AccessSubject::Credential {
                 credential: record,
                 children: &children,
+                more_roles: &[],
             };
             (subject, record.ends_at(*secret))
         }
@@ -192,6 +228,10 @@ pub(crate) fn rights_of_session<S: GateStore>(
             let certificate_ends = end_of_certificate(view, certificate, record)?;
             let ends_at = certificate_ends.map_or(ends_at, |end| end.min(ends_at));
             (AccessSubject::of_credential(record), Some(ends_at))
+        }
+        Principal::Issued { token, .. } => {
+            let ends_at = token.session_ends_at(record.expires_at);
+            (subject_of_issued(record, token), Some(ends_at))
         }
         Principal::External { .. } => (AccessSubject::of_credential(record), record.expires_at),
         Principal::Unauthenticated => return Ok((Arc::clone(&session.rights), None)),

@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use countersign_core::backoff::{Attempt, Backoff, Burst, Origin};
-use countersign_core::certificate::PresentedCertificate;
 use countersign_core::connect::Request;
 use countersign_core::name::LoginName;
 use countersign_core::reason::Reason;
@@ -26,6 +25,7 @@ use crate::login::secret_verifier::SecretVerifier;
 use crate::login::slow_check::{HashRequest, HashResult};
 use crate::state::State;
 
+mod signed;
 mod slow;
 
 /// What a gate keeps for attempts to log in.
@@ -128,11 +128,17 @@ impl PasswordLogins {
         hash_result: Option<HashResult>,
         now: Timestamp,
     ) -> Attempted {
-        if request.secret.is_none()
-            && let Some(PresentedCertificate::Read { fingerprint, .. }) = &request.certificate
-        {
-            let presented = fingerprint.to_string();
-            return self.attempt_by_certificate(state, info, request, &presented, now);
+        if let Some(presented) = Self::what_was_signed(&request) {
+            let (decided, allowed) =
+                self.decide_by_signature(state, info, &request, &presented, now);
+            match (&decided, allowed) {
+                (Ok(Decided::Refused(Reason::OverBudget)), Err(burst)) => {
+                    return refuse_burst(state, info, &request, burst, now);
+                }
+                // Nobody's token is a password as any other.
+                (Ok(Decided::NeedsHash(_)), _) => {}
+                _ => return self.conclude(state, info, request, None, decided, now),
+            }
         }
         let key = state.verifier.key();
         let failure = self.retry_results.take_failure(key, &request);
@@ -152,41 +158,6 @@ impl PasswordLogins {
                 }
             }
             decided => self.conclude(state, info, request, hash_result, decided, now),
-        }
-    }
-
-    /// Decides about a CONNECT that presents a certificate. Signatures that were not
-    /// looked at before count as slow checks do, and those of nobody as failures.
-    fn attempt_by_certificate<S: GateStore>(
-        &mut self,
-        state: &mut State<S>,
-        info: &ConnectInfo<'_>,
-        request: Request,
-        presented: &str,
-        now: Timestamp,
-    ) -> Attempted {
-        let attempt = Attempt {
-            origin: Origin::of(info.address),
-            name: presented,
-        };
-        let allowed = self.backoff.check_allowed(&attempt, now);
-        let has_time = allowed.is_ok() && self.backoff.has_time(&attempt, now);
-        state.signature_checks.begin(has_time);
-        let background = Arc::clone(&state.config.background);
-        let start = background.uptime();
-        let decided = self.decide(state, &info.source(), &request, None, now);
-        if state.signature_checks.were_made() {
-            let spent = background.uptime().saturating_sub(start);
-            self.backoff.spent(&attempt, spent, now);
-            if matches!(decided, Ok(Decided::Refused(Reason::CertificateUnknown))) {
-                self.failed(&attempt, now);
-            }
-        }
-        match (&decided, allowed) {
-            (Ok(Decided::Refused(Reason::OverBudget)), Err(burst)) => {
-                refuse_burst(state, info, &request, burst, now)
-            }
-            _ => self.conclude(state, info, request, None, decided, now),
         }
     }
 

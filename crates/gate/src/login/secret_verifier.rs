@@ -15,6 +15,7 @@ use std::sync::Arc;
 use countersign_core::certificate::{AuthorityKey, Fingerprint, Leaf};
 use countersign_core::connect::{DummyVerified, SecretCheck, SecretVerdict, SignatureVerdict};
 use countersign_core::credential::{Credential, CredentialId, Generation};
+use countersign_core::issuer::{IssuerRecord, PresentedToken};
 use countersign_core::number_map::NumberMap;
 use countersign_core::scheme::NameForm;
 use countersign_core::secret::{
@@ -253,6 +254,10 @@ impl SecretCheck for Comparison<'_> {
         key: &AuthorityKey,
     ) -> SignatureVerdict {
         self.signature_checks.look(fingerprint, leaf, key)
+    }
+
+    fn is_issued(&mut self, token: &dyn PresentedToken, issuer: &IssuerRecord) -> SignatureVerdict {
+        self.signature_checks.look_at_token(token, issuer)
     }
 
     fn compare(

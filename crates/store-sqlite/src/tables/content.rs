@@ -8,6 +8,7 @@ use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::CredentialId;
 use countersign_core::hex;
 use countersign_core::hook::HookName;
+use countersign_core::issuer::IssuerId;
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::RoleName;
@@ -17,8 +18,8 @@ use rusqlite::Connection;
 use super::staging_error::StagingError;
 use crate::error::Fault;
 use crate::{
-    api_tokens, auto_registration, credential_reader, hooks, imports, lockouts, roles, schemes,
-    settings, stored_sessions, tenants, tokens,
+    api_tokens, auto_registration, credential_reader, hooks, imports, issuers, lockouts, roles,
+    schemes, settings, stored_sessions, tenants, tokens,
 };
 
 /// Reads everything.
@@ -76,6 +77,9 @@ pub(super) fn check(connection: &Connection) -> Result<(), StagingError> {
     })?;
     each(connection, "hook", ["name"], |[name]| {
         hooks::hook(connection, &parse(name, HookName::parse)?).map(drop)
+    })?;
+    each(connection, "issuer", ["id"], |[id]| {
+        issuers::issuer(connection, IssuerId(number(id)?)).map(drop)
     })?;
     each(connection, "stored_session", ["client_id"], |[hash]| {
         stored_sessions::record(connection, &tie(hash)?).map(drop)

@@ -55,3 +55,8 @@ INSERT INTO api_token (digest, tenant, viewer, owner, created_by, created_at, ex
 INSERT INTO hook (name, kind, tenant, source_ranges, digest, kick_url, kick_login, created_at, rotated_at)
     VALUES ('edge', 'emqx', 'acme', '10.0.0.0/8 ::1', zeroblob(32), 'http://127.0.0.1:18083', x'04', 1, 2);
 INSERT INTO ban VALUES (1, NULL, zeroblob(32), 'acme', 'pump', 2, 'noisy', 'cli:root', 1);
+
+INSERT INTO issuer (id, name, tenant, issuer, audience, algorithms, identity, role_claim, keys, keys_at, added_at)
+    VALUES (1, 'sso', 'acme', 'https://issuer.example', 'mqtt', 'ES256,RS256', 'sub', 'roles', '{"keys":[]}', 1, 2);
+INSERT INTO issuer_role VALUES (1, 'operator', 'acme', 'ops');
+INSERT INTO issuer_revocation VALUES (1, 't-1', 3);

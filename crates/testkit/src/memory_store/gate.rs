@@ -11,6 +11,7 @@ use countersign_core::certificate::{
 use countersign_core::change::{Change, ChangeLogEnds, ChangeSeq, KickRequestId};
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::issuer::{IssuerId, IssuerRecord, IssuerText};
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::ledger::Ledger as _;
 use countersign_core::lockout::Lockout;
@@ -104,6 +105,22 @@ impl Directory for MemoryStore {
         fingerprint: &Fingerprint,
     ) -> Result<Option<CertificateRecord>, StoreError> {
         Ok(self.tables().certificates.get(fingerprint).copied())
+    }
+
+    fn issuer(&mut self, id: IssuerId) -> Result<Option<IssuerRecord>, StoreError> {
+        Ok(self.tables().issuers.get(&id).cloned())
+    }
+
+    fn issuers_like(&mut self, issuer: &IssuerText) -> Result<Arc<[IssuerRecord]>, StoreError> {
+        Ok(self.tables().issuers_like(issuer).into())
+    }
+
+    fn is_issued_token_revoked(
+        &mut self,
+        id: IssuerId,
+        token: &IssuerText,
+    ) -> Result<bool, StoreError> {
+        Ok(self.tables().is_issued_token_revoked(id, token))
     }
 
     fn authority(&mut self, id: AuthorityId) -> Result<Option<AuthorityRecord>, StoreError> {

@@ -36,6 +36,12 @@ impl Tables {
             .remove_where(|_, hook| hook.tenant.as_ref() == Some(id));
         self.authorities.remove_where(|_, it| it.tenant == *id);
         self.bans.remove_where(|_, ban| tenant_of(ban) == Some(id));
+        let issuers = self
+            .issuers
+            .keys_where(usize::MAX, |_, it| it.tenant == *id);
+        for issuer in issuers {
+            self.remove_issuer(issuer);
+        }
         self.tenants.remove(id)
     }
 
@@ -60,6 +66,10 @@ impl Tables {
             tenant.default_roles.retain(|given| given != name);
             tenant.anonymous_roles.retain(|given| given != name);
         }
+        self.issuers.change_where(
+            |issuer| issuer.tenant == *tenant,
+            |issuer| issuer.roles.retain(|_, role| role != name),
+        );
         let key = (tenant.clone(), name.clone());
         self.role_imports.remove(&key);
         self.roles.remove(&key)

@@ -11,6 +11,7 @@ use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::hook::{Hook, HookName};
 use countersign_core::imported::ImportMark;
+use countersign_core::issuer::{IssuerId, IssuerRecord, IssuerText};
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::lockout::Lockout;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
@@ -53,6 +54,9 @@ pub(super) struct Tables {
     pub(super) token_keys: Table<KeyId, SealedTokenKey>,
     pub(super) tokens: Table<TokenId, TokenRecord>,
     pub(super) hooks: Table<HookName, Hook>,
+    pub(super) issuers: Table<IssuerId, IssuerRecord>,
+    /// Their tokens that were revoked, and when.
+    pub(super) issuer_revocations: Table<(IssuerId, IssuerText), Timestamp>,
     pub(super) api_tokens: Table<ApiTokenId, (ApiToken, SecretDigest)>,
     pub(super) web_sessions: Table<WebSessionId, (WebSession, SecretDigest)>,
     /// By the hash of the client id.
@@ -153,6 +157,7 @@ pub(super) struct LastNumbers {
     pub(super) ban: i64,
     pub(super) change: i64,
     pub(super) credential: i64,
+    pub(super) issuer: i64,
     pub(super) kick: i64,
     pub(super) recovery_code: i64,
     pub(super) secret: i64,

@@ -250,7 +250,7 @@ pub(crate) fn make_roles<S: AdminStore>(store: &mut S, of: &str, names: &[&str])
     });
 }
 
-fn role(tenant: &str, name: &str) -> Role {
+pub(crate) fn role(tenant: &str, name: &str) -> Role {
     Role {
         tenant: tenant_id(tenant),
         name: role_name(name),

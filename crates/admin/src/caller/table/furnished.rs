@@ -173,6 +173,9 @@ pub(super) fn furnished() -> Fixture {
     let edge = hooks::new_hook(hooks::edge());
     fixture.run(&crate::hook::CreateHook(edge)).unwrap();
     fixture.run(&authority(1)).unwrap();
+    fixture
+        .run(&issuers::issuer(issuers::sso(), "mqtt"))
+        .unwrap();
     fixture.application("fleet", Application::default());
     fixture.thing("valve", "fleet").unwrap();
     fixture.token(&[]).unwrap();

@@ -1,17 +1,20 @@
-//! Signatures of certificates: looked at once, and as far as the budget goes.
+//! Signatures of certificates and tokens: looked at once, and as far as the budget goes.
 //!
 //! That a key signed a certificate stays so, whatever changes in the store. So what was
-//! found out is never found out again while it is remembered.
+//! found out is never found out again while it is remembered. An issuer's keys may change;
+//! what was found out of a token holds for the keys that it had then.
 
 use std::collections::HashMap;
 
 use countersign_core::certificate::{AuthorityKey, Fingerprint, Leaf};
 use countersign_core::connect::SignatureVerdict;
+use countersign_core::issuer::{IssuerRecord, PresentedToken};
 
-/// Remembers, in memory alone, whose key signed which certificate.
+/// Remembers, in memory alone, whose key signed which certificate or token.
 #[derive(Debug, Default)]
 pub(crate) struct SignatureChecks {
-    signed_with: HashMap<Fingerprint, [u8; 32]>,
+    /// By the hash of what was signed, what is known of the key.
+    signed_with: HashMap<[u8; 32], [u8; 32]>,
     /// Whether there is time for signatures that are not remembered.
     has_time: bool,
     /// How many were looked at since somebody last said whether there is time.
@@ -39,15 +42,38 @@ impl SignatureChecks {
         key: &AuthorityKey,
     ) -> SignatureVerdict {
         let digest = key.digest();
-        if let Some(known) = self.signed_with.get(fingerprint) {
+        if let Some(known) = self.signed_with.get(&fingerprint.0) {
             // One signature is one key's.
             return SignatureVerdict::of(*known == digest);
         }
+        self.look_now(fingerprint.0, digest, || leaf.is_signed_with(key))
+    }
+
+    /// Says whether an issuer signed a token.
+    pub(crate) fn look_at_token(
+        &mut self,
+        token: &dyn PresentedToken,
+        issuer: &IssuerRecord,
+    ) -> SignatureVerdict {
+        let digest = token.digest();
+        let keys = issuer.keys_digest();
+        if self.signed_with.get(&digest) == Some(&keys) {
+            return SignatureVerdict::Valid;
+        }
+        self.look_now(digest, keys, || token.is_signed_by(issuer))
+    }
+
+    fn look_now(
+        &mut self,
+        signed: [u8; 32],
+        key: [u8; 32],
+        is_valid: impl FnOnce() -> bool,
+    ) -> SignatureVerdict {
         if !self.has_time {
             return SignatureVerdict::OverBudget;
         }
         self.looked_at = self.looked_at.saturating_add(1);
-        let is_valid = leaf.is_signed_with(key);
+        let is_valid = is_valid();
         if is_valid {
             if self.signed_with.len() >= MOST_SIGNED {
                 // Any one: whoever presents it costs one look more.
@@ -55,7 +81,7 @@ impl SignatureChecks {
                     self.signed_with.remove(&other);
                 }
             }
-            self.signed_with.insert(*fingerprint, digest);
+            self.signed_with.insert(signed, key);
         }
         SignatureVerdict::of(is_valid)
     }

@@ -5,6 +5,7 @@ mod certificates;
 mod commands;
 mod enhanced;
 mod external;
+mod issuers;
 mod things;
 mod tokens;
 mod users;

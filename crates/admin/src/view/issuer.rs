@@ -1,0 +1,65 @@
+//! Issuers of others, as they are shown.
+
+use std::collections::BTreeMap;
+
+use countersign_core::issuer::{Algorithm, ClaimName, IssuerRecord};
+use countersign_issuer::KeySet;
+use serde::Serialize;
+
+use super::rfc3339;
+
+/// All that is shown of an issuer. The audit keeps the same.
+#[derive(Clone, Debug, Serialize)]
+pub struct IssuerView {
+    name: String,
+    tenant: String,
+    iss: String,
+    audience: String,
+    alg: Vec<&'static str>,
+    identity: String,
+    role_claim: Option<String>,
+    role_map: BTreeMap<String, String>,
+    keys: Vec<KeyView>,
+    keys_at: String,
+    added_at: String,
+}
+
+/// What is shown of one of its keys.
+#[derive(Clone, Debug, Serialize)]
+struct KeyView {
+    kid: Option<String>,
+    alg: &'static str,
+}
+
+impl IssuerView {
+    /// The view of an issuer.
+    #[must_use]
+    pub fn of(record: &IssuerRecord) -> Self {
+        let algorithms = record.algorithms.as_slice();
+        let map = record.roles.iter();
+        Self {
+            name: record.name.to_string(),
+            tenant: record.tenant.to_string(),
+            iss: record.issuer.to_string(),
+            audience: record.audience.to_string(),
+            alg: algorithms.iter().copied().map(Algorithm::name).collect(),
+            identity: record.identity.to_string(),
+            role_claim: record.role_claim.as_ref().map(ClaimName::to_string),
+            role_map: map
+                .map(|(word, role)| (word.to_string(), role.to_string()))
+                .collect(),
+            keys: KeySet::of_record(record).map_or_else(|_| Vec::new(), |keys| shown(&keys)),
+            keys_at: rfc3339(record.keys_at),
+            added_at: rfc3339(record.added_at),
+        }
+    }
+}
+
+fn shown(keys: &KeySet) -> Vec<KeyView> {
+    let names = keys.names();
+    let view = |(id, algorithm): (Option<&str>, Algorithm)| KeyView {
+        kid: id.map(str::to_owned),
+        alg: algorithm.name(),
+    };
+    names.map(view).collect()
+}

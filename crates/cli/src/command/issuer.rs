@@ -1,0 +1,226 @@
+//! `countersign issuer`.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use countersign_admin::issuer::{
+    AddIssuer, ListIssuers, RemoveIssuer, RevokeIssuedToken, SetIssuerKeys, ShowIssuer,
+};
+use countersign_admin::view::IssuerView;
+use countersign_core::issuer::{
+    Algorithms, ClaimName, IdentityClaim, IssuerName, IssuerText, RoleWord,
+};
+use countersign_core::name::TenantId;
+use countersign_core::role::RoleName;
+use countersign_issuer::{KeyText, MOST_BYTES};
+use serde_json::json;
+
+use crate::command::certificate::unreadable;
+use crate::error::CliError;
+use crate::invocation::Invocation;
+use crate::keys::{DELETED, ISSUER, REVOKED, Shows};
+use crate::listing::Column;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IssuerCommand {
+    /// Have an issuer speak for a tenant: each token (JWT) that it signs names a
+    /// credential of that tenant, and of no other. Clients present it as their password.
+    #[command(
+        after_help = "Examples:\n  countersign issuer add corp --tenant acme --iss https://corp.example.com \\\n      --jwks sso.jwks.json --alg EdDSA --audience mqtt\n  countersign issuer add plant --tenant acme --iss plant --pem plant.pub.pem \\\n      --alg ES256 --audience mqtt --identity client_id \\\n      --role-claim realm_access.roles --role-map operator=reader"
+    )]
+    Add(Add),
+    /// List the issuers of a tenant, or of all.
+    #[command(
+        after_help = "Examples:\n  countersign issuer list\n  countersign issuer list --tenant acme"
+    )]
+    List {
+        /// The tenant.
+        #[arg(long, value_name = "T", value_parser = TenantId::parse)]
+        tenant: Option<TenantId>,
+    },
+    /// Show an issuer.
+    #[command(after_help = "Examples:\n  countersign issuer show sso")]
+    Show {
+        /// The issuer's name.
+        #[arg(value_parser = IssuerName::parse)]
+        name: IssuerName,
+    },
+    /// Give an issuer other public keys. Tokens under the ones before prove nothing from
+    /// then on; sessions that they opened go on until their tokens end.
+    #[command(after_help = "Examples:\n  countersign issuer set sso --jwks sso.jwks.json")]
+    Set {
+        /// The issuer's name.
+        #[arg(value_parser = IssuerName::parse)]
+        name: IssuerName,
+        #[command(flatten)]
+        keys: Keys,
+    },
+    /// Revoke a token of an issuer. Sessions that it opened end.
+    #[command(after_help = "Examples:\n  countersign issuer revoke sso 5b1c6f0e")]
+    Revoke {
+        /// The issuer's name.
+        #[arg(value_parser = IssuerName::parse)]
+        name: IssuerName,
+        /// The token's claim `jti`.
+        #[arg(value_parser = IssuerText::parse)]
+        jti: IssuerText,
+    },
+    /// Have an issuer speak for its tenant no longer. Sessions that its tokens opened end.
+    #[command(after_help = "Examples:\n  countersign issuer remove sso")]
+    Remove {
+        /// The issuer's name.
+        #[arg(value_parser = IssuerName::parse)]
+        name: IssuerName,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Add {
+    /// What to call it.
+    #[arg(value_parser = IssuerName::parse)]
+    name: IssuerName,
+    /// The tenant.
+    #[arg(long, value_name = "T", value_parser = TenantId::parse)]
+    tenant: TenantId,
+    /// What its tokens say of who issued them, the claim `iss`.
+    #[arg(long, value_name = "URL", value_parser = IssuerText::parse)]
+    iss: IssuerText,
+    #[command(flatten)]
+    keys: Keys,
+    /// What it signs by: `RS256`, `PS256`, `ES256` or `EdDSA`, several with `,` between
+    /// them.
+    #[arg(long)]
+    alg: Algorithms,
+    /// Whom its tokens have to be for, the claim `aud`.
+    #[arg(long, value_name = "A", value_parser = IssuerText::parse)]
+    audience: IssuerText,
+    /// The claim that names the credential: `sub`, `client_id` or `claim:NAME`.
+    #[arg(long, value_name = "CLAIM", value_parser = IdentityClaim::parse, default_value = "sub")]
+    identity: IdentityClaim,
+    /// The claim that lists roles; dots lead into objects.
+    #[arg(long, value_name = "CLAIM", value_parser = ClaimName::parse, requires = "role_map")]
+    role_claim: Option<ClaimName>,
+    /// A word of that claim, and the role of the tenant that it means.
+    #[arg(long, value_name = "WORD=ROLE", value_parser = meaning, requires = "role_claim")]
+    role_map: Vec<(RoleWord, RoleName)>,
+}
+
+/// Where an issuer's public keys are.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Keys {
+    /// A file that holds its public keys as a JWK Set (RFC 7517).
+    #[arg(long, value_name = "FILE")]
+    jwks: Option<PathBuf>,
+    /// A file that holds them as PEM: public keys, or certificates of them.
+    #[arg(long, value_name = "FILE")]
+    pem: Option<PathBuf>,
+}
+
+impl Keys {
+    fn read(&self) -> Result<(&Path, KeyText), CliError> {
+        let (path, text): (_, fn(String) -> _) = match (&self.jwks, &self.pem) {
+            (Some(jwks), _) => (jwks, KeyText::Jwks),
+            (None, Some(pem)) => (pem, KeyText::Pem),
+            (None, None) => return Err(CliError::refused("name a file with the issuer's keys")),
+        };
+        let mut read = String::new();
+        File::open(path)
+            .and_then(|file| file.take(MOST_OF_A_FILE).read_to_string(&mut read))
+            .map_err(|error| unreadable(path, &error))?;
+        Ok((path, text(read)))
+    }
+}
+
+impl IssuerCommand {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
+        let output = &invocation.output;
+        match self {
+            Self::Add(add) => {
+                let (path, keys) = add.keys.read()?;
+                let keys = keys
+                    .read(&add.alg)
+                    .map_err(|error| unreadable(path, &error))?;
+                let added = invocation.run(&AddIssuer {
+                    name: add.name,
+                    tenant: add.tenant,
+                    issuer: add.iss,
+                    audience: add.audience,
+                    algorithms: add.alg,
+                    identity: add.identity,
+                    role_claim: add.role_claim,
+                    roles: add.role_map.into_iter().collect(),
+                    keys,
+                })?;
+                let done = format!("issuer {} of tenant {} added", added.name, added.tenant);
+                output.act(&done, &IssuerView::of(&added))?;
+            }
+            Self::List { tenant } => {
+                let mut listing = output.listing(COLUMNS, "No issuers.");
+                for issuer in invocation.run(&ListIssuers { tenant })? {
+                    listing.push(&IssuerView::of(&issuer))?;
+                }
+                listing.finish()?;
+            }
+            Self::Show { name } => {
+                let issuer = invocation.run(&ShowIssuer(name))?;
+                output.record(&IssuerView::of(&issuer))?;
+            }
+            Self::Set { name, keys } => {
+                let (_, keys) = keys.read()?;
+                let set = invocation.run(&SetIssuerKeys { name, keys })?;
+                let done = format!("issuer {} has other keys", set.name);
+                output.act(&done, &IssuerView::of(&set))?;
+            }
+            Self::Revoke { name, jti } => {
+                let revoked = json!({ "revoked": jti.as_str() });
+                invocation.run(&RevokeIssuedToken {
+                    issuer: name,
+                    token: jti,
+                })?;
+                output.act("token revoked", &revoked)?;
+            }
+            Self::Remove { name } => {
+                let deleted = json!({ "deleted": name.as_str() });
+                invocation.run(&RemoveIssuer(name))?;
+                output.act("issuer removed", &deleted)?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// What is printed.
+    pub(crate) fn shows(&self) -> Shows {
+        match self {
+            Self::Add(_) | Self::List { .. } | Self::Show { .. } | Self::Set { .. } => {
+                Shows::all_of(&[ISSUER])
+            }
+            Self::Revoke { .. } => Shows::all_of(&[REVOKED]),
+            Self::Remove { .. } => Shows::all_of(&[DELETED]),
+        }
+    }
+}
+
+fn meaning(text: &str) -> Result<(RoleWord, RoleName), String> {
+    let (word, role) = text
+        .rsplit_once('=')
+        .ok_or_else(|| "write `WORD=ROLE`".to_owned())?;
+    let word = RoleWord::parse(word).map_err(|error| error.to_string())?;
+    let role = RoleName::parse(role).map_err(|error| error.to_string())?;
+    Ok((word, role))
+}
+
+/// One byte more than keys have: a longer file is refused as too long.
+const MOST_OF_A_FILE: u64 = MOST_BYTES as u64 + 1;
+
+const COLUMNS: &[Column] = &[
+    ("name", "NAME"),
+    ("tenant", "TENANT"),
+    ("iss", "ISS"),
+    ("audience", "AUDIENCE"),
+    ("identity", "IDENTITY"),
+    ("keys_at", "KEYS AT"),
+];

@@ -1,0 +1,328 @@
+//! Logins by tokens that issuers of others signed.
+
+use std::time::Duration;
+
+use countersign::ConnectOutcome;
+use countersign::core::client_id::ClientIdRule;
+use countersign::core::issuer::{ClaimName, IdentityClaim, IssuerName, IssuerText};
+use countersign::core::reason::Reason;
+use countersign::core::role::RoleName;
+use countersign::core::rule::{Action, Pattern, Rule};
+use countersign::core::tenant::Authentication;
+use countersign_admin::credential::{
+    CreateCredential, DeleteCredential, NewCredential, SuspendCredential,
+};
+use countersign_admin::issuer::{AddIssuer, RemoveIssuer, RevokeIssuedToken, SetIssuerKeys};
+use countersign_admin::role::{ChangeRoleRules, DeleteRole, RoleDeletion};
+use countersign_admin::rule::RuleChange;
+use countersign_admin::tenant::{SetTenant, TenantChanges};
+use countersign_issuer::{KeySet, KeyText};
+use countersign_testkit::token_issuer::TokenIssuer;
+use serde_json::{Value, json};
+
+use super::certificates::add_device;
+use crate::fixture::{Fixture, JANE, TRY, Try, admitted, name, refused, tenant_id};
+
+const ISS: &str = "https://sso.example";
+
+/// `dev1@acme`, `dev1@beta` and `dev2@acme`, and an issuer of each tenant, by the keys 1
+/// and 2, for `acme` and `beta`.
+fn fixture() -> Fixture {
+    let mut fixture = Fixture::new();
+    fixture.role("more", "acme", "acme/#");
+    let forbid = Rule::deny(Action::Both, Pattern::parse("acme/no/#").unwrap());
+    let forbid = ChangeRoleRules {
+        tenant: tenant_id("acme"),
+        name: RoleName::parse("more").unwrap(),
+        change: RuleChange::Add(forbid),
+        group: None,
+    };
+    fixture.run(&forbid).unwrap();
+    for device in ["dev1", "dev2"] {
+        let new = NewCredential::new(tenant_id("acme"), device);
+        fixture.run(&CreateCredential(new)).unwrap();
+    }
+    let theirs = NewCredential::new(tenant_id("beta"), "dev1");
+    fixture.run(&CreateCredential(theirs)).unwrap();
+    for (tenant, key) in [("acme", 1), ("beta", 2)] {
+        fixture.run(&issuer(tenant, key)).unwrap();
+    }
+    fixture.settle();
+    fixture
+}
+
+fn issuer(tenant: &str, key: u8) -> AddIssuer {
+    AddIssuer {
+        name: called(tenant),
+        tenant: tenant_id(tenant),
+        issuer: text(ISS),
+        audience: text(tenant),
+        algorithms: "EdDSA".parse().unwrap(),
+        identity: IdentityClaim::parse("sub").unwrap(),
+        role_claim: None,
+        roles: [].into(),
+        keys: keys(key),
+    }
+}
+
+fn keys(key: u8) -> KeySet {
+    let jwks = TokenIssuer::new(key).jwks();
+    KeySet::of_jwks(&jwks, &"EdDSA".parse().unwrap()).unwrap()
+}
+
+fn called(text: &str) -> IssuerName {
+    IssuerName::parse(text).unwrap()
+}
+
+fn text(text: &str) -> IssuerText {
+    IssuerText::parse(text).unwrap()
+}
+
+/// What a token for an hour claims.
+fn claims(fixture: &Fixture, audience: &str, subject: &str) -> Value {
+    let now = fixture.now().as_millis() / 1_000;
+    json!({ "iss": ISS, "aud": audience, "sub": subject, "jti": "t-1", "iat": now, "exp": now + 3_600 })
+}
+
+fn token(fixture: &Fixture, key: u8, audience: &str, subject: &str) -> String {
+    TokenIssuer::new(key).sign(&claims(fixture, audience, subject))
+}
+
+fn connect(fixture: &mut Fixture, username: &str, token: &str) -> ConnectOutcome {
+    fixture.connect(with(username, token))
+}
+
+fn with<'a>(username: &'a str, token: &'a str) -> Try<'a> {
+    Try {
+        name: username,
+        password: token,
+        ..TRY
+    }
+}
+
+#[test]
+fn a_token_names_a_credential_of_its_issuers_tenant_alone() {
+    let mut fixture = fixture();
+    let ours = token(&fixture, 1, "acme", "dev1");
+    for username in ["jwt", "dev1@acme"] {
+        assert_eq!(
+            admitted(&connect(&mut fixture, username, &ours)),
+            "dev1@acme"
+        );
+    }
+    assert!(fixture.publishes(TRY, "dev1@acme", "acme/x"));
+    let theirs = token(&fixture, 2, "beta", "dev1");
+    let other = Try {
+        handle: 2,
+        client_id: "b",
+        ..with("jwt", &theirs)
+    };
+    assert_eq!(admitted(&fixture.connect(other)), "dev1@beta");
+    for username in ["dev2@acme", "dev1@beta", JANE, "nobody", "jwt:dev1@acme"] {
+        let outcome = connect(&mut fixture, username, &ours);
+        assert_eq!(refused(&outcome), Reason::BadSecret, "{username}");
+    }
+    for (subject, reason) in [
+        ("dev1@beta", Reason::UnknownName),
+        ("dev1@acme", Reason::UnknownName),
+        ("nobody", Reason::UnknownName),
+        (JANE, Reason::UnknownName),
+        ("", Reason::UnknownName),
+        ("dev1\0", Reason::UnknownName),
+    ] {
+        let stranger = token(&fixture, 1, "acme", subject);
+        let outcome = connect(&mut fixture, "jwt", &stranger);
+        assert_eq!(refused(&outcome), reason, "{subject:?}");
+    }
+}
+
+#[test]
+fn a_token_of_another_key_or_for_others_proves_nothing_in_any_mode() {
+    let mut fixture = fixture();
+    let of_both = {
+        let mut both = claims(&fixture, "acme", "dev1");
+        both["aud"] = json!(["acme", "beta"]);
+        TokenIssuer::new(1).sign(&both)
+    };
+    let bad = [
+        token(&fixture, 2, "acme", "dev1"),
+        token(&fixture, 3, "acme", "dev1"),
+        token(&fixture, 1, "beta", "dev1"),
+        token(&fixture, 1, "none", "dev1"),
+        of_both,
+    ];
+    for mode in [
+        Authentication::Off,
+        Authentication::Optional,
+        Authentication::Required,
+    ] {
+        let set = SetTenant {
+            id: tenant_id("acme"),
+            changes: TenantChanges {
+                authentication: Some(mode),
+                ..TenantChanges::default()
+            },
+        };
+        fixture.run(&set).unwrap();
+        fixture.settle();
+        for token in &bad {
+            for username in ["jwt", "dev1@acme"] {
+                let outcome = connect(&mut fixture, username, token);
+                assert_eq!(
+                    refused(&outcome),
+                    Reason::BadSecret,
+                    "{mode:?} {username} {token}"
+                );
+            }
+            // So that no address is held up for the next one.
+            fixture.pass(Duration::from_secs(60));
+        }
+    }
+    // For one of them and for somebody else, it says whom it means.
+    let mut others = claims(&fixture, "acme", "dev1");
+    others["aud"] = json!(["acme", "web"]);
+    let others = TokenIssuer::new(1).sign(&others);
+    assert_eq!(
+        admitted(&connect(&mut fixture, "jwt", &others)),
+        "dev1@acme"
+    );
+}
+
+#[test]
+fn a_session_ends_with_its_token_and_with_all_that_it_rests_on() {
+    type Act = fn(&mut Fixture);
+    let acts: [(Act, Reason); 5] = [
+        (|it| it.pass(Duration::from_secs(3_600)), Reason::Expired),
+        (
+            |it| {
+                let revoke = RevokeIssuedToken {
+                    issuer: called("acme"),
+                    token: text("t-1"),
+                };
+                it.run(&revoke).unwrap();
+            },
+            Reason::Revoked,
+        ),
+        (
+            |it| drop(it.run(&SuspendCredential(name("dev1@acme"))).unwrap()),
+            Reason::Suspended,
+        ),
+        (
+            |it| it.run(&DeleteCredential(name("dev1@acme"))).unwrap(),
+            Reason::UnknownName,
+        ),
+        (
+            |it| it.run(&RemoveIssuer(called("acme"))).unwrap(),
+            Reason::BadSecret,
+        ),
+    ];
+    for (number, (act, reason)) in acts.into_iter().enumerate() {
+        let mut fixture = fixture();
+        let mine = token(&fixture, 1, "acme", "dev1");
+        assert_eq!(admitted(&connect(&mut fixture, "jwt", &mine)), "dev1@acme");
+        assert_eq!(fixture.kicked(), [""; 0]);
+        act(&mut fixture);
+        assert_eq!(fixture.kicked(), ["a"], "{number}");
+        let outcome = connect(&mut fixture, "jwt", &mine);
+        assert_eq!(refused(&outcome), reason, "{number}");
+    }
+}
+
+#[test]
+fn other_keys_end_no_session_and_the_ones_before_prove_nothing_more() {
+    let mut fixture = fixture();
+    let old = token(&fixture, 1, "acme", "dev1");
+    assert_eq!(admitted(&connect(&mut fixture, "jwt", &old)), "dev1@acme");
+    let set = SetIssuerKeys {
+        name: called("acme"),
+        keys: KeyText::Jwks(TokenIssuer::new(4).jwks()),
+    };
+    fixture.run(&set).unwrap();
+    assert_eq!(fixture.kicked(), [""; 0]);
+    assert!(fixture.publishes(TRY, "dev1@acme", "acme/x"));
+    let other = Try {
+        handle: 2,
+        client_id: "b",
+        ..with("jwt", &old)
+    };
+    assert_eq!(refused(&fixture.connect(other)), Reason::BadSecret);
+    let new = token(&fixture, 4, "acme", "dev1");
+    let other = Try {
+        password: &new,
+        ..other
+    };
+    assert_eq!(admitted(&fixture.connect(other)), "dev1@acme");
+}
+
+#[test]
+fn a_token_gives_the_roles_that_its_words_mean_as_long_as_they_are() {
+    let mut fixture = fixture();
+    fixture.run(&RemoveIssuer(called("acme"))).unwrap();
+    let with_roles = AddIssuer {
+        role_claim: Some(ClaimName::parse("realm.roles").unwrap()),
+        roles: [(text("operator"), RoleName::parse("more").unwrap())].into(),
+        ..issuer("acme", 1)
+    };
+    fixture.run(&with_roles).unwrap();
+    fixture.settle();
+    let mut claimed = claims(&fixture, "acme", "dev1");
+    let plain = TokenIssuer::new(1).sign(&claimed);
+    assert_eq!(admitted(&connect(&mut fixture, "jwt", &plain)), "dev1@acme");
+    let writes = |fixture: &mut Fixture, handle| {
+        let client_id = if handle == 1 { "a" } else { "jane" };
+        let it = Try {
+            handle,
+            client_id,
+            ..TRY
+        };
+        fixture.publishes(it, "dev1@acme", "acme/no/x")
+    };
+    assert!(writes(&mut fixture, 1));
+    claimed["realm"] = json!({ "roles": ["operator", "unknown"] });
+    let with_role = TokenIssuer::new(1).sign(&claimed);
+    let other = Try {
+        handle: 2,
+        client_id: "jane",
+        ..with("jwt", &with_role)
+    };
+    assert_eq!(admitted(&fixture.connect(other)), "dev1@acme");
+    assert!(!writes(&mut fixture, 2));
+    assert!(writes(&mut fixture, 1));
+    let delete = DeleteRole {
+        tenant: tenant_id("acme"),
+        name: RoleName::parse("more").unwrap(),
+        deletion: RoleDeletion::WithGrants,
+    };
+    fixture.run(&delete).unwrap();
+    fixture.settle();
+    assert!(writes(&mut fixture, 2));
+}
+
+#[test]
+fn the_order_of_a_connect_holds_for_tokens_too() {
+    let mut fixture = fixture();
+    add_device(&mut fixture, "bound", ClientIdRule::SameAsUsername);
+    fixture.settle();
+    let bound = token(&fixture, 1, "acme", "bound");
+    let outcome = connect(&mut fixture, "jwt", &bound);
+    assert_eq!(refused(&outcome), Reason::ClientIdMismatch);
+    let its_own = Try {
+        client_id: "bound@acme",
+        ..with("jwt", &bound)
+    };
+    assert_eq!(admitted(&fixture.connect(its_own)), "bound@acme");
+    let mut early = claims(&fixture, "acme", "dev1");
+    early["nbf"] = json!(fixture.now().as_millis() / 1_000 + 61);
+    let early = TokenIssuer::new(1).sign(&early);
+    assert_eq!(
+        refused(&connect(&mut fixture, "jwt", &early)),
+        Reason::NotYetValid
+    );
+    let mut endless = claims(&fixture, "acme", "dev1");
+    endless.as_object_mut().unwrap().remove("exp");
+    let endless = TokenIssuer::new(1).sign(&endless);
+    assert_eq!(
+        refused(&connect(&mut fixture, "jwt", &endless)),
+        Reason::Malformed
+    );
+}

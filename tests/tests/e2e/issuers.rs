@@ -1,0 +1,93 @@
+//! Tokens of others' issuers as passwords, on real brokers.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use countersign_testkit::mqtt::Connect;
+use countersign_testkit::token_issuer::TokenIssuer;
+use countersign_tests::{Fixture, PATIENCE, on_every_broker, topics_so_far, wait_until};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Adds an issuer of a tenant, whose tokens are for the tenant's name.
+fn add(fixture: &Fixture, folder: &TempDir, tenant: &str, issuer: &TokenIssuer, more: &[&str]) {
+    let jwks = folder.path().join(format!("{tenant}.jwks.json"));
+    std::fs::write(&jwks, issuer.jwks()).unwrap();
+    let jwks = jwks.display().to_string();
+    let known = [
+        "issuer",
+        "add",
+        tenant,
+        "--tenant",
+        tenant,
+        "--iss",
+        "https://sso.example",
+        "--jwks",
+        &jwks,
+        "--alg",
+        "EdDSA",
+        "--audience",
+        tenant,
+    ];
+    fixture.cli.json(&[&known, more].concat());
+}
+
+/// What a token claims that lasts for so long.
+fn claims(tenant: &str, subject: &str, lasts: Duration) -> Value {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    json!({
+        "iss": "https://sso.example", "aud": tenant, "sub": subject, "jti": format!("t-{subject}"),
+        "exp": (now + lasts).as_secs(),
+    })
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+fn connect(client_id: &str, username: &str, token: &str) -> Connect {
+    Connect::v311(client_id).login(username, token)
+}
+
+on_every_broker! {
+    fn a_token_of_an_issuer_logs_its_device_in_until_it_ends_or_is_revoked(version) {
+        let folder = TempDir::new().unwrap();
+        let (fixture, clock) = Fixture::start_with_clock(version);
+        fixture.tenant("acme", &[]);
+        fixture.tenant("beta", &[]);
+        let [ours, theirs] = [1, 2].map(TokenIssuer::new);
+        fixture.cli.json(&["role", "create", "more", "--tenant", "acme"]);
+        fixture.cli.json(&["role", "rule", "add", "more", "--tenant", "acme", "--allow", "publish", "common/x"]);
+        fixture.credential("dev1", "acme");
+        fixture.credential("dev2", "acme");
+        add(&fixture, &folder, "acme", &ours, &["--role-claim", "roles", "--role-map", "operator=more"]);
+        add(&fixture, &folder, "beta", &theirs, &[]);
+        let mut observer = fixture.observer("#");
+        let good = ours.sign(&claims("acme", "dev1", HOUR));
+        let mut named = connect("one", "dev1@acme", &good).accepted(fixture.port());
+        let mut nameless = connect("two", "jwt", &good).accepted(fixture.port());
+        named.publish("acme/one", "x", 0, false).unwrap();
+        nameless.publish("acme/two", "x", 0, false).unwrap();
+        assert_eq!(topics_so_far(&mut observer), ["acme/one", "acme/two"]);
+        for (username, token) in [
+            ("dev2@acme", &good),
+            ("jwt", &theirs.sign(&claims("acme", "dev1", HOUR))),
+            ("jwt", &theirs.sign(&claims("beta", "dev1@acme", HOUR))),
+            ("jwt", &ours.sign(&claims("acme", "nobody", HOUR))),
+            ("jwt", &ours.sign(&claims("other", "dev1", HOUR))),
+        ] {
+            assert_eq!(connect("bad", username, token).code(fixture.port()), Some(5), "{username}");
+        }
+        // A reload asks again about all, and ends none.
+        fixture.broker.reload().unwrap();
+        nameless.publish("acme/after", "x", 0, false).unwrap();
+        assert_eq!(topics_so_far(&mut observer), ["acme/after"]);
+        fixture.cli.json(&["issuer", "revoke", "acme", "t-dev1"]);
+        for mut session in [named, nameless] {
+            wait_until("the session ended", || !session.is_alive());
+        }
+        assert_eq!(connect("one", "jwt", &good).code(fixture.port()), Some(5));
+        let short = ours.sign(&claims("acme", "dev2", HOUR));
+        let mut short = connect("three", "jwt", &short).accepted(fixture.port());
+        clock.set(HOUR + Duration::from_secs(1));
+        fixture.broker.wait_for_log("expired: `dev2@acme` client", PATIENCE).unwrap();
+        wait_until("the session ended", || !short.is_alive());
+    }
+}
