@@ -17,6 +17,7 @@ const CRATES: &[&str] = &[
     "countersign",
     "countersign-admin",
     "countersign-core",
+    "countersign-issuer",
     "countersign-sqlite",
 ];
 

@@ -266,8 +266,8 @@ impl Command for RevokeIssuedToken {
         }
         if tx.count_revoked_of_issuer(record.id)? >= MOST_REVOKED as u64 {
             let message = format!(
-                "{MOST_REVOKED} tokens of it are revoked, which is the most; give it other keys \
-                 with `issuer set`, which ends all that the ones before have signed"
+                "{MOST_REVOKED} tokens of it are revoked, which is the most; remove the issuer, \
+                 and add it again with other keys"
             );
             return Err(refused(ErrorKind::Conflict, &self.issuer, message));
         }
@@ -295,6 +295,9 @@ fn refused(kind: ErrorKind, name: &IssuerName, message: impl Into<String>) -> Ad
 
 #[cfg(test)]
 mod tests {
+    use countersign_core::store::rows::IssuerRows as _;
+    use countersign_core::store::{AdminStore as _, AdminTransaction as _};
+
     use super::*;
     use crate::fixture::{Fixture, role_name, tenant_id};
     use crate::tenant::{DeleteTenant, TenantDeletion};
@@ -403,6 +406,13 @@ mod tests {
             ..no_role
         };
         assert_eq!(refusal(&mut fixture, &no_claim).0, ErrorKind::Invalid);
+        let words = (0..=MOST_ROLE_WORDS).map(|word| (text(&word.to_string()), role_name("ops")));
+        let too_many = AddIssuer {
+            role_claim: Some(text("roles")),
+            roles: words.collect(),
+            ..add("other")
+        };
+        assert_eq!(refusal(&mut fixture, &too_many).0, ErrorKind::Invalid);
         let nobodys = AddIssuer {
             tenant: tenant_id("none"),
             ..add("other")
@@ -414,6 +424,26 @@ mod tests {
         let (kind, said) = refusal(&mut fixture, &add("more"));
         assert_eq!(kind, ErrorKind::Conflict);
         assert!(said.contains("tenant `acme` has 16"), "{said}");
+    }
+
+    #[test]
+    fn so_many_tokens_of_an_issuer_can_be_revoked() {
+        let mut fixture = Fixture::with_credential();
+        let id = fixture.run(&add("sso")).unwrap().id;
+        let now = fixture.now;
+        let mut transaction = fixture.store.begin(Intent::Write).unwrap();
+        for number in 0..MOST_REVOKED {
+            let token = text(&number.to_string());
+            transaction.revoke_issued_token(id, &token, now).unwrap();
+        }
+        transaction.commit(&[], &[]).unwrap();
+        let revoke = RevokeIssuedToken {
+            issuer: name("sso"),
+            token: text("t-1"),
+        };
+        let error = fixture.run(&revoke).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        assert!(error.to_string().contains("with other keys"), "{error}");
     }
 
     #[test]

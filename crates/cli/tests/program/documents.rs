@@ -12,7 +12,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::support::{DEVICE_PEM, JWKS, P256_PEM, helps};
+use crate::support::{DEVICE_PEM, ED25519_PEM, JWKS, P256_PEM, helps};
 
 /// A folder with a store and a shell in it.
 struct DocumentFixture {
@@ -74,7 +74,11 @@ impl DocumentFixture {
         for name in ["dev1", "meter1", "meter2", "ca", "acme-ca"] {
             fs::copy(DEVICE_PEM, fixture.path(&format!("work/{name}.crt"))).unwrap();
         }
-        for (from, to) in [(JWKS, "sso.jwks.json"), (P256_PEM, "plant.pub.pem")] {
+        for (from, to) in [
+            (JWKS, "sso.jwks.json"),
+            (P256_PEM, "plant.pub.pem"),
+            (ED25519_PEM, "sso.pub"),
+        ] {
             fs::copy(from, fixture.path(&format!("work/{to}"))).unwrap();
         }
         let question = r#"{"check":"publish","username":"dev1@acme","topic":"acme/x"}"#;
@@ -551,6 +555,7 @@ const PAGES: &[&str] = &[
     "docs/schemes.md",
     "docs/limits.md",
     "docs/tls.md",
+    "docs/issuers.md",
     "docs/bridges.md",
     "docs/brokers.md",
     "docs/hooks.md",

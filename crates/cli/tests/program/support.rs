@@ -13,6 +13,12 @@ pub(crate) const JWKS: &str = concat!(
     "/../issuer/tests/keys/issuer.jwks.json"
 );
 
+/// One more, as PEM.
+pub(crate) const ED25519_PEM: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../issuer/tests/keys/ed25519.pem"
+);
+
 /// Another one, as PEM.
 pub(crate) const P256_PEM: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../issuer/tests/keys/p256.pem");

@@ -520,7 +520,7 @@ fn what_is_too_long_is_refused_before_it_is_read() {
         .map(|last| signed(GOOD_HEADER, many(13, last)))
         .find(|token| token.len() > LONGEST)
         .unwrap();
-    assert!(!looks_like_token(longer.as_bytes()) && read(&longer).is_none());
+    assert!(read(&longer).is_none());
     let megabyte = signed(GOOD_HEADER, vec![b' '; 1 << 20]);
     assert!(!looks_like_token(megabyte.as_bytes()) && read(&megabyte).is_none());
     assert!(read(vec![b'.'; 1 << 20]).is_none());
@@ -572,7 +572,7 @@ fn the_shape_of_a_token_is_seen_without_reading_it() {
     for presented in ["eyJ", "x eyJ..", &"A".repeat(5_000)] {
         assert!(!may_be_token(&Secret::presented(presented.as_bytes())));
     }
-    let longest = format!("eyJ..{}", "A".repeat(LONGEST - 5));
+    let longest = format!("eyJ..{}", "A".repeat(LONGEST_PRESENTED - 5));
     assert!(looks_like_token(longest.as_bytes()));
     assert!(!looks_like_token(format!("{longest}A").as_bytes()));
     assert!(!looks_like_token(&[0xff; 10]));

@@ -193,3 +193,49 @@ impl Drop for Host {
 
 /// So many questions wait at most.
 const MOST_WAITING: usize = 1_024;
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use countersign_core::secret::Secret;
+    use countersign_core::time::Timestamp;
+
+    use super::super::asked::Login;
+    use super::*;
+
+    #[test]
+    fn so_many_questions_wait_and_the_next_is_answered_with_no() {
+        let digest = SecretDigest::of(&Secret::new(b"secret".to_vec()));
+        let hook = Hook {
+            name: HookName::parse("edge").unwrap(),
+            kind: HookKind::Emqx,
+            tenant: None,
+            from: Vec::new(),
+            digest: digest.clone(),
+            kick: None,
+            created_at: Timestamp::from_millis(0),
+            rotated_at: Timestamp::from_millis(0),
+        };
+        // Its thread takes nothing.
+        let (messages, inbound) = mpsc::sync_channel(MOST_WAITING);
+        for _ in 0..MOST_WAITING {
+            assert!(messages.try_send(Message::Poll).is_ok());
+        }
+        let host = Host {
+            name: hook.name.clone(),
+            kind: hook.kind,
+            known: Arc::new(RwLock::new(Some(hook))),
+            messages,
+            thread: None,
+        };
+        let asked = Asked::Login(Login::of("dev1@acme", Some("x"), "c"));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let client = IpAddr::from(Ipv4Addr::LOCALHOST);
+        let verdict = runtime.block_on(host.judge(&digest, client, asked));
+        assert!(matches!(verdict, Some(Verdict::No)));
+        drop(inbound);
+    }
+}

@@ -249,6 +249,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn so_many_sessions_are_to_end_and_the_next_is_left() {
+        // Its thread takes nothing.
+        let (orders, inbound) = mpsc::sync_channel(MOST_ORDERS);
+        let kicker = Kicker {
+            orders: Some(orders),
+            thread: None,
+            hook: HookName::parse("edge").unwrap(),
+        };
+        for _ in 0..MOST_ORDERS + 3 {
+            kicker.end(Order {
+                client_id: "c".into(),
+                username: "dev1@acme".into(),
+            });
+        }
+        drop(kicker);
+        assert_eq!(inbound.iter().count(), MOST_ORDERS);
+    }
+
+    #[test]
     fn each_kind_is_told_in_its_own_way_and_nothing_leaves_its_place() {
         let caller = |kind| Caller {
             kind,

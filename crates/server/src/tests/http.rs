@@ -22,7 +22,7 @@ fn nobody_unknown_is_told_or_lets_anything_happen() {
 fn what_is_nowhere_or_takes_another_method_is_told_as_a_problem() {
     let server = Server::shared();
     server.get("/api/v1/nonsense").with(404).is("not-found");
-    server.get("/api/v1/bans").with(404).is("not-found");
+    server.get("/api/v1/nonsense/x").with(404).is("not-found");
     server.get("/nonsense").with(404).is("not-found");
     let other = server.ask("PUT", "/api/v1/tenants", Some(json!({})), &[]);
     let other = other.with(405).is("method-not-allowed");
