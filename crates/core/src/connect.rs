@@ -45,6 +45,7 @@ mod client_ids;
 mod decision;
 mod find;
 mod issuer;
+mod proved;
 mod request;
 mod secret_check;
 mod thing;

@@ -101,6 +101,29 @@ pub struct ProvedToken {
 }
 
 impl ProvedToken {
+    /// Says whether it still proves a credential of a tenant at `now`, with what the store
+    /// says of its issuer and of its own id.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason for which it proves nothing any more.
+    pub fn admits(
+        &self,
+        issuer: Option<&IssuerRecord>,
+        is_revoked: bool,
+        tenant: Option<&TenantId>,
+        now: Timestamp,
+    ) -> Result<(), Reason> {
+        let is_its = issuer.is_some_and(|it| tenant == Some(&it.tenant));
+        if !is_its || is_revoked {
+            Err(Reason::Revoked)
+        } else if now >= self.ends_at {
+            Err(Reason::Expired)
+        } else {
+            Ok(())
+        }
+    }
+
     /// When a session ends that it proved, of a credential that expires then.
     #[must_use]
     pub fn session_ends_at(&self, expires_at: Option<Timestamp>) -> Timestamp {

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Admission, ConnectContext, Decision, Identity, LoginRecord, Request, SecretCheck,
-    SignatureVerdict, client_ids, tie_of,
+    Admission, ConnectContext, Decision, Identity, Request, SecretCheck, SignatureVerdict, proved,
 };
 use crate::certificate::{
     AuthorityKey, AuthorityRecord, CertificateRecord, Fingerprint, Leaf, PresentedCertificate,
@@ -49,26 +48,10 @@ pub(super) fn decide(
         Ok(certificate) => certificate,
         Err(reason) => return refuse(reason),
     };
-    if let Err(reason) = credential.admits_certificate(&request.client_id, at.now) {
-        return refuse(reason);
-    }
-    if !at.listener.takes(credential.tenant.as_ref()) {
-        return refuse(Reason::WrongListener);
-    }
     // There is no certificate without TLS, so a scheme that asks for TLS has it.
-    let claimant = client_ids::Claimant {
-        credential: Some(credential.id),
-        tenant: credential.tenant.as_ref(),
-    };
-    let session = match client_ids::own_client_id(&claimant, request, at, directory)? {
-        Ok(owned) => owned.change,
+    let record = match proved::judge(&credential, request, at, true, directory)? {
+        Ok(record) => record,
         Err(reason) => return refuse(reason),
-    };
-    let record = LoginRecord {
-        activates: !credential.ever_used,
-        ties: tie_of(&credential, &request.client_id),
-        session,
-        ..LoginRecord::default()
     };
     Ok(Decision::Admit(Admission {
         identity: Identity::Certificate {

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::{
-    Admission, ConnectContext, Decision, Identity, LoginRecord, Request, SecretCheck,
-    SignatureVerdict, certificate, client_ids, is_tls_only, tie_of,
+    Admission, ConnectContext, Decision, Identity, Request, SecretCheck, SignatureVerdict,
+    certificate, proved,
 };
 use crate::issuer::{IssuedToken, IssuerRecord, IssuerText, ProvedToken, RoleWord};
 use crate::jwt;
@@ -87,28 +87,10 @@ fn judge(
     if !request.name.as_ref().is_none_or(is_its_name) {
         return refuse(Reason::BadSecret);
     }
-    if let Err(reason) = credential.admits_certificate(&request.client_id, at.now) {
-        return refuse(reason);
-    }
-    if !at.listener.takes(credential.tenant.as_ref()) {
-        return refuse(Reason::WrongListener);
-    }
-    if is_tls_only(&credential, at.schemes) && !at.listener.is_tls {
-        return refuse(Reason::TlsRequired);
-    }
-    let claimant = client_ids::Claimant {
-        credential: Some(credential.id),
-        tenant: credential.tenant.as_ref(),
-    };
-    let session = match client_ids::own_client_id(&claimant, request, at, directory)? {
-        Ok(owned) => owned.change,
+    let has_tls = at.listener.is_tls;
+    let record = match proved::judge(&credential, request, at, has_tls, directory)? {
+        Ok(record) => record,
         Err(reason) => return refuse(reason),
-    };
-    let record = LoginRecord {
-        activates: !credential.ever_used,
-        ties: tie_of(&credential, &request.client_id),
-        session,
-        ..LoginRecord::default()
     };
     let mut roles: Vec<_> = claimed
         .role_words

@@ -211,12 +211,14 @@ fn proves(
         }
         Proof::Issued(token) => {
             let issuer = writing.issuer(token.issuer)?;
-            let is_its = issuer.is_some_and(|it| credential.tenant == Some(it.tenant));
             let is_revoked = match &token.token_id {
                 Some(id) => writing.is_issued_token_revoked(token.issuer, id)?,
                 None => false,
             };
-            Ok(is_its && !is_revoked && now < token.ends_at)
+            let tenant = credential.tenant.as_ref();
+            Ok(token
+                .admits(issuer.as_ref(), is_revoked, tenant, now)
+                .is_ok())
         }
         Proof::Certificate(fingerprint) => {
             let record = writing.certificate(&fingerprint)?;

@@ -135,18 +135,12 @@ pub(crate) fn judge_dependencies<S: GateStore>(
         }
         Principal::Issued { token, .. } => {
             let issuer = view.store.issuer(token.issuer)?;
-            let is_its = issuer.is_some_and(|it| record.tenant == Some(it.tenant));
             let is_revoked = match &token.token_id {
                 Some(id) => view.store.is_issued_token_revoked(token.issuer, id)?,
                 None => false,
             };
-            Ok(if !is_its || is_revoked {
-                Err(KickReason::Refused(Reason::Revoked))
-            } else if now >= token.ends_at {
-                Err(KickReason::Refused(Reason::Expired))
-            } else {
-                Ok(())
-            })
+            let judged = token.admits(issuer.as_ref(), is_revoked, record.tenant.as_ref(), now);
+            Ok(judged.map_err(KickReason::Refused))
         }
         Principal::User { .. } => {
             let grant = record.kind.user().zip(session.tenant.as_ref());
