@@ -13,14 +13,17 @@ use countersign_admin::hook::KickLogin;
 use countersign_admin::namespace::parse_namespace;
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::text::FreeText;
+use countersign_certificate::certificate_of_pem;
 use countersign_core::api_token::{ApiTokenId, TokenScope};
 use countersign_core::audit::{AuditHead, AuditOutcome};
 use countersign_core::auto_registration::KeyPattern;
 use countersign_core::ban::BanId;
+use countersign_core::certificate::{Fingerprint, IdentityKind, NamePattern};
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::credential::CredentialId;
 use countersign_core::duration::parse_duration;
 use countersign_core::hook::{HookKind, HookName, KickUrl};
+use countersign_core::issuer::{Algorithm, IdentityClaim, IssuerText};
 use countersign_core::jwt::{TokenId, Ttl, Whoami};
 use countersign_core::kind::ApplicationName;
 use countersign_core::lifecycle::State;
@@ -66,6 +69,9 @@ macro_rules! from_text {
 from_text! {
     ApiTokenId, "The id of an API token", ApiTokenId::parse;
     Action, "`publish`, `subscribe` or `both`", Action::parse;
+    Algorithm, "`RS256`, `PS256`, `ES256` or `EdDSA`", |text| {
+        Algorithm::of_name(text).ok_or("write `RS256`, `PS256`, `ES256` or `EdDSA`")
+    };
     ApplicationName, "An application's name", ApplicationName::parse;
     Argon2Params, "How passwords are hashed: `m=KIB,t=PASSES,p=LANES`", Argon2Params::parse;
     AuditHead, "A head of the audit: `ID:HASH`", AuditHead::parse;
@@ -83,15 +89,20 @@ from_text! {
     DefaultRights, "`namespaces` or `none`", DefaultRights::parse;
     Duration, "A duration: `90s`, `15m`, `24h`, `30d`", parse_duration;
     Effect, "`allow` or `deny`", Effect::parse;
+    Fingerprint, "The SHA-256 of a certificate: 64 hexadecimal digits", Fingerprint::parse;
     FreeText, "Text for people", FreeText::parse;
     GroupPath, "A group: `DM.MFORM.SURYA`", GroupPath::parse;
     HookKind, "`emqx`, `goauth`, `rabbitmq` or `rmqtt`", str::parse::<HookKind>;
     HookName, "A hook's name", HookName::parse;
+    IdentityClaim, "`sub`, `client_id` or `claim:NAME`", IdentityClaim::parse;
+    IdentityKind, "`san-uri`, `san-dns`, `san-email`, `cn`, `serial` or `subject`", IdentityKind::parse;
+    IssuerText, "1 to 255 bytes without control characters", IssuerText::parse;
     KeyPattern, "Keys of things, each `*` standing for one or more characters", KeyPattern::parse;
     KickLogin, "`NAME:PASSWORD`", |text| KickLogin::parse(text.as_bytes());
     KickUrl, "Where a broker takes orders: `https://HOST:PORT`", KickUrl::parse;
     LockoutPolicy, "`failures=N,step=DUR,longest=DUR`", LockoutPolicy::parse;
     LoginName, "A whole login name: `dev1@acme`", LoginName::parse;
+    NamePattern, "What a certificate says, with `${name}` for the name", NamePattern::parse;
     Network, "An address or a network: `192.0.2.0/24`", str::parse::<Network>;
     Pattern, "A topic filter, which may hold `${username}`, `${client_id}`, `${tenant}`, `${group}` and `${attr.NAME}`", Pattern::parse;
     RoleName, "A role's name", RoleName::parse;
@@ -123,6 +134,18 @@ fn parse_instant(text: &str) -> Result<Timestamp, &'static str> {
 fn parse_ttl(text: &str) -> Result<Ttl, String> {
     let duration = parse_duration(text).map_err(|error| error.to_string())?;
     Ttl::new(duration).map_err(|error| error.to_string())
+}
+
+/// The bytes of a certificate (DER).
+pub(crate) struct CertificateBytes(pub(crate) Vec<u8>);
+
+impl FromText for CertificateBytes {
+    const WHAT: &'static str = "One certificate (PEM)";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let bytes = certificate_of_pem(text).map_err(|error| error.to_string())?;
+        Ok(Self(bytes))
+    }
 }
 
 /// The name of a user.

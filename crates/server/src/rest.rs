@@ -3,7 +3,7 @@
 use countersign_admin::taking::{Plan, PreviewTaking, TakeFromRest, Taking};
 use countersign_admin::view::LoserView;
 use countersign_core::name::TenantId;
-use countersign_core::store::Page;
+use countersign_core::store::{Keyed, Page};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,7 @@ use crate::route::Route;
 
 mod applications;
 mod audit;
+mod authorities;
 mod bans;
 mod brokers;
 mod check;
@@ -23,6 +24,7 @@ pub(crate) mod clients;
 mod credentials;
 mod events;
 mod hooks;
+mod issuers;
 mod jwts;
 mod me;
 mod operators;
@@ -54,6 +56,8 @@ pub(crate) fn routes() -> Vec<Route> {
         schemes::routes(),
         settings::routes(),
         bans::routes(),
+        authorities::routes(),
+        issuers::routes(),
         brokers::routes(),
         hooks::routes(),
         check::routes(),
@@ -83,6 +87,33 @@ fn part<T: Serialize>(items: Vec<T>, next: Option<String>) -> Result<Answer, Pro
 /// Answers with all there is.
 fn whole<T: Serialize>(items: Vec<T>) -> Result<Answer, Problem> {
     part(items, None)
+}
+
+/// A row of a listing that a command gives whole.
+struct Row<K, V> {
+    key: K,
+    view: V,
+}
+
+impl<K: Clone, V> Keyed for Row<K, V> {
+    type Key = K;
+
+    fn key(&self) -> K {
+        self.key.clone()
+    }
+}
+
+/// Answers with the part of all rows that a page asks for, in the order of their keys.
+fn part_of_all<K: Clone + Ord + ToString, V: Serialize>(
+    rows: impl Iterator<Item = Row<K, V>>,
+    page: &Page<K>,
+) -> Result<Answer, Problem> {
+    let is_behind = |row: &Row<K, V>| page.after.as_ref().is_none_or(|after| row.key > *after);
+    let mut rows: Vec<_> = rows.filter(is_behind).collect();
+    rows.sort_by(|one, other| one.key.cmp(&other.key));
+    let listed = page.listed(rows);
+    let next = listed.next.map(|key| key.to_string());
+    part(listed.rows.into_iter().map(|row| row.view).collect(), next)
 }
 
 /// Which part of a listing is asked for.

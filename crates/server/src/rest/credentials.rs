@@ -31,6 +31,7 @@ use crate::shape::{LOSER, MAYBE_TEXT, Shape, TEXTS};
 
 mod acts;
 mod bulk;
+mod certificates;
 mod rules;
 mod why;
 
@@ -51,6 +52,7 @@ pub(super) fn routes() -> Vec<Route> {
     let more = [
         acts::routes(),
         bulk::routes(),
+        certificates::routes(),
         rules::routes(),
         why::routes(),
     ];

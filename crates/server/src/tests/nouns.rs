@@ -6,7 +6,7 @@ use crate::fixture::Server;
 
 /// Sends requests, a line each: `METHOD PATH BODY? => STATUS SOME_OF_THE_ANSWER?`. A
 /// path is one below `/api/v1`. What begins with `#` says why.
-fn live(server: &Server, steps: &str) {
+pub(super) fn live(server: &Server, steps: &str) {
     let steps = steps.lines().map(str::trim);
     for step in steps.filter(|step| !step.is_empty() && !step.starts_with('#')) {
         let (request, answer) = step.split_once(" => ").expect(step);
@@ -28,7 +28,7 @@ fn live(server: &Server, steps: &str) {
 }
 
 /// The shared service, with a tenant for one test alone.
-fn with_tenant(id: &str) -> &'static Server {
+pub(super) fn with_tenant(id: &str) -> &'static Server {
     let server = Server::shared();
     server
         .post("/api/v1/tenants", json!({ "id": id }))

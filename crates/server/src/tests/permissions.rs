@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::door::{Door, Doors};
 use crate::fixture::{Reply, Server, admits};
 use crate::route::{Access, Route};
+use crate::tests::certificates_and_issuers::{JWKS, certificate, issuer};
 
 /// The users who call: a platform administrator, an administrator of the tenant, one of
 /// a group in it, a viewer of it, an administrator of another, and one without grants.
@@ -37,9 +38,21 @@ fn every_route_answers_every_kind_of_caller_as_the_table_says() {
     let [dev1, dev2, dev3] = ["dev1@acme", "dev2@acme", "dev3@acme"].map(number);
     server.become_somebody(None);
     let table = TABLE.replace("SCHEME", &scheme);
-    let table = [("DEV1", dev1), ("DEV2", dev2), ("DEV3", dev3)]
+    let (pem, fingerprint) = certificate("p256");
+    let pem = json!(pem).to_string();
+    let meant = [
+        ("DEV1", dev1),
+        ("DEV2", dev2),
+        ("DEV3", dev3),
+        ("PEM", pem.trim_matches('"').to_owned()),
+        ("FINGERPRINT", fingerprint),
+        ("NOSUCH", "0".repeat(64)),
+        ("ISSUER", issuer("acme", "sso").to_string()),
+        ("JWKS", JWKS.to_owned()),
+    ];
+    let table = meant
         .iter()
-        .fold(table, |table, (said, number)| table.replace(said, number));
+        .fold(table, |table, (said, meant)| table.replace(said, meant));
     let doors = Doors::of(&doors()).unwrap();
     let at_doors: Vec<_> = doors.routes().collect();
     let mut reached = BTreeSet::new();
@@ -163,6 +176,14 @@ pub(super) fn furnished() -> Server {
         post("credentials", new);
     }
     post("credentials/dev1@acme/rules", rule);
+    let (pem, _) = certificate("p256");
+    post("credentials/dev1@acme/certificates", json!({ "pem": pem }));
+    let authority = json!({ "tenant": "acme", "pem": pem, "identity": "cn" });
+    post("authorities", authority);
+    post("issuers", issuer("acme", "sso"));
+    server
+        .post("/api/v1/issuers/sso/revoke", json!({ "jti": "t-1" }))
+        .with(200);
     server
         .post("/api/v1/credentials/dev3@acme/revoke", json!({}))
         .with(200);
