@@ -17,6 +17,8 @@ mod acts;
 mod ask;
 mod assets;
 mod audit;
+mod authorities;
+mod bans;
 mod chart;
 mod connected;
 mod connectivity;
@@ -29,6 +31,7 @@ mod frame;
 mod lines;
 mod me;
 mod operators;
+mod other_brokers;
 mod page;
 mod people;
 mod pieces;
@@ -63,6 +66,9 @@ pub(crate) fn routes() -> Vec<Route> {
         tokens::routes(),
         me::routes(),
         connectivity::routes(),
+        bans::routes(),
+        authorities::routes(),
+        other_brokers::routes(),
     ]
     .into_iter()
     .flatten()

@@ -3,7 +3,7 @@
 mod authentication;
 mod brokers;
 mod bulk;
-mod certificates_and_issuers;
+pub(crate) mod certificates_and_issuers;
 mod checks;
 mod credentials;
 mod doors;

@@ -139,6 +139,7 @@ const MENU: &[(&str, &[(&str, &str)])] = &[
             ("/find", "Find"),
             ("/connected", "Connected"),
             ("/refused", "Refused"),
+            ("/bans", "Bans"),
             ("/why", "Why"),
             ("/connectivity", "Connectivity"),
         ],
@@ -149,6 +150,7 @@ const MENU: &[(&str, &[(&str, &str)])] = &[
             ("/tenants", "Tenants"),
             ("/roles", "Roles"),
             ("/operators", "Operators"),
+            ("/authorities", "Authorities"),
         ],
     ),
     (
@@ -157,6 +159,7 @@ const MENU: &[(&str, &[(&str, &str)])] = &[
             ("/people", "People"),
             ("/tokens", "Tokens"),
             ("/brokers", "Brokers"),
+            ("/other-brokers", "Other brokers"),
             ("/audit", "Audit"),
         ],
     ),

@@ -4,5 +4,6 @@ mod acts;
 mod administration;
 mod browser;
 mod everywhere;
+mod outside;
 mod pages;
 mod signing_in;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::tests::nouns::{live, with_tenant};
 
 /// The certificate of an authority, and its fingerprint.
-pub(super) fn certificate(label: &str) -> (String, String) {
+pub(crate) fn certificate(label: &str) -> (String, String) {
     let all = include_str!("../../../certificate/tests/signed.pem");
     let label = format!("\n{label}:\n");
     let (_, pem) = all.split_once(&label).unwrap();

@@ -6,7 +6,7 @@ use super::acts::copied;
 use super::browser::{ADA, Browser, PASSWORD, hidden};
 use crate::fixture::Server;
 
-fn with_tenant() -> Server {
+pub(super) fn with_tenant() -> Server {
     let server = Server::start();
     server
         .post("/api/v1/tenants", json!({ "id": "acme" }))
@@ -15,7 +15,7 @@ fn with_tenant() -> Server {
 }
 
 /// Sends a form that may be sent once, as the page shows it.
-fn send_once(
+pub(super) fn send_once(
     ada: &mut Browser<'_>,
     page: &str,
     action: &str,
