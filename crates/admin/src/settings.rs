@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use countersign_core::ban::AutoBan;
 use countersign_core::change::Change;
 use countersign_core::lockout::LockoutPolicy;
 use countersign_core::secret::Argon2Params;
@@ -30,6 +31,8 @@ pub struct SettingsChanges {
     /// Whether a password that is hashed in another way is hashed anew once it let
     /// a client in.
     pub rehash: Option<bool>,
+    /// When addresses are banned by themselves.
+    pub auto_ban: Option<AutoBan>,
 }
 
 impl SettingsChanges {
@@ -42,6 +45,7 @@ impl SettingsChanges {
             && self.client_id_limit.is_none()
             && self.lockout.is_none()
             && self.rehash.is_none()
+            && self.auto_ban.is_none()
     }
 }
 
@@ -86,6 +90,7 @@ impl Command for SetSettings {
             client_id_limit: changes.client_id_limit.unwrap_or(before.client_id_limit),
             lockout: changes.lockout.unwrap_or(before.lockout),
             rehash: changes.rehash.unwrap_or(before.rehash),
+            auto_ban: changes.auto_ban.unwrap_or(before.auto_ban),
         };
         tx.set_settings(&after)?;
         tx.record(
@@ -160,6 +165,7 @@ mod tests {
         let argon2 = Argon2Params::parse("m=47104,t=1,p=1").unwrap();
         let hold = Duration::from_secs(90);
         let lockout = LockoutPolicy::parse("failures=3,step=1m,longest=1h").unwrap();
+        let auto_ban = AutoBan::parse("20/10m:1h").unwrap();
         for changes in [
             SettingsChanges {
                 argon2: Some(argon2),
@@ -174,12 +180,17 @@ mod tests {
                 rehash: Some(false),
                 ..SettingsChanges::default()
             },
+            SettingsChanges {
+                auto_ban: Some(auto_ban),
+                ..SettingsChanges::default()
+            },
         ] {
             fixture.run(&SetSettings(changes)).unwrap();
         }
         let settings = fixture.run(&ShowSettings).unwrap();
         assert_eq!((settings.argon2, settings.client_id_hold), (argon2, hold));
         assert_eq!((settings.lockout, settings.rehash), (lockout, false));
-        assert_eq!(fixture.acts(), ["settings.set settings"; 3]);
+        assert_eq!(settings.auto_ban, auto_ban);
+        assert_eq!(fixture.acts(), ["settings.set settings"; 4]);
     }
 }

@@ -233,6 +233,7 @@ pub struct SettingsView {
     client_id_limit: u32,
     lockout: String,
     rehash: bool,
+    auto_ban: String,
 }
 
 impl SettingsView {
@@ -246,6 +247,7 @@ impl SettingsView {
             client_id_limit: settings.client_id_limit,
             lockout: settings.lockout.to_string(),
             rehash: settings.rehash,
+            auto_ban: settings.auto_ban.to_string(),
         }
     }
 }

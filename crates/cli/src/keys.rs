@@ -269,6 +269,7 @@ pub(crate) const SETTINGS: &[&str] = &[
     "client_id_limit",
     "lockout",
     "rehash",
+    "auto_ban",
 ];
 pub(crate) const TENANT: &[&str] = &[
     "id",

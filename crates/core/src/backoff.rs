@@ -11,10 +11,11 @@
 //! whether or not a credential has them. Digests are quick to check and are
 //! never counted.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use crate::network;
 use crate::options::{Millis, Percent};
 use crate::time::{Interval, Timestamp};
 use time_share::TimeShare;
@@ -62,6 +63,20 @@ impl Origin {
                 }
             },
         )
+    }
+
+    /// The addresses that it stands for; none where they are unknown.
+    #[must_use]
+    pub fn network(self) -> Option<network::Network> {
+        let address = match self.0 {
+            Network::Unknown | Network::Known(_) => return None,
+            Network::V4(bits) => IpAddr::V4(Ipv4Addr::from_bits(bits)),
+            Network::V6(half) => {
+                let upper = u128::from(u64::from_be_bytes(half));
+                IpAddr::V6(Ipv6Addr::from_bits(upper.wrapping_shl(64)))
+            }
+        };
+        Some(network::Network::of_client(address))
     }
 }
 

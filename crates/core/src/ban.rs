@@ -12,6 +12,9 @@ use crate::time::Timestamp;
 
 use self::steps::Steps;
 
+pub use self::auto::{AutoBan, AutoBanError, AutoBanRule, FailureTimes};
+
+mod auto;
 mod steps;
 
 /// The number of a ban.
@@ -168,6 +171,10 @@ impl BanSet {
 
 /// So many bans there are, those that ended lately among them.
 pub const MOST_BANS: u64 = 131_072;
+
+/// So many bans there are at most when one is made that nobody asked for: there is room
+/// for those of people.
+pub const MOST_BANS_BEFORE_AUTOMATIC: u64 = MOST_BANS / 2;
 
 /// The end of a ban that has none.
 const NEVER: Timestamp = Timestamp::from_millis(i64::MAX);

@@ -1,5 +1,6 @@
 //! Durations as the command line writes them: `90s`, `15m`, `24h`, `30d`.
 
+use core::fmt;
 use core::time::Duration;
 
 use crate::given::Given;
@@ -31,6 +32,19 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
         }
         Some(_) | None => Err(error()),
     }
+}
+
+/// Writes a duration of whole seconds as [`parse_duration`] reads it.
+pub(crate) fn write_duration(f: &mut fmt::Formatter<'_>, duration: Duration) -> fmt::Result {
+    let seconds = duration.as_secs();
+    let (number, unit) = if seconds.is_multiple_of(3_600) {
+        (seconds / 3_600, 'h')
+    } else if seconds.is_multiple_of(60) {
+        (seconds / 60, 'm')
+    } else {
+        (seconds, 's')
+    };
+    write!(f, "{number}{unit}")
 }
 
 /// A text is not a valid duration.

@@ -7,6 +7,7 @@
 //! itself.
 
 use crate::audit::AuditHead;
+use crate::ban::Ban;
 use crate::broker::BrokerRecord;
 use crate::client_id::ClientIdTie;
 use crate::connect::FailedLogin;
@@ -26,6 +27,7 @@ pub use self::client_ids::{MOST_CLIENT_IDS, MOST_PRUNED};
 pub use self::sign_in::{MOST_OF_USER, MOST_SESSIONS, RecordedSignIn, SignInEffects};
 
 mod arrivals;
+mod bans;
 mod brokers;
 pub(crate) mod client_ids;
 pub(crate) mod credentials;
@@ -156,6 +158,20 @@ pub trait Ledger {
         Self: Sized,
     {
         lockouts::record_failure(self, failure, now)
+    }
+
+    /// Adds a ban that nobody asked for, as an act of the broker's, and says whether it
+    /// did: not where there is one already, where such bans are not wanted any more, or
+    /// where there are so many that people could not add theirs.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::record_login`].
+    fn ban_automatically(&mut self, ban: &Ban, now: Timestamp) -> Result<bool, StoreError>
+    where
+        Self: Sized,
+    {
+        bans::add_automatic(self, ban, now)
     }
 
     /// Makes a thing that presented the token of an application, as an act of

@@ -9,7 +9,7 @@ use core::fmt;
 use core::num::NonZeroU32;
 use core::time::Duration;
 
-use crate::duration::parse_duration;
+use crate::duration::{parse_duration, write_duration};
 use crate::given::Given;
 use crate::time::Timestamp;
 
@@ -158,19 +158,6 @@ impl Lockout {
             locked_until: lock.map(|lock| now.plus(lock)),
         }
     }
-}
-
-/// Writes a duration of whole seconds as [`parse_duration`] reads it.
-fn write_duration(f: &mut fmt::Formatter<'_>, duration: Duration) -> fmt::Result {
-    let seconds = duration.as_secs();
-    let (number, unit) = if seconds.is_multiple_of(3_600) {
-        (seconds / 3_600, 'h')
-    } else if seconds.is_multiple_of(60) {
-        (seconds / 60, 'm')
-    } else {
-        (seconds, 's')
-    };
-    write!(f, "{number}{unit}")
 }
 
 const MOST_FAILURES: u32 = 100;

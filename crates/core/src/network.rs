@@ -62,13 +62,19 @@ impl Network {
     /// Says whether a loopback address lies in it.
     #[must_use]
     pub fn holds_loopback(self) -> bool {
-        let (first, last) = self.ends();
         let loopback = Self {
             first: bits(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0))),
             length: 104,
         };
-        let (first_of_it, last_of_it) = loopback.ends();
-        first <= last_of_it && first_of_it <= last || self.holds(Ipv6Addr::LOCALHOST.into())
+        self.meets(loopback) || self.holds(Ipv6Addr::LOCALHOST.into())
+    }
+
+    /// Says whether some address lies in both.
+    #[must_use]
+    pub fn meets(self, other: Self) -> bool {
+        let (first, last) = self.ends();
+        let (first_of_it, last_of_it) = other.ends();
+        first <= last_of_it && first_of_it <= last
     }
 
     /// What tells it from others of the same length.

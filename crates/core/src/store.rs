@@ -8,6 +8,7 @@
 
 use core::time::Duration;
 
+use crate::ban::AutoBan;
 use crate::lockout::LockoutPolicy;
 use crate::ownership::{DEFAULT_HOLD, DEFAULT_LIMIT};
 use crate::secret::Argon2Params;
@@ -50,6 +51,8 @@ pub struct Settings {
     /// Whether a password that is hashed in another way is hashed anew once it let
     /// a client in.
     pub rehash: bool,
+    /// When addresses are banned by themselves.
+    pub auto_ban: AutoBan,
 }
 
 impl Default for Settings {
@@ -61,6 +64,7 @@ impl Default for Settings {
             client_id_limit: DEFAULT_LIMIT,
             lockout: LockoutPolicy::default(),
             rehash: true,
+            auto_ban: AutoBan::default(),
         }
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Counters {
 /// What a broker does besides letting clients in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum BrokerAct {
+    /// Bans an address from which too many logins failed.
+    Ban,
     /// Makes a token.
     MakeToken,
     /// Ends a session that somebody asked to be ended.
@@ -51,7 +53,8 @@ pub(crate) enum BrokerAct {
 }
 
 impl BrokerAct {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
+        Self::Ban,
         Self::MakeToken,
         Self::Kick,
         Self::Lock,
@@ -62,6 +65,7 @@ impl BrokerAct {
     /// The act as the audit calls it.
     const fn label(self) -> Label {
         Label::of(match self {
+            Self::Ban => "ban.add",
             Self::MakeToken => "jwt.create",
             Self::Kick => "client.kick",
             Self::Lock => "user.lock",

@@ -6,6 +6,7 @@
 //! belongs together in a [`buffer`]. The [`writer`] takes all of it out and hands
 //! it to the store in batches.
 
+use countersign_core::ban::FailureTimes;
 use countersign_core::client_id::is_made_up;
 use countersign_core::presence::{PresenceEvent, SessionEnd};
 use countersign_core::store::{GateStore, SessionUndo};
@@ -30,6 +31,7 @@ pub(crate) mod queue;
 pub(crate) mod recent_uses;
 mod refusal_counts;
 pub(crate) mod undos;
+mod waiting_bans;
 pub(crate) mod writer;
 
 /// What a gate writes down.
@@ -39,6 +41,8 @@ pub(crate) struct Journal {
     pub(crate) recent_uses: RecentUses,
     pub(crate) undos: Undos,
     pub(crate) host_log: HostLog,
+    /// When logins failed, for automatic bans.
+    pub(crate) failure_times: FailureTimes,
 }
 
 /// Has it written down that a broker begins anew, nobody connected, and begins to
@@ -68,6 +72,7 @@ impl Journal {
             recent_uses: RecentUses::default(),
             undos: Undos::default(),
             host_log: HostLog::default(),
+            failure_times: FailureTimes::default(),
         }
     }
 

@@ -31,6 +31,7 @@ use crate::login::unadmitted::{OpenChallenge, Stage, Unadmitted};
 use crate::state::State;
 use crate::wakeup::WakeSignal;
 
+mod auto_bans;
 pub(crate) mod challenge;
 pub(crate) mod completions;
 pub(crate) mod decision;

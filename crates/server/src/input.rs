@@ -17,7 +17,7 @@ use countersign_certificate::certificate_of_pem;
 use countersign_core::api_token::{ApiTokenId, TokenScope};
 use countersign_core::audit::{AuditHead, AuditOutcome};
 use countersign_core::auto_registration::KeyPattern;
-use countersign_core::ban::BanId;
+use countersign_core::ban::{AutoBan, BanId};
 use countersign_core::certificate::{Fingerprint, IdentityKind, NamePattern};
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::credential::CredentialId;
@@ -76,6 +76,7 @@ from_text! {
     Argon2Params, "How passwords are hashed: `m=KIB,t=PASSES,p=LANES`", Argon2Params::parse;
     AuditHead, "A head of the audit: `ID:HASH`", AuditHead::parse;
     AuditOutcome, "`done`, `refused` or `denied`", parse_outcome;
+    AutoBan, "`FAILURES/DUR:DUR`, such as `20/10m:1h`, or `off`", AutoBan::parse;
     Authentication, "`required`, `optional` or `off`", Authentication::parse;
     BanId, "The id of a ban", BanId::parse;
     ChosenPassword, "A password or a secret that was chosen elsewhere", |text| {

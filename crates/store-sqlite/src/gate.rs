@@ -15,6 +15,7 @@ use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::lockout::Lockout;
 use countersign_core::metrics::BrokerMetrics;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
+use countersign_core::network::Network;
 use countersign_core::ownership::{Holding, StoredSession};
 use countersign_core::role::{Role, RoleName};
 use countersign_core::scheme::SchemeName;
@@ -32,7 +33,7 @@ use crate::busy_timeout::{BATCH_WAIT, GATE_WAIT};
 use crate::store::SqliteStore;
 use crate::{
     audit, authorities, bans, certificates, changes, client_id_bindings, credential_reader, groups,
-    issuers, key_file, kicks, lockouts, log_position, roles, schemes, secrets, settings,
+    issuers, key_file, kicks, lockouts, log_position, presence, roles, schemes, secrets, settings,
     stored_sessions, tenants, tokens, wal_index,
 };
 
@@ -292,6 +293,13 @@ impl GateStore for SqliteStore {
         self.look_once("look up a ban", |connection| {
             bans::ban_on(connection, target)
         })
+    }
+
+    fn has_login_from(&mut self, network: Network) -> Result<bool, StoreError> {
+        let brokers = self.look("look up sessions", BATCH_WAIT, |connection| {
+            presence::brokers_of_logins_from(connection, network)
+        })?;
+        Ok(brokers.iter().any(|broker| self.is_broker_alive(broker)))
     }
 
     fn bans(&mut self, page: &Page<BanId>) -> Result<Listed<Ban>, StoreError> {

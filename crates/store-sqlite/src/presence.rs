@@ -1,10 +1,12 @@
 //! Who is connected.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
+use countersign_core::backoff::ip_of;
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::CredentialId;
 use countersign_core::name::TenantId;
+use countersign_core::network::Network;
 use countersign_core::presence::{Presence, SessionNumber};
 use countersign_core::store::rows::{JoinedPresence, PresenceRows};
 use countersign_core::store::{BrokerPresence, Listed, Page, StoreError};
@@ -70,6 +72,28 @@ fn one(
     session: SessionNumber,
 ) -> Result<Option<BrokerPresence>, Fault> {
     Ok(select(connection, SESSION, params![broker, session.0])?.pop())
+}
+
+/// At which brokers clients are connected from one of these addresses that proved who
+/// they are.
+pub(crate) fn brokers_of_logins_from(
+    connection: &Connection,
+    network: Network,
+) -> Result<BTreeSet<String>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT broker, address FROM presence WHERE authenticated AND address IS NOT NULL",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut brokers = BTreeSet::new();
+    while let Some(row) = rows.next()? {
+        let columns = &mut RowReader::of(row);
+        let broker = columns.text()?;
+        let address = ip_of(columns.text()?);
+        if address.is_some_and(|address| network.holds(address)) && !brokers.contains(broker) {
+            brokers.insert(broker.to_owned());
+        }
+    }
+    Ok(brokers)
 }
 
 fn select(

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use countersign_core::ban::AutoBan;
 use countersign_core::lockout::LockoutPolicy;
 use countersign_core::secret::Argon2Params;
 use countersign_core::store::rows::SettingRows;
@@ -39,6 +40,7 @@ pub(crate) fn read(connection: &Connection) -> Result<Settings, Fault> {
             }
             "client_id_limit" => settings.client_id_limit = columns.parsed(str::parse)?,
             "rehash" => settings.rehash = columns.parsed(str::parse)?,
+            "auto_ban" => settings.auto_ban = columns.parsed(AutoBan::parse)?,
             "lockout" => settings.lockout = columns.parsed(LockoutPolicy::parse)?,
             _ => return Err(columns.nonsense()),
         }
@@ -60,6 +62,7 @@ pub(crate) fn put(connection: &Connection, settings: &Settings) -> Result<(), Fa
     statement.execute(["client_id_limit", &settings.client_id_limit.to_string()])?;
     statement.execute(["keep_refusals", &millis(settings.keep_refusals)])?;
     statement.execute(["rehash", &settings.rehash.to_string()])?;
+    statement.execute(["auto_ban", &settings.auto_ban.to_string()])?;
     statement.execute(["lockout", &settings.lockout.to_string()])?;
     Ok(())
 }

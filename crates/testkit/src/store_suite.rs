@@ -90,6 +90,7 @@ macro_rules! store_suite {
         $crate::store_suite!(@ $fresh;
             a_ban_goes_with_its_tenant_and_once_it_has_ended,
             a_ban_reads_back_as_it_was_written,
+            a_ban_that_nobody_asked_for_is_made_once_and_while_it_is_wanted,
             a_batch_that_found_the_lock_taken_can_be_written_again,
             a_bounded_number_of_brokers_is_remembered,
             a_broker_reads_back_as_it_described_itself,
@@ -203,6 +204,7 @@ macro_rules! store_suite {
             things_go_with_their_application,
             users_are_listed_where_something_is_granted,
             what_was_counted_is_forgotten_after_a_month,
+            who_is_logged_in_from_addresses_is_known,
             who_uses_a_scheme_is_told_tenant_by_tenant,
             what_a_broker_counts_is_read_while_it_lives,
             what_a_broker_left_is_cleared_in_parts,

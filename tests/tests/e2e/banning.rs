@@ -2,7 +2,7 @@
 //! `examples/fail2ban`.
 
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::process::Command;
 
 use countersign_testkit::{Connect, artifacts};
@@ -22,6 +22,17 @@ fn found_by_fail2ban(fixture: &Fixture) -> Vec<String> {
     assert!(output.status.success(), "{output:?}");
     let found = String::from_utf8(output.stdout).unwrap();
     found.lines().map(str::to_owned).collect()
+}
+
+/// An address of this machine besides those of loopback, where it has one.
+fn own_address() -> Option<Ipv4Addr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+    // Nothing is sent; the system says where it would be sent from.
+    socket.connect((Ipv4Addr::new(198, 51, 100, 1), 9)).ok()?;
+    match socket.local_addr().unwrap().ip() {
+        IpAddr::V4(address) => Some(address).filter(|it| !it.is_loopback()),
+        IpAddr::V6(_) => None,
+    }
 }
 
 const GUESSER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 7);
@@ -95,6 +106,37 @@ on_every_broker! {
         fixture.cli.act("ban remove --client-id pump --tenant t1", &[]);
         for (client_id, source) in [("by-address", GUESSER), ("pump", DEVICE)] {
             connect(client_id).source(source).accepted(port);
+        }
+    }
+}
+
+on_every_broker! {
+    fn who_guesses_is_banned_without_being_asked_for_and_loopback_is_not(version) {
+        let fixture = Fixture::start_with_tenant(version);
+        let device = fixture.credential("dev1", "t1");
+        let port = fixture.port();
+        fixture.cli.act("settings set --auto-ban 3/10m:1h", &[]);
+        let own = own_address();
+        // Of one broker bans are made in the order in which they came to be due.
+        for address in [GUESSER].into_iter().chain(own) {
+            for _ in 0..4 {
+                let connect = Connect::v311("c").login(CHEAP, "x").source(address);
+                assert_ne!(connect.code(port), ACCEPTED, "{address}");
+            }
+        }
+        let expected: Vec<_> = own.iter().map(ToString::to_string).collect();
+        wait_until("there are the bans that there should be", || {
+            let bans = fixture.cli.json(&["ban", "list"]);
+            let bans = bans.as_array().unwrap().iter();
+            let addresses = bans.map(|ban| ban["address"].as_str().unwrap().to_owned());
+            addresses.collect::<Vec<_>>() == expected
+        });
+        device.connect("dev1").source(GUESSER).accepted(port);
+        if let Some(own) = own {
+            let code = device.connect("dev1").source(own).code(port);
+            assert_ne!(code, ACCEPTED);
+            let is_logged = || fixture.our_lines().contains(&format!("refused {own}: banned: `"));
+            wait_until("the log tells of it", is_logged);
         }
     }
 }

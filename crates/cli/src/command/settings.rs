@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand, ValueEnum};
 use countersign_admin::settings::{SetSettings, SettingsChanges, ShowSettings};
 use countersign_admin::view::SettingsView;
+use countersign_core::ban::AutoBan;
 use countersign_core::duration::parse_duration;
 use countersign_core::lockout::LockoutPolicy;
 use countersign_core::secret::Argon2Params;
@@ -20,7 +21,7 @@ pub(crate) enum SettingsCommand {
     Show,
     /// Change settings.
     #[command(
-        after_help = "Examples:\n  countersign settings set --argon2 m=47104,t=1,p=1\n  countersign settings set --client-id-hold 7d\n  countersign settings set --keep-refusals 30d\n  countersign settings set --lockout failures=5,step=5m,longest=30m\n  countersign settings set --rehash off"
+        after_help = "Examples:\n  countersign settings set --argon2 m=47104,t=1,p=1\n  countersign settings set --client-id-hold 7d\n  countersign settings set --keep-refusals 30d\n  countersign settings set --lockout failures=5,step=5m,longest=30m\n  countersign settings set --rehash off\n  countersign settings set --auto-ban 20/10m:1h"
     )]
     Set(SettingsSet),
 }
@@ -53,6 +54,10 @@ pub(crate) struct SettingsSet {
     /// parameters, is hashed anew once it let a client in.
     #[arg(long)]
     rehash: Option<Switch>,
+    /// Ban an address for a while after so many failed logins: `20/10m:1h` bans it for
+    /// an hour after 20 within ten minutes. `off` bans none, which is the default.
+    #[arg(long, value_name = "FAILURES/DUR:DUR", value_parser = AutoBan::parse)]
+    auto_ban: Option<AutoBan>,
 }
 
 impl SettingsCommand {
@@ -66,6 +71,7 @@ impl SettingsCommand {
                 client_id_limit,
                 lockout,
                 rehash,
+                auto_ban,
             }) => {
                 let changes = SettingsChanges {
                     argon2,
@@ -74,11 +80,12 @@ impl SettingsCommand {
                     client_id_limit,
                     lockout,
                     rehash: rehash.map(|switch| matches!(switch, Switch::On)),
+                    auto_ban,
                 };
                 if changes.is_empty() {
                     return Err(CliError::usage(
-                        "nothing to set; give --argon2, --client-id-hold, --client-id-limit, \
-                         --keep-refusals, --lockout or --rehash",
+                        "nothing to set; give --argon2, --auto-ban, --client-id-hold, \
+                         --client-id-limit, --keep-refusals, --lockout or --rehash",
                     ));
                 }
                 (

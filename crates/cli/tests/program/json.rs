@@ -329,18 +329,20 @@ fn everything_else_has_its_keys() {
             "keep_refusals": "90d",
             "client_id_limit": 1000,
             "lockout": "failures=5,step=5m,longest=30m",
-            "rehash": true
+            "rehash": true,
+            "auto_ban": "off"
         })
     );
     assert_eq!(
-        fixture.json("settings set --argon2 m=16,t=1,p=1 --client-id-hold 36h --lockout failures=3,step=90s,longest=1h"),
+        fixture.json("settings set --argon2 m=16,t=1,p=1 --client-id-hold 36h --lockout failures=3,step=90s,longest=1h --auto-ban 20/600s:60m"),
         json!({
             "argon2": "m=16,t=1,p=1",
             "client_id_hold": "36h",
             "keep_refusals": "90d",
             "client_id_limit": 1000,
             "lockout": "failures=3,step=90s,longest=1h",
-            "rehash": true
+            "rehash": true,
+            "auto_ban": "20/10m:1h"
         })
     );
     assert_eq!(fixture.json("clients list"), json!([]));

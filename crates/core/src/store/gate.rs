@@ -13,6 +13,7 @@ use crate::credential::{Credential, CredentialId};
 use crate::ledger::Ledger;
 use crate::metrics::BrokerMetrics;
 use crate::name::{GroupPath, TenantId};
+use crate::network::Network;
 use crate::ownership::{Holder, StoredSession};
 use crate::presence::PresenceEvent;
 use crate::role::{Role, RoleName};
@@ -183,6 +184,14 @@ pub trait GateStore: Directory + Ledger + Send + Sized + 'static {
         }
         Ok(false)
     }
+
+    /// Says whether a client is connected from one of these addresses, at any broker
+    /// that is alive, that proved who it is.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn has_login_from(&mut self, network: Network) -> Result<bool, StoreError>;
 
     /// All bans, by number.
     ///

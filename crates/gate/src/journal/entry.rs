@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use countersign_core::audit::AuditEntry;
+use countersign_core::ban::Ban;
 use countersign_core::broker::ListenerOptions;
 use countersign_core::change::KickRequestId;
 use countersign_core::client_id::ClientId;
@@ -19,6 +20,8 @@ use crate::journal::undos::WaitingUndo;
 pub(crate) enum JournalEntry {
     /// The gate did something that is no login.
     Acted(Box<AuditEntry>),
+    /// So many logins failed somewhere that it is to be banned.
+    Banned(Box<Ban>),
     /// The broker has other options now.
     Described(Box<ListenerOptions>),
     /// A request to kick was carried out.

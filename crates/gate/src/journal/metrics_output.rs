@@ -13,7 +13,7 @@ use crate::counters::Counters;
 
 /// What is left to be put there.
 pub(crate) struct MetricsOutput {
-    counters: Arc<Counters>,
+    pub(crate) counters: Arc<Counters>,
     background: Arc<dyn Background>,
     looked_at: Option<Duration>,
     written: Option<BrokerMetrics>,

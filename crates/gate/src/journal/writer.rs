@@ -20,6 +20,7 @@ use crate::journal::metrics_output::MetricsOutput;
 use crate::journal::queue::{JournalQueue, QueueContent};
 use crate::journal::refusal_counts::RefusalCounts;
 use crate::journal::undos::WaitingUndo;
+use crate::journal::waiting_bans::WaitingBans;
 use crate::masking::shown_denied;
 
 /// The host's end of the writer.
@@ -58,6 +59,7 @@ impl Writer {
             denied: DeniedUses::of_writer(),
             moves: Vec::new(),
             undone: Vec::new(),
+            bans: WaitingBans::default(),
             is_reopened: false,
             metrics: MetricsOutput::new(&counters, config),
         };
@@ -107,6 +109,7 @@ impl Writer {
                 self.counters.refuse(login.cause, login.tenant.as_ref());
             }
             JournalEntry::Acted(_)
+            | JournalEntry::Banned(_)
             | JournalEntry::Described(_)
             | JournalEntry::Discarded(_)
             | JournalEntry::Moved(_)
@@ -122,6 +125,7 @@ impl Writer {
             | JournalEntry::Reopened
             | JournalEntry::Undone(_) => self.queue.put(entry),
             JournalEntry::Acted(_)
+            | JournalEntry::Banned(_)
             | JournalEntry::Discarded(_)
             | JournalEntry::Refused(_)
             | JournalEntry::Rehashed(_) => {
@@ -159,6 +163,7 @@ struct WriterJob<S> {
     /// The last of each user and client id, in the order they happened.
     moves: Vec<Moved>,
     undone: Vec<Arc<WaitingUndo>>,
+    bans: WaitingBans,
     /// Whether what the store says about who is connected is to go before anything
     /// is written.
     is_reopened: bool,
@@ -173,6 +178,12 @@ impl<S: GateStore> Job for WriterJob<S> {
         let is_last = self.taken.is_closed;
         self.gather();
         self.flush(is_last);
+        if self.batch.observations.is_empty() && !self.is_reopened {
+            // By now the store says who is logged in.
+            let now = (self.clock)();
+            let counters = &self.metrics.counters;
+            self.bans.write(&mut self.store, counters, now);
+        }
         // A connection that does not look keeps all others from opening
         // another store.
         let _there = self.store.mark();
@@ -226,6 +237,7 @@ impl<S: GateStore> WriterJob<S> {
     fn take(&mut self, entry: JournalEntry) {
         match entry {
             JournalEntry::Acted(entry) => push_if_room(&mut self.batch.audit, *entry),
+            JournalEntry::Banned(ban) => self.bans.push(*ban),
             JournalEntry::Described(options) => {
                 self.broker.options = Some(*options);
                 self.is_unknown = true;

@@ -63,6 +63,7 @@ impl Refusal {
         reason: Reason,
         now: Timestamp,
     ) -> Self {
+        state.count_guess(address, reason, now);
         let by_certificate = named_by_certificate(state, request, now);
         let name = request.name.as_ref().or(by_certificate.as_ref());
         let subject = match (name, &request.certificate) {

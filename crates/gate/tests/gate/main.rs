@@ -11,6 +11,7 @@
 )]
 
 mod agreement;
+mod auto_bans;
 mod bans;
 mod by_hand;
 mod denied;

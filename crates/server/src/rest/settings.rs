@@ -5,6 +5,7 @@ use core::time::Duration;
 use countersign_admin::Mode;
 use countersign_admin::settings::{SetSettings, SettingsChanges, ShowSettings};
 use countersign_admin::view::SettingsView;
+use countersign_core::ban::AutoBan;
 use countersign_core::lockout::LockoutPolicy;
 use countersign_core::secret::Argon2Params;
 use countersign_core::store::Settings;
@@ -48,6 +49,8 @@ struct Changes {
     /// Whether a password that is hashed in another way is hashed anew once it let a
     /// client in.
     rehash: Said<bool>,
+    /// When addresses are banned by themselves.
+    auto_ban: Said<Text<AutoBan>>,
 }
 
 fn change(call: &mut Call<'_>, _: Nothing, body: Json<Changes>) -> Result<Answer, Problem> {
@@ -59,6 +62,7 @@ fn change(call: &mut Call<'_>, _: Nothing, body: Json<Changes>) -> Result<Answer
         client_id_limit: said.client_id_limit.0,
         lockout: said.lockout.value(),
         rehash: said.rehash.0,
+        auto_ban: said.auto_ban.value(),
     };
     let change = |_: &Settings| Ok((!changes.is_empty()).then_some(SetSettings(changes)));
     call.merge(&ShowSettings, SettingsView::of, change, Mode::Commit)
@@ -73,5 +77,6 @@ const SETTINGS: Shape = Shape::Named(
         ("client_id_limit", Shape::Integer),
         ("lockout", Shape::Text),
         ("rehash", Shape::Bool),
+        ("auto_ban", Shape::Text),
     ]),
 );

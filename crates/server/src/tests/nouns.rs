@@ -204,6 +204,9 @@ fn settings_are_shown_and_changed() {
         PATCH settings {} => 200 {"client_id_hold":"7d"}
         PATCH settings {"argon2":"m=1"} => 422
         PATCH settings {"rehash":null} => 422
+        PATCH settings {"auto_ban":"20/10m:1h"} => 200 {"auto_ban":"20/10m:1h","client_id_hold":"7d"}
+        PATCH settings {"auto_ban":"20/10m"} => 422
+        PATCH settings {"auto_ban":"off"} => 200 {"auto_ban":"off"}
         "#,
     );
 }

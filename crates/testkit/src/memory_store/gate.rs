@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use countersign_core::audit::AuditHeads;
+use countersign_core::backoff::ip_of;
 use countersign_core::ban::{Ban, BanId, BanTarget};
 use countersign_core::certificate::{
     AuthorityId, AuthorityRecord, CertificateRecord, Fingerprint, SignerHints,
@@ -17,6 +18,7 @@ use countersign_core::ledger::Ledger as _;
 use countersign_core::lockout::Lockout;
 use countersign_core::metrics::BrokerMetrics;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
+use countersign_core::network::Network;
 use countersign_core::ownership::StoredSession;
 use countersign_core::role::{Role, RoleName};
 use countersign_core::scheme::SchemeName;
@@ -267,6 +269,14 @@ impl GateStore for MemoryStore {
 
     fn ban_on(&mut self, target: &BanTarget) -> Result<Option<Ban>, StoreError> {
         Ok(self.tables().ban_on(target))
+    }
+
+    fn has_login_from(&mut self, network: Network) -> Result<bool, StoreError> {
+        let from_there = self.looking().sessions_where(|_, presence| {
+            let address = presence.address.as_deref().and_then(ip_of);
+            presence.authenticated && address.is_some_and(|address| network.holds(address))
+        });
+        Ok(from_there.iter().any(|session| session.is_alive))
     }
 
     fn bans(&mut self, page: &Page<BanId>) -> Result<Listed<Ban>, StoreError> {

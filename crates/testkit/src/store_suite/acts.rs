@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use countersign_core::ban::AutoBan;
 use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::credential::{Credential, CredentialId, Generation};
@@ -197,6 +198,7 @@ pub fn settings_read_back_as_they_were_written(mut store: impl GateStore + Admin
         client_id_limit: 7,
         lockout: LockoutPolicy::parse("failures=3,step=1s,longest=90s").unwrap(),
         rehash: false,
+        auto_ban: AutoBan::parse("3/90s:7m").unwrap(),
     };
     assert_ne!(store.settings().unwrap(), settings);
     commit(&mut store, &[], |transaction| {
