@@ -47,7 +47,7 @@ impl Default for Options {
 /// Sets up what it needs, builds, and tells the story.
 pub fn demo(options: &Options) -> Result<()> {
     setup::for_brokers(&[options.broker])?;
-    let release = build_release(Profile::Release, &[])?;
+    let release = build_release(Profile::Tested, &[])?;
     let environment = Environment::new(options.broker, &release, options.keep)?;
     let shell = Shell::new(&environment.variables());
     let start = Instant::now();

@@ -38,7 +38,7 @@ impl Options {
 /// Builds what a user installs, and runs; anything that the oracle can't explain
 /// is an error.
 pub fn hostile(options: &Options) -> Result<()> {
-    let release = build_release(Profile::Release, &[])?;
+    let release = build_release(Profile::Tested, &[])?;
     run(cargo().args([
         "build",
         "--package",

@@ -42,7 +42,7 @@ impl Options {
         Self {
             folder: Some(folder),
             revision,
-            profile: Profile::Release,
+            profile: Profile::Tested,
         }
     }
 }
@@ -90,7 +90,7 @@ pub fn package(options: &Options) -> Result<()> {
         // What is handed out is small; what is tested is made soon.
         compression: match options.profile {
             Profile::Dist => 6,
-            Profile::Release => 0,
+            Profile::Tested => 0,
         },
     };
     // What an earlier run put here goes: nobody installs two versions at once.

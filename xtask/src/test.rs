@@ -269,7 +269,7 @@ fn generated() -> Result<Count> {
 fn end_to_end(names: &[String]) -> Result<Count> {
     const PLUGIN: &str = "libmosquitto_countersign.so";
     let target = target()?;
-    let release = build_release(Profile::Release, &[])?;
+    let release = build_release(Profile::Tested, &[])?;
 
     // As a dev build it shares its dependencies, which are optimised there too,
     // with the other tests. Put aside, since any other dev build replaces it.
@@ -298,7 +298,7 @@ fn end_to_end(names: &[String]) -> Result<Count> {
 fn embed(names: &[String]) -> Result<Count> {
     let target = target()?;
     let prefix = target.join("dist");
-    dist::dist(&prefix, Profile::Release)?;
+    dist::dist(&prefix, Profile::Tested)?;
     run(cargo().args([
         "build",
         "--package",
