@@ -3,12 +3,13 @@
 //! All of these are acts of the platform: which authorities a broker trusts is its own
 //! matter (`cafile`), and whoever adds one speaks for all that it signs.
 
+use countersign_core::auto_registration::DeviceRegistration;
 use countersign_core::certificate::{
     AuthorityId, AuthorityKey, AuthorityRecord, Fingerprint, IdentityKind, MOST_ALIKE,
     MOST_AUTHORITIES, MOST_AUTHORITIES_OF_TENANT, NamePattern, SignerHints, Validity,
 };
 use countersign_core::change::Change;
-use countersign_core::name::TenantId;
+use countersign_core::name::{LoginName, TenantId};
 use countersign_core::store::Intent;
 use countersign_core::time::rfc3339;
 
@@ -16,6 +17,7 @@ use crate::caller::Permission;
 use crate::command::{Command, Tx};
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup::{self, Rows};
+use crate::registration;
 use crate::view::AuthorityView;
 
 /// Has an authority speak for a tenant: what it signs names credentials of that one, and
@@ -38,6 +40,8 @@ pub struct AddAuthority {
     pub identity: IdentityKind,
     /// Which part of that is the name.
     pub pattern: NamePattern,
+    /// Which devices it makes of those that it names, if it does.
+    pub registers: Option<DeviceRegistration>,
 }
 
 impl Command for AddAuthority {
@@ -49,6 +53,7 @@ impl Command for AddAuthority {
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<AuthorityRecord, AdminError> {
         lookup::tenant(tx, &self.tenant)?;
+        registration::check(tx, &self.tenant, self.registers.as_ref())?;
         let mut record = AuthorityRecord {
             id: AuthorityId(0),
             fingerprint: self.fingerprint,
@@ -58,6 +63,7 @@ impl Command for AddAuthority {
             signer: self.signer,
             identity: self.identity,
             pattern: self.pattern.clone(),
+            registers: self.registers.clone(),
             validity: self.validity,
             added_at: tx.now,
         };
@@ -194,6 +200,30 @@ impl Command for RemoveAuthority {
     }
 }
 
+/// Lets an authority register a device again that was registered in its tenant and
+/// deleted; the output is the device's name.
+#[derive(Clone, Debug)]
+pub struct ForgetRegisteredDevice {
+    /// The authority.
+    pub authority: Fingerprint,
+    /// The name of the device, with or without its tenant.
+    pub name: String,
+}
+
+impl Command for ForgetRegisteredDevice {
+    type Output = LoginName;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<LoginName, AdminError> {
+        let record = found(tx, &self.authority)?;
+        let by = self.authority.to_string();
+        registration::forget(tx, "ca.forget", &by, &record.tenant, &self.name)
+    }
+}
+
 fn found(rows: &mut Rows<'_>, fingerprint: &Fingerprint) -> Result<AuthorityRecord, AdminError> {
     rows.authority_by_fingerprint(fingerprint)?.ok_or_else(|| {
         let subject = Subject::new(Noun::Authority, fingerprint);
@@ -203,7 +233,7 @@ fn found(rows: &mut Rows<'_>, fingerprint: &Fingerprint) -> Result<AuthorityReco
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use core::time::Duration;
 
     use countersign_core::certificate::KeyAlgorithm;
@@ -213,7 +243,7 @@ mod tests {
     use crate::fixture::{Fixture, tenant_id};
     use crate::tenant::{DeleteTenant, TenantDeletion};
 
-    fn add(byte: u8) -> AddAuthority {
+    pub(crate) fn add(byte: u8) -> AddAuthority {
         AddAuthority {
             tenant: tenant_id("acme"),
             fingerprint: Fingerprint([byte; 32]),
@@ -232,6 +262,7 @@ mod tests {
             },
             identity: IdentityKind::CommonName,
             pattern: NamePattern::default(),
+            registers: None,
         }
     }
 

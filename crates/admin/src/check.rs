@@ -19,7 +19,6 @@ use countersign_core::connect::{
     SessionUse, decide, owner_of_client_id,
 };
 use countersign_core::credential::{Credential, CredentialId};
-use countersign_core::kind::Kind;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::reason::Reason;
 use countersign_core::rule::TopicOwners;
@@ -273,20 +272,13 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
             assumes_code: is_assumed && who.strictness != Strictness::Full,
         };
         let mut decision = decide(&request, &at, &mut look, &mut check)?;
-        if let Decision::Register(Registration { application, key }) = &decision {
-            if matches!(&application.kind, Kind::Application(about)
-                if about.registers.as_ref().is_some_and(AutoRegistration::is_full))
-            {
-                return Ok(Err(Reason::OverLimit));
-            }
-            let Some(mut thing) = of_application(application, key, self.now) else {
-                return Ok(Err(Reason::UnknownName));
+        if let Decision::Register(registration) = decision {
+            let made = match made_by(registration, self.now) {
+                Ok(made) => made,
+                Err(reason) => return Ok(Err(reason)),
             };
-            // As a broker would find it, once it has made it.
-            thing.secrets.clone_from(&application.secrets);
-            thing.roles.clone_from(&application.roles);
-            let name = key.as_str().into();
-            look.credentials.insert(name, Some(Arc::new(thing)));
+            let name = made.name.as_str().into();
+            look.credentials.insert(name, Some(Arc::new(made)));
             decision = decide(&request, &at, &mut look, &mut check)?;
         }
         Ok(match decision {
@@ -352,6 +344,25 @@ struct CheckedClient<'a> {
     listener: Option<u16>,
     address: Option<IpAddr>,
     strictness: Strictness,
+}
+
+/// What a broker would find, once it has made it, or why it makes none.
+fn made_by(registration: Registration, now: Timestamp) -> Result<Credential, Reason> {
+    match registration {
+        Registration::Device { device, .. } => Ok(*device),
+        Registration::Thing { application, key } => {
+            let about = application.kind.application();
+            let registers = about.and_then(|about| about.registers.as_ref());
+            if registers.is_some_and(AutoRegistration::is_full) {
+                return Err(Reason::OverLimit);
+            }
+            let thing = of_application(&application, &key, now);
+            let mut thing = thing.ok_or(Reason::UnknownName)?;
+            thing.secrets.clone_from(&application.secrets);
+            thing.roles.clone_from(&application.roles);
+            Ok(thing)
+        }
+    }
 }
 
 #[cfg(test)]

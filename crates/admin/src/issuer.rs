@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use countersign_core::auto_registration::DeviceRegistration;
 use countersign_core::change::Change;
 use countersign_core::issuer::{
     Algorithms, ClaimName, IdentityClaim, IssuerId, IssuerName, IssuerRecord, IssuerText,
     MOST_ALIKE, MOST_ISSUERS, MOST_ISSUERS_OF_TENANT, MOST_REVOKED, MOST_ROLE_WORDS, RoleWord,
 };
 use countersign_core::jwt;
-use countersign_core::name::TenantId;
+use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
 use countersign_core::store::Intent;
 use countersign_issuer::{KeySet, KeyText};
@@ -21,6 +22,7 @@ use crate::caller::Permission;
 use crate::command::{Command, Tx};
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup::{self, Rows};
+use crate::registration;
 use crate::view::IssuerView;
 
 /// Has an issuer speak for a tenant: its tokens name credentials of that one, and of no
@@ -43,6 +45,8 @@ pub struct AddIssuer {
     pub role_claim: Option<ClaimName>,
     /// Which role a word of that claim means.
     pub roles: BTreeMap<RoleWord, RoleName>,
+    /// Which devices it makes of those that it names, if it does.
+    pub registers: Option<DeviceRegistration>,
     /// Its public keys.
     pub keys: KeySet,
 }
@@ -59,6 +63,7 @@ impl Command for AddIssuer {
         for role in self.roles.values() {
             lookup::role(tx, &self.tenant, role)?;
         }
+        registration::check(tx, &self.tenant, self.registers.as_ref())?;
         if self.issuer.as_str() == jwt::ISSUER {
             let message = format!("`{}` is what our own tokens say", jwt::ISSUER);
             return Err(refused(ErrorKind::Invalid, &self.name, message));
@@ -94,6 +99,7 @@ impl Command for AddIssuer {
             identity: self.identity.clone(),
             role_claim: self.role_claim.clone(),
             roles: self.roles.clone(),
+            registers: self.registers.clone(),
             keys: self.keys.to_jwks().into(),
             keys_at: tx.now,
             added_at: tx.now,
@@ -282,6 +288,30 @@ impl Command for RevokeIssuedToken {
     }
 }
 
+/// Lets an issuer register a device again that was registered in its tenant and deleted;
+/// the output is the device's name.
+#[derive(Clone, Debug)]
+pub struct ForgetIssuedIdentity {
+    /// The issuer.
+    pub issuer: IssuerName,
+    /// What its tokens say of whose they are; the device's whole name will do, too.
+    pub identity: String,
+}
+
+impl Command for ForgetIssuedIdentity {
+    type Output = LoginName;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<LoginName, AdminError> {
+        let record = found(tx, &self.issuer)?;
+        let by = self.issuer.as_str();
+        registration::forget(tx, "issuer.forget", by, &record.tenant, &self.identity)
+    }
+}
+
 fn found(rows: &mut Rows<'_>, name: &IssuerName) -> Result<IssuerRecord, AdminError> {
     rows.issuer_by_name(name)?.ok_or_else(|| {
         let message = format!("there is no issuer `{name}`");
@@ -294,7 +324,7 @@ fn refused(kind: ErrorKind, name: &IssuerName, message: impl Into<String>) -> Ad
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use countersign_core::store::rows::IssuerRows as _;
     use countersign_core::store::{AdminStore as _, AdminTransaction as _};
 
@@ -302,7 +332,7 @@ mod tests {
     use crate::fixture::{Fixture, role_name, tenant_id};
     use crate::tenant::{DeleteTenant, TenantDeletion};
 
-    fn name(text: &str) -> IssuerName {
+    pub(crate) fn name(text: &str) -> IssuerName {
         IssuerName::parse(text).unwrap()
     }
 
@@ -310,7 +340,7 @@ mod tests {
         IssuerText::parse(text).unwrap()
     }
 
-    fn add(called: &str) -> AddIssuer {
+    pub(crate) fn add(called: &str) -> AddIssuer {
         let pem = include_str!("../../issuer/tests/keys/p256.pem");
         let algorithms: Algorithms = "ES256".parse().unwrap();
         AddIssuer {
@@ -323,6 +353,7 @@ mod tests {
             identity: IdentityClaim::parse("sub").unwrap(),
             role_claim: None,
             roles: BTreeMap::new(),
+            registers: None,
         }
     }
 

@@ -44,6 +44,7 @@ mod lookup;
 pub mod namespace;
 pub mod operator;
 pub mod password;
+mod registration;
 pub mod role;
 pub mod rule;
 pub mod scheme;

@@ -29,6 +29,7 @@ mod hook;
 mod issuer;
 mod jwt;
 mod many;
+mod registration;
 mod role;
 mod scheme;
 mod user;

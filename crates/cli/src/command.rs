@@ -16,6 +16,7 @@ pub(crate) mod issuer;
 pub(crate) mod jwt;
 pub(crate) mod manual;
 pub(crate) mod operator;
+pub(crate) mod registering;
 pub(crate) mod restore;
 pub(crate) mod role;
 pub(crate) mod scheme;

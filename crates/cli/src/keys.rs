@@ -118,6 +118,10 @@ pub(crate) const AUTHORITY: &[&str] = &[
     "key",
     "identity",
     "pattern",
+    "auto_register",
+    "role",
+    "max",
+    "registered",
     "not_before",
     "not_after",
     "added_at",
@@ -186,6 +190,7 @@ pub(crate) const DELETED: &[&str] = &["deleted"];
 pub(crate) const DOCTOR: &[&str] = &["check", "ok", "level", "problem", "fix"];
 pub(crate) const EFFECT: &[&str] = &["name", "connected", "gains", "loses"];
 pub(crate) const ENROLMENT: &[&str] = &["otpauth", "secret", "recovery_codes"];
+pub(crate) const FORGOTTEN: &[&str] = &["forgotten"];
 pub(crate) const ISSUED_APPLICATION: &[&str] = &["name", "tenant", "secret", "old_secret_until"];
 pub(crate) const LOSER: &[&str] = &["tenant", "name", "loses", "sessions"];
 pub(crate) const MANY: &[&str] = &[
@@ -305,6 +310,10 @@ pub(crate) const ISSUER: &[&str] = &[
     "identity",
     "role_claim",
     "role_map",
+    "auto_register",
+    "role",
+    "max",
+    "registered",
     "keys",
     "keys_at",
     "added_at",

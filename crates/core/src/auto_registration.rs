@@ -1,4 +1,6 @@
-//! Things that register themselves: which keys a client may take, and how many.
+//! Things and devices that register themselves: which names a client may take, and how
+//! many. Things by their application's secret, devices by what an authority or an issuer
+//! signed.
 //!
 //! All names of a store share one name space, and a client with an
 //! application's secret can add to it. So only a small part of all names can be
@@ -8,8 +10,9 @@
 use core::fmt;
 
 use crate::given::Given;
-use crate::kind::{ANY_BEARER, APPLICATION_PREFIX, BEARER_PREFIX};
-use crate::name::LoginName;
+use crate::kind::{ANY_BEARER, APPLICATION_PREFIX, BEARER_PREFIX, is_reserved};
+use crate::name::{LoginName, TenantId};
+use crate::role::RoleName;
 use crate::scheme::{NameForm, Schemes};
 
 /// Which things an application makes, and how many.
@@ -30,7 +33,7 @@ impl AutoRegistration {
     /// More can't be asked for.
     pub const LARGEST_MAX: u32 = 1_000_000;
 
-    /// As many as an application makes in one second.
+    /// As many as an application makes in one second; an authority and an issuer, too.
     pub const PER_SECOND: u32 = 10;
 
     /// Says whether it had made as many as it may when this was read.
@@ -48,6 +51,37 @@ impl Default for AutoRegistration {
             registered: 0,
         }
     }
+}
+
+/// Which devices an authority or an issuer makes of those that it names, and how many.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DeviceRegistration {
+    /// The role that they hold.
+    pub role: RoleName,
+    /// How many it ever makes; one that is deleted leaves no room.
+    pub max: u32,
+    /// How many it had made when this was read.
+    pub registered: u32,
+}
+
+impl DeviceRegistration {
+    /// Says whether it had made as many as it may when this was read.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.registered >= self.max
+    }
+}
+
+/// The login name of a device that registers itself: `NAME@TENANT`. None where it may not
+/// be called so: a name is 1 to 64 of `A-Z a-z 0-9 _ - . :`, so that it is one level of a
+/// topic, and not kept for another kind of principal.
+#[must_use]
+pub fn name_of_device(name: &str, tenant: &TenantId) -> Option<LoginName> {
+    if !is_key(name) {
+        return None;
+    }
+    let whole = LoginName::parse_device(&format!("{name}@{tenant}")).ok()?;
+    (!is_reserved(&whole)).then_some(whole)
 }
 
 /// The keys that an application takes: text in which each `*` stands for one
@@ -139,10 +173,11 @@ pub fn may_register_itself(name: &LoginName, schemes: &Schemes) -> bool {
         || [APPLICATION_PREFIX, BEARER_PREFIX]
             .iter()
             .any(|prefix| lower.starts_with(prefix));
-    text.len() <= LONGEST_KEY
-        && text.bytes().all(is_key_byte)
-        && !is_kept
-        && schemes.form_of(text) == NameForm::Free
+    is_key(text) && !is_kept && schemes.form_of(text) == NameForm::Free
+}
+
+fn is_key(text: &str) -> bool {
+    (1..=LONGEST_KEY).contains(&text.len()) && text.bytes().all(is_key_byte)
 }
 
 fn is_key_byte(byte: u8) -> bool {
@@ -211,6 +246,38 @@ mod tests {
             &"x".repeat(65),
         ] {
             assert!(!may(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_device_takes_a_name_of_one_level_in_its_tenant_and_no_kept_one() {
+        let acme = TenantId::parse("acme").unwrap();
+        for good in [
+            "dev1",
+            "AA:BB",
+            "a.b_c-d",
+            "jwt",
+            "application",
+            &"x".repeat(64),
+        ] {
+            let name = name_of_device(good, &acme).unwrap();
+            assert_eq!(name.as_str(), format!("{good}@acme"));
+        }
+        for bad in [
+            "",
+            "dev1@beta",
+            "a/b",
+            "a+",
+            "#",
+            "a b",
+            "a\0b",
+            "ä",
+            "dev\u{200b}",
+            "jwt:me",
+            "application:x",
+            &"x".repeat(65),
+        ] {
+            assert_eq!(name_of_device(bad, &acme), None, "{bad:?}");
         }
     }
 }

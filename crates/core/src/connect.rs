@@ -7,8 +7,8 @@
 //! another thread) the host calls it again with what the wait brought, so
 //! that everything that changed meanwhile counts.
 //!
-//! Logins of users, registrations of things, tokens and unauthenticated clients
-//! have a file each below.
+//! Logins of users, registrations of things and devices, tokens and unauthenticated
+//! clients have a file each below.
 
 use core::time::Duration;
 
@@ -43,6 +43,7 @@ mod anonymous;
 mod certificate;
 mod client_ids;
 mod decision;
+mod device;
 mod find;
 mod issuer;
 mod proved;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::auto_registration::DeviceRegistration;
 use crate::given::Given;
 use crate::name::TenantId;
 use crate::reason::Reason;
@@ -44,6 +45,8 @@ pub struct IssuerRecord {
     pub role_claim: Option<ClaimName>,
     /// What stands in that claim, and which role of the tenant each means.
     pub roles: BTreeMap<RoleWord, RoleName>,
+    /// Which devices it makes of those that it names; none where nobody wants that.
+    pub registers: Option<DeviceRegistration>,
     /// Its public keys, as a JWK Set.
     pub keys: Arc<str>,
     /// Since when it has these.

@@ -14,10 +14,12 @@ use crate::connect::FailedLogin;
 use crate::credential::{Credential, CredentialId};
 use crate::lockout::Lockout;
 use crate::name::TenantId;
+use crate::registrar::Registrar;
 use crate::store::rows::{
     ApiTokenRows, ApplicationRows, AuditRows, AuthorityRows, BanRows, BrokerRows, CertificateRows,
-    ChangeRows, ClientIdRows, CredentialRows, IssuerRows, KickRows, LockoutRows, PresenceRows,
-    RefusalRows, SecretRows, SettingRows, TokenRows, UserRows, WebSessionRows,
+    ChangeRows, ClientIdRows, CredentialRows, DeviceRegistrationRows, IssuerRows, KickRows,
+    LockoutRows, PresenceRows, RefusalRows, SecretRows, SettingRows, TokenRows, UserRows,
+    WebSessionRows,
 };
 use crate::store::{Batch, LoginEffects, Recorded, Registered, SessionUndo, StoreError};
 use crate::time::Timestamp;
@@ -31,6 +33,7 @@ mod bans;
 mod brokers;
 pub(crate) mod client_ids;
 pub(crate) mod credentials;
+mod devices;
 mod kicks;
 mod lockouts;
 mod login;
@@ -193,6 +196,28 @@ pub trait Ledger {
         things::register(self, thing, broker, now)
     }
 
+    /// Makes a device that presented what an authority or an issuer signed, as an act of the
+    /// broker's. It counts for good against what that one may make, and its name is never
+    /// registered again until that is forgotten.
+    ///
+    /// # Errors
+    ///
+    /// Returns kind `Conflict` when its name is taken or was registered, and kind
+    /// `Unavailable` when the registrar makes no such devices by now; else as
+    /// [`Ledger::record_login`].
+    fn register_device(
+        &mut self,
+        registrar: Registrar,
+        device: &Credential,
+        broker: &str,
+        now: Timestamp,
+    ) -> Result<Registered, StoreError>
+    where
+        Self: Sized,
+    {
+        devices::register(self, registrar, device, broker, now)
+    }
+
     /// Makes a tenant the one that a user worked in last, if it is granted.
     ///
     /// # Errors
@@ -321,6 +346,7 @@ pub trait LedgerTransaction:
     + ChangeRows
     + ClientIdRows
     + CredentialRows
+    + DeviceRegistrationRows
     + IssuerRows
     + KickRows
     + LockoutRows

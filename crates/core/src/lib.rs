@@ -44,6 +44,7 @@ pub mod options;
 pub mod ownership;
 pub mod presence;
 pub mod reason;
+pub mod registrar;
 pub mod rights;
 pub mod role;
 pub mod rule;

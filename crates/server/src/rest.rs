@@ -28,6 +28,7 @@ mod issuers;
 mod jwts;
 mod me;
 mod operators;
+mod registering;
 mod roles;
 mod rules;
 mod schemes;

@@ -321,3 +321,30 @@ CREATE TABLE issuer_revocation (
     revoked_at INTEGER NOT NULL,
     PRIMARY KEY (issuer, token)
 ) STRICT, WITHOUT ROWID;
+
+-- Which devices authorities and issuers make of those that they name, and how many they
+-- made: ever, and in the last second that they made any in. With the role that such a
+-- device is given, this goes, and none is made any more.
+CREATE TABLE device_registration (
+    id INTEGER PRIMARY KEY,
+    authority INTEGER UNIQUE REFERENCES certificate_authority (id) ON DELETE CASCADE,
+    issuer INTEGER UNIQUE REFERENCES issuer (id) ON DELETE CASCADE,
+    tenant TEXT NOT NULL,
+    role TEXT NOT NULL,
+    max INTEGER NOT NULL,
+    registered INTEGER NOT NULL,
+    second INTEGER NOT NULL,
+    in_second INTEGER NOT NULL,
+    FOREIGN KEY (tenant, role) REFERENCES role (tenant, name) ON DELETE CASCADE,
+    CHECK ((authority IS NULL) <> (issuer IS NULL))
+) STRICT;
+
+CREATE INDEX device_registration_of_role ON device_registration (tenant, role);
+
+-- The names of all devices that were registered so. One that is no credential any more
+-- was deleted, and is not registered again.
+CREATE TABLE registered_name (
+    tenant TEXT NOT NULL REFERENCES tenant (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    PRIMARY KEY (tenant, name)
+) STRICT, WITHOUT ROWID;

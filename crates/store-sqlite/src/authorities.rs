@@ -5,10 +5,12 @@ use countersign_core::certificate::{
     NamePattern, SignerHints, Validity,
 };
 use countersign_core::name::TenantId;
+use countersign_core::registrar::Registrar;
 use countersign_core::store::StoreError;
 use countersign_core::store::rows::AuthorityRows;
 use rusqlite::{Connection, Params, params};
 
+use crate::device_registrations;
 use crate::error::Fault;
 use crate::row_reader::RowReader;
 use crate::transaction::SqliteTransaction;
@@ -111,7 +113,14 @@ fn add(connection: &Connection, authority: &AuthorityRecord) -> Result<Authority
             authority.validity.not_after.as_millis(),
             authority.added_at.as_millis(),
         ])?;
-    Ok(AuthorityId(connection.last_insert_rowid()))
+    let id = AuthorityId(connection.last_insert_rowid());
+    device_registrations::put_new(
+        connection,
+        Registrar::Authority(id),
+        &authority.tenant,
+        authority.registers.as_ref(),
+    )?;
+    Ok(id)
 }
 
 fn read(
@@ -124,8 +133,9 @@ fn read(
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let columns = &mut RowReader::of(row);
+        let id = AuthorityId(columns.number()?);
         found.push(AuthorityRecord {
-            id: AuthorityId(columns.number()?),
+            id,
             fingerprint: Fingerprint(columns.hash()?),
             tenant: columns.parsed(TenantId::parse)?,
             subject: columns.text()?.to_owned(),
@@ -139,6 +149,7 @@ fn read(
             },
             identity: columns.parsed(IdentityKind::parse)?,
             pattern: columns.parsed(NamePattern::parse)?,
+            registers: device_registrations::of(connection, Registrar::Authority(id))?,
             validity: Validity {
                 not_before: columns.instant()?,
                 not_after: columns.instant()?,

@@ -32,9 +32,9 @@ use crate::broker_lock::BrokerLock;
 use crate::busy_timeout::{BATCH_WAIT, GATE_WAIT};
 use crate::store::SqliteStore;
 use crate::{
-    audit, authorities, bans, certificates, changes, client_id_bindings, credential_reader, groups,
-    issuers, key_file, kicks, lockouts, log_position, presence, roles, schemes, secrets, settings,
-    stored_sessions, tenants, tokens, wal_index,
+    audit, authorities, bans, certificates, changes, client_id_bindings, credential_reader,
+    device_registrations, groups, issuers, key_file, kicks, lockouts, log_position, presence,
+    roles, schemes, secrets, settings, stored_sessions, tenants, tokens, wal_index,
 };
 
 impl Directory for SqliteStore {
@@ -154,6 +154,12 @@ impl Directory for SqliteStore {
     ) -> Result<bool, StoreError> {
         self.look(issuers::LOOK_UP, GATE_WAIT, |connection| {
             issuers::is_revoked(connection, id, token)
+        })
+    }
+
+    fn was_registered(&mut self, tenant: &TenantId, name: &LoginName) -> Result<bool, StoreError> {
+        self.look(device_registrations::LOOK_UP, GATE_WAIT, |connection| {
+            device_registrations::was_registered(connection, tenant, name)
         })
     }
 

@@ -6,12 +6,14 @@ use countersign_core::issuer::{
     Algorithms, ClaimName, IdentityClaim, IssuerId, IssuerName, IssuerRecord, IssuerText, RoleWord,
 };
 use countersign_core::name::TenantId;
+use countersign_core::registrar::Registrar;
 use countersign_core::role::RoleName;
 use countersign_core::store::StoreError;
 use countersign_core::store::rows::IssuerRows;
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, Params, params};
 
+use crate::device_registrations;
 use crate::error::Fault;
 use crate::row_reader::RowReader;
 use crate::transaction::SqliteTransaction;
@@ -164,6 +166,12 @@ fn add(connection: &Connection, issuer: &IssuerRecord) -> Result<IssuerId, Fault
             role.as_str()
         ])?;
     }
+    device_registrations::put_new(
+        connection,
+        Registrar::Issuer(id),
+        &issuer.tenant,
+        issuer.registers.as_ref(),
+    )?;
     Ok(id)
 }
 
@@ -188,6 +196,7 @@ fn read(
             identity: columns.parsed(IdentityClaim::parse)?,
             role_claim: columns.maybe_parsed(ClaimName::parse)?,
             roles: roles(connection, id)?,
+            registers: device_registrations::of(connection, Registrar::Issuer(id))?,
             keys: columns.text()?.into(),
             keys_at: columns.instant()?,
             added_at: columns.instant()?,

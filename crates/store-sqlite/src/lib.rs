@@ -32,6 +32,7 @@ mod connect;
 mod credential_kind;
 mod credential_reader;
 mod credentials;
+mod device_registrations;
 mod error;
 mod file;
 mod file_watch;

@@ -261,6 +261,8 @@ pub(crate) const EXPORTED: &[ExportedTable] = &[
         "issuer_revocation",
         Some("issuer IN (SELECT id FROM issuer WHERE tenant = ?1)"),
     ),
+    table("device_registration", Some("tenant = ?1")),
+    table("registered_name", Some("tenant = ?1")),
 ];
 
 /// What exports leave out: who is connected or signed in now or about to be, the brokers,

@@ -40,6 +40,7 @@ mod lockouts;
 mod presence;
 mod references;
 mod refusals;
+mod registrations;
 mod roles;
 mod schemes;
 mod secrets;

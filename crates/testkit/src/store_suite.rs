@@ -50,6 +50,7 @@ mod pages;
 mod people;
 mod principals;
 mod refusals;
+mod registrations;
 mod roles;
 mod schemes;
 mod selections;
@@ -77,6 +78,7 @@ pub use ownership::*;
 pub use pages::*;
 pub use people::*;
 pub use refusals::*;
+pub use registrations::*;
 pub use roles::*;
 pub use schemes::*;
 pub use selections::*;
@@ -104,6 +106,10 @@ macro_rules! store_suite {
             a_code_is_accepted_once,
             a_credential_reads_back_as_it_was_written,
             a_deleted_role_is_taken_from_its_holders,
+            a_device_is_registered_once_and_in_nobodys_place,
+            a_registered_name_stays_until_it_is_forgotten,
+            what_a_registrar_makes_goes_with_it_and_with_its_role,
+            a_registrar_makes_no_more_devices_than_it_may,
             a_deleted_tenant_takes_its_credentials_along_and_frees_their_names,
             a_first_use_has_one_winner,
             a_grant_goes_with_its_role_and_its_tenant,

@@ -199,6 +199,54 @@ on_every_broker! {
         session.kill().unwrap();
     }
 
+    fn k35_an_authority_registers_devices_and_none_again_that_was_deleted(version) {
+        let authority = Authority::new();
+        authority.further("ours", DEVICES, None);
+        let fixture = start(version, &authority);
+        let mut observer = fixture.observer("#");
+        fixture.cli.json(&["role", "create", "meter", "--tenant", "acme"]);
+        for name in ["new1", "new2", "new3"] {
+            authority.sign_by("ours", name, &["-subj", &format!("/CN={name}")]);
+        }
+        authority.sign_by("ours", "odd", &["-subj", "/CN=a b"]);
+        let file = authority.path("ours.crt");
+        let added = fixture.cli.json(&[
+            "ca", "add", "--tenant", "acme", "--pem", &file, "--identity", "cn",
+            "--auto-register", "--role", "meter", "--max", "2",
+        ]);
+        let ca = text(&added, "fingerprint");
+        let publish = |certificate: &str, topic: &str| {
+            publish(&fixture, &authority, certificate, topic, &["-i", topic]).code
+        };
+        assert_eq!(publish("odd", "odd"), Some(5));
+        let of_new1 = authority.path("new1.crt");
+        let check = ["check", "connect", "--certificate", &of_new1, "--client-id", "c", "--json"];
+        assert_eq!(fixture.cli.run(&check).code, Some(0), "a check says what a broker would answer");
+        let made = fixture.cli.json(&["credential", "list", "--tenant", "acme"]);
+        assert_eq!(made, serde_json::json!([]), "a check makes nothing");
+        assert_eq!(publish("new1", "one"), Some(0));
+        assert_eq!(topics_so_far(&mut observer), ["acme/one"]);
+        let shown = fixture.cli.json(&["credential", "show", "new1@acme"]);
+        assert_eq!(shown["roles"], serde_json::json!(["meter"]));
+        fixture.cli.json(&["credential", "delete", "new1@acme"]);
+        assert_eq!(publish("new1", "deleted"), Some(5));
+        // It had its place, and has it still: the second is the last.
+        assert_eq!(publish("new2", "two"), Some(0));
+        assert_eq!(publish("new3", "three"), Some(5));
+        fixture.credential("new1", "acme");
+        assert_eq!(publish("new1", "by-hand"), Some(0));
+        fixture.cli.json(&["credential", "delete", "new1@acme"]);
+        assert_eq!(publish("new1", "deleted"), Some(5));
+        fixture.cli.json(&["ca", "forget", &ca, "new1"]);
+        fixture.cli.json(&["ca", "remove", &ca]);
+        fixture.cli.json(&[
+            "ca", "add", "--tenant", "acme", "--pem", &file, "--identity", "cn",
+            "--auto-register", "--role", "meter",
+        ]);
+        assert_eq!(publish("new1", "again"), Some(0));
+        assert_eq!(topics_so_far(&mut observer), ["acme/two", "acme/by-hand", "acme/again"]);
+    }
+
     fn what_ends_a_certificate_or_its_credential_ends_the_session_and_a_reload_does_not(version) {
         let authority = Authority::new();
         let fixture = start(version, &authority);

@@ -98,4 +98,37 @@ on_every_broker! {
         fixture.broker.wait_for_log("ended the session of `dev2@acme` (three): expired", PATIENCE).unwrap();
         wait_until("the session ended", || !short.is_alive());
     }
+
+    fn an_issuer_registers_devices_and_none_again_that_was_deleted(version) {
+        let folder = TempDir::new().unwrap();
+        let fixture = Fixture::start(version);
+        fixture.tenant("acme", &[]);
+        let issuer = TokenIssuer::new(1);
+        fixture.cli.json(&["role", "create", "meter", "--tenant", "acme"]);
+        fixture.cli.json(&["role", "deny", "meter", "--tenant", "acme", "publish", "acme/no"]);
+        add(&fixture, &folder, "acme", &issuer, &["--auto-register", "--role", "meter", "--max", "2"]);
+        let mut observer = fixture.observer("#");
+        let comes = |name: &str| connect(name, "jwt", &issuer.sign(&claims("acme", name, HOUR)));
+        let mut first = comes("new1").accepted(fixture.port());
+        first.publish("acme/no", "x", 1, false).unwrap();
+        first.publish("acme/new1", "x", 1, false).unwrap();
+        assert_eq!(topics_so_far(&mut observer), ["acme/new1"], "it has the role, which denies");
+        let shown = fixture.cli.json(&["credential", "show", "new1@acme"]);
+        assert_eq!(shown["roles"], json!(["meter"]));
+        assert_eq!(comes("a/b").code(fixture.port()), Some(5));
+        fixture.cli.json(&["credential", "delete", "new1@acme"]);
+        wait_until("the session ended", || !first.is_alive());
+        let token = issuer.sign(&claims("acme", "new1", HOUR));
+        assert_eq!(connect("new1", "new1@acme", &token).code(fixture.port()), Some(5));
+        fixture.wait_for_cause("new1@acme", "revoked");
+        // It had its place, and has it still: the second is the last.
+        drop(comes("new2").accepted(fixture.port()));
+        assert_eq!(comes("new3").code(fixture.port()), Some(5));
+        let forgotten = fixture.cli.json(&["issuer", "forget", "acme", "new1"]);
+        assert_eq!(forgotten, json!({ "forgotten": "new1@acme" }));
+        assert_eq!(comes("new1").code(fixture.port()), Some(5), "it has no place any more");
+        fixture.credential("new1", "acme");
+        drop(comes("new1").accepted(fixture.port()));
+        assert_eq!(fixture.cli.json(&["issuer", "show", "acme"])["registered"], 2);
+    }
 }

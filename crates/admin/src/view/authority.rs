@@ -3,6 +3,7 @@
 use countersign_core::certificate::AuthorityRecord;
 use serde::Serialize;
 
+use super::registration::RegistrationView;
 use super::rfc3339;
 
 /// All that is shown of an authority.
@@ -14,6 +15,8 @@ pub struct AuthorityView {
     key: &'static str,
     identity: &'static str,
     pattern: String,
+    #[serde(flatten)]
+    registers: RegistrationView,
     not_before: String,
     not_after: String,
     added_at: String,
@@ -30,6 +33,7 @@ impl AuthorityView {
             key: record.key.algorithm.as_str(),
             identity: record.identity.as_str(),
             pattern: record.pattern.to_string(),
+            registers: RegistrationView::of(record.registers.as_ref()),
             not_before: rfc3339(record.validity.not_before),
             not_after: rfc3339(record.validity.not_after),
             added_at: rfc3339(record.added_at),

@@ -6,6 +6,7 @@ use countersign_core::issuer::{Algorithm, ClaimName, IssuerRecord};
 use countersign_issuer::KeySet;
 use serde::Serialize;
 
+use super::registration::RegistrationView;
 use super::rfc3339;
 
 /// All that is shown of an issuer. The audit keeps the same.
@@ -19,6 +20,8 @@ pub struct IssuerView {
     identity: String,
     role_claim: Option<String>,
     role_map: BTreeMap<String, String>,
+    #[serde(flatten)]
+    registers: RegistrationView,
     keys: Vec<KeyView>,
     keys_at: String,
     added_at: String,
@@ -48,6 +51,7 @@ impl IssuerView {
             role_map: map
                 .map(|(word, role)| (word.to_string(), role.to_string()))
                 .collect(),
+            registers: RegistrationView::of(record.registers.as_ref()),
             keys: KeySet::of_record(record).map_or_else(|_| Vec::new(), |keys| shown(&keys)),
             keys_at: rfc3339(record.keys_at),
             added_at: rfc3339(record.added_at),

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::error::CliError;
 use crate::invocation::Invocation;
-use crate::keys::{BROKER, Shows};
+use crate::keys::{BROKER, FORGOTTEN, Shows};
 use crate::listing::Column;
 
 #[derive(Debug, Subcommand)]
@@ -52,7 +52,7 @@ impl BrokerCommand {
     /// What is printed.
     pub(crate) fn shows(&self) -> Shows {
         match self {
-            Self::Forget { .. } => Shows::all_of(&[&["forgotten"]]),
+            Self::Forget { .. } => Shows::all_of(&[FORGOTTEN]),
             Self::List => Shows::all_of(&[BROKER]),
         }
     }

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use countersign_admin::authority::{AddAuthority, ListAuthorities, RemoveAuthority, ShowAuthority};
+use countersign_admin::authority::{
+    AddAuthority, ForgetRegisteredDevice, ListAuthorities, RemoveAuthority, ShowAuthority,
+};
 use countersign_admin::view::AuthorityView;
 use countersign_certificate::{ReadAuthority, read_authority};
 use countersign_core::certificate::{Fingerprint, IdentityKind, NamePattern};
@@ -12,9 +14,10 @@ use countersign_core::name::TenantId;
 use serde_json::json;
 
 use crate::command::certificate::{read_pem, unreadable};
+use crate::command::registering::RegisteringArguments;
 use crate::error::CliError;
 use crate::invocation::Invocation;
-use crate::keys::{AUTHORITY, DELETED, Shows};
+use crate::keys::{AUTHORITY, DELETED, FORGOTTEN, Shows};
 use crate::listing::Column;
 
 #[derive(Debug, Subcommand)]
@@ -25,7 +28,7 @@ pub(crate) enum CaCommand {
     /// Take the authority that signs the devices' certificates itself, not one above it.
     /// The broker must trust it (`cafile`).
     #[command(
-        after_help = "Examples:\n  countersign ca add --tenant acme --pem acme-ca.crt --identity cn\n  countersign ca add --tenant acme --pem acme-ca.crt --identity san-uri \\\n      --pattern 'urn:dev:${name}'"
+        after_help = "Examples:\n  countersign ca add --tenant acme --pem acme-ca.crt --identity cn\n  countersign ca add --tenant acme --pem acme-ca.crt --identity san-uri \\\n      --pattern 'urn:dev:${name}'\n  countersign ca add --tenant acme --pem acme-ca.crt --identity cn \\\n      --auto-register --role reader --max 500"
     )]
     Add(Add),
     /// List the authorities of a tenant, or of all.
@@ -43,6 +46,17 @@ pub(crate) enum CaCommand {
         /// The SHA-256 of its certificate, as `ca list` shows it.
         #[arg(value_parser = Fingerprint::parse)]
         fingerprint: Fingerprint,
+    },
+    /// Let an authority register a device again that was registered and deleted.
+    #[command(
+        after_help = "Examples:\n  countersign ca forget \\\n      e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 dev1"
+    )]
+    Forget {
+        /// The SHA-256 of its certificate, as `ca list` shows it.
+        #[arg(value_parser = Fingerprint::parse)]
+        fingerprint: Fingerprint,
+        /// The device's name, with or without its tenant.
+        name: String,
     },
     /// Have an authority speak for its tenant no longer. Sessions that it vouched for
     /// end.
@@ -72,6 +86,8 @@ pub(crate) struct Add {
     /// What that looks like from end to end; `${name}` stands for the name.
     #[arg(long, value_name = "P", value_parser = NamePattern::parse, default_value_t)]
     pattern: NamePattern,
+    #[command(flatten)]
+    registering: RegisteringArguments,
 }
 
 impl CaCommand {
@@ -96,6 +112,7 @@ impl CaCommand {
                     validity,
                     identity: add.identity,
                     pattern: add.pattern,
+                    registers: add.registering.registers(),
                 })?;
                 let done = format!("authority of tenant {} added", added.tenant);
                 invocation.output.act(&done, &AuthorityView::of(&added))?;
@@ -111,6 +128,15 @@ impl CaCommand {
                 let authority = invocation.run(&ShowAuthority(fingerprint))?;
                 invocation.output.record(&AuthorityView::of(&authority))?;
             }
+            Self::Forget { fingerprint, name } => {
+                let name = invocation.run(&ForgetRegisteredDevice {
+                    authority: fingerprint,
+                    name,
+                })?;
+                let forgotten = json!({ "forgotten": name.as_str() });
+                let done = format!("{name} may be registered again");
+                invocation.output.act(&done, &forgotten)?;
+            }
             Self::Remove { fingerprint } => {
                 let deleted = json!({ "deleted": fingerprint.to_string() });
                 invocation.run(&RemoveAuthority(fingerprint))?;
@@ -124,6 +150,7 @@ impl CaCommand {
     pub(crate) fn shows(&self) -> Shows {
         match self {
             Self::Add(_) | Self::List { .. } | Self::Show { .. } => Shows::all_of(&[AUTHORITY]),
+            Self::Forget { .. } => Shows::all_of(&[FORGOTTEN]),
             Self::Remove { .. } => Shows::all_of(&[DELETED]),
         }
     }

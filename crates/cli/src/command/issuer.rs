@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use countersign_admin::issuer::{
-    AddIssuer, ListIssuers, RemoveIssuer, RevokeIssuedToken, SetIssuerKeys, ShowIssuer,
+    AddIssuer, ForgetIssuedIdentity, ListIssuers, RemoveIssuer, RevokeIssuedToken, SetIssuerKeys,
+    ShowIssuer,
 };
 use countersign_admin::view::IssuerView;
 use countersign_core::issuer::{
@@ -19,9 +20,10 @@ use countersign_issuer::{KeyText, MOST_BYTES};
 use serde_json::json;
 
 use crate::command::certificate::unreadable;
+use crate::command::registering::RegisteringArguments;
 use crate::error::CliError;
 use crate::invocation::Invocation;
-use crate::keys::{DELETED, ISSUER, REVOKED, Shows};
+use crate::keys::{DELETED, FORGOTTEN, ISSUER, REVOKED, Shows};
 use crate::listing::Column;
 
 #[derive(Debug, Subcommand)]
@@ -29,7 +31,7 @@ pub(crate) enum IssuerCommand {
     /// Have an issuer speak for a tenant: each token (JWT) that it signs names a
     /// credential of that tenant, and of no other. Clients present it as their password.
     #[command(
-        after_help = "Examples:\n  countersign issuer add corp --tenant acme --iss https://corp.example.com \\\n      --jwks sso.jwks.json --alg EdDSA --audience mqtt\n  countersign issuer add plant --tenant acme --iss plant --pem plant.pub.pem \\\n      --alg ES256 --audience mqtt --identity client_id \\\n      --role-claim realm_access.roles --role-map operator=reader"
+        after_help = "Examples:\n  countersign issuer add corp --tenant acme --iss https://corp.example.com \\\n      --jwks sso.jwks.json --alg EdDSA --audience mqtt\n  countersign issuer add plant --tenant acme --iss plant --pem plant.pub.pem \\\n      --alg ES256 --audience mqtt --identity client_id \\\n      --role-claim realm_access.roles --role-map operator=reader\n  countersign issuer add site --tenant acme --iss site --pem plant.pub.pem \\\n      --alg ES256 --audience mqtt --auto-register --role reader --max 500"
     )]
     Add(Add),
     /// List the issuers of a tenant, or of all.
@@ -67,6 +69,15 @@ pub(crate) enum IssuerCommand {
         /// The token's claim `jti`.
         #[arg(value_parser = IssuerText::parse)]
         jti: IssuerText,
+    },
+    /// Let an issuer register a device again that was registered and deleted.
+    #[command(after_help = "Examples:\n  countersign issuer forget sso dev1")]
+    Forget {
+        /// The issuer's name.
+        #[arg(value_parser = IssuerName::parse)]
+        name: IssuerName,
+        /// What its tokens say of whose they are; the device's whole name will do, too.
+        identity: String,
     },
     /// Have an issuer speak for its tenant no longer. Sessions that its tokens opened end.
     #[command(after_help = "Examples:\n  countersign issuer remove sso")]
@@ -106,6 +117,8 @@ pub(crate) struct Add {
     /// A word of that claim, and the role of the tenant that it means.
     #[arg(long, value_name = "WORD=ROLE", value_parser = meaning, requires = "role_claim")]
     role_map: Vec<(RoleWord, RoleName)>,
+    #[command(flatten)]
+    registering: RegisteringArguments,
 }
 
 /// Where an issuer's public keys are.
@@ -153,6 +166,7 @@ impl IssuerCommand {
                     identity: add.identity,
                     role_claim: add.role_claim,
                     roles: add.role_map.into_iter().collect(),
+                    registers: add.registering.registers(),
                     keys,
                 })?;
                 let done = format!("issuer {} of tenant {} added", added.name, added.tenant);
@@ -183,6 +197,14 @@ impl IssuerCommand {
                 })?;
                 output.act("token revoked", &revoked)?;
             }
+            Self::Forget { name, identity } => {
+                let name = invocation.run(&ForgetIssuedIdentity {
+                    issuer: name,
+                    identity,
+                })?;
+                let forgotten = json!({ "forgotten": name.as_str() });
+                output.act(&format!("{name} may be registered again"), &forgotten)?;
+            }
             Self::Remove { name } => {
                 let deleted = json!({ "deleted": name.as_str() });
                 invocation.run(&RemoveIssuer(name))?;
@@ -199,6 +221,7 @@ impl IssuerCommand {
                 Shows::all_of(&[ISSUER])
             }
             Self::Revoke { .. } => Shows::all_of(&[REVOKED]),
+            Self::Forget { .. } => Shows::all_of(&[FORGOTTEN]),
             Self::Remove { .. } => Shows::all_of(&[DELETED]),
         }
     }

@@ -325,6 +325,7 @@ fn an_authority_that_ends_soon_is_told_of_and_one_that_does_not_is_not() {
             },
             identity: IdentityKind::CommonName,
             pattern: NamePattern::default(),
+            registers: None,
         };
         countersign_admin::run(&mut store, &mut context, &add).unwrap();
     };

@@ -112,6 +112,10 @@ fn an_authority_has_these_keys() {
         "key",
         "identity",
         "pattern",
+        "auto_register",
+        "role",
+        "max",
+        "registered",
         "not_before",
         "not_after",
         "added_at",
@@ -121,6 +125,8 @@ fn an_authority_has_these_keys() {
     assert_eq!(added["subject"], "CN=device");
     assert_eq!(added["key"], "p-256");
     assert_eq!(added["pattern"], "${name}");
+    assert_eq!(added["auto_register"], false);
+    assert_eq!(added["max"], Value::Null);
     let fingerprint = added["fingerprint"].as_str().unwrap();
     assert_eq!(fixture.json(&format!("ca show {fingerprint}")), added);
     let again = fixture.run(&add);
@@ -129,6 +135,16 @@ fn an_authority_has_these_keys() {
     let removed = fixture.json(&format!("ca remove {fingerprint}"));
     assert_eq!(removed, json!({ "deleted": fingerprint }));
     assert_eq!(fixture.json("ca list"), json!([]));
+    fixture.json("role create ops --tenant acme");
+    let registering = fixture.json(&format!("{add} --auto-register --role ops"));
+    for (key, value) in [
+        ("auto_register", json!(true)),
+        ("role", json!("ops")),
+        ("max", json!(1_000)),
+        ("registered", json!(0)),
+    ] {
+        assert_eq!(registering[key], value, "{key}");
+    }
 }
 
 #[test]
@@ -188,6 +204,10 @@ fn an_issuer_has_these_keys() {
         "identity",
         "role_claim",
         "role_map",
+        "auto_register",
+        "role",
+        "max",
+        "registered",
         "keys",
         "keys_at",
         "added_at",
@@ -208,6 +228,17 @@ fn an_issuer_has_these_keys() {
         json!({ "deleted": "sso" })
     );
     assert_eq!(fixture.json("issuer list"), json!([]));
+    let registering = fixture.json(&format!("{add} --auto-register --role ops --max 5"));
+    assert_eq!(registering["auto_register"], true);
+    assert_eq!(registering["role"], "ops");
+    assert_eq!(registering["max"], 5);
+    // What a broker would have written.
+    let gone = "INSERT INTO registered_name VALUES ('acme', 'gone@acme')";
+    let connection = rusqlite::Connection::open(fixture.store()).unwrap();
+    connection.execute(gone, []).unwrap();
+    let forgotten = fixture.json("issuer forget sso gone");
+    assert_eq!(forgotten, json!({ "forgotten": "gone@acme" }));
+    assert_eq!(fixture.run("issuer forget sso gone").code, Some(1));
 }
 
 #[test]

@@ -56,6 +56,7 @@ const WALK: &[(&str, i32)] = &[
     ("ca add --tenant acme --pem CERTIFICATE --identity cn", 0),
     ("ca list", 0),
     ("ca show AUTHORITY", 0),
+    ("ca forget AUTHORITY none", 1),
     ("ca remove AUTHORITY", 0),
     (
         "issuer add sso --tenant acme --iss sso --jwks JWKS --alg EdDSA --audience mqtt",
@@ -65,6 +66,7 @@ const WALK: &[(&str, i32)] = &[
     ("issuer show sso", 0),
     ("issuer set sso --jwks JWKS", 0),
     ("issuer revoke sso t-1", 0),
+    ("issuer forget sso none", 1),
     ("issuer remove sso", 0),
     ("certificate add dev1@acme --pem CERTIFICATE", 0),
     ("certificate list dev1@acme", 0),

@@ -8,6 +8,7 @@ use core::fmt;
 use sha2::{Digest as _, Sha256};
 
 use super::{Fingerprint, Validity};
+use crate::auto_registration::DeviceRegistration;
 use crate::given::Given;
 use crate::name::TenantId;
 use crate::time::Timestamp;
@@ -35,6 +36,8 @@ pub struct AuthorityRecord {
     pub identity: IdentityKind,
     /// Which part of that is the name.
     pub pattern: NamePattern,
+    /// Which devices it makes of those that it names; none where nobody wants that.
+    pub registers: Option<DeviceRegistration>,
     /// When its own certificate is valid.
     pub validity: Validity,
     /// Since when it is the tenant's.

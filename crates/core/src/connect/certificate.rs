@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Admission, ConnectContext, Decision, Identity, Request, SecretCheck, SignatureVerdict, proved,
+    Admission, ConnectContext, Decision, Identity, Request, SecretCheck, SignatureVerdict, device,
+    proved,
 };
 use crate::certificate::{
     AuthorityKey, AuthorityRecord, CertificateRecord, Fingerprint, Leaf, PresentedCertificate,
@@ -12,6 +13,7 @@ use crate::certificate::{
 use crate::credential::Credential;
 use crate::name::{LoginName, TenantId};
 use crate::reason::Reason;
+use crate::registrar::Registrar;
 use crate::scheme::{Naming, Schemes};
 use crate::store::{Directory, StoreError};
 use crate::time::Timestamp;
@@ -35,7 +37,7 @@ pub(super) fn decide(
         Err(reason) => return refuse(reason),
     };
     let Some((credential, proof)) = holder(&signed, at.schemes, directory)? else {
-        return refuse(Reason::CertificateUnknown);
+        return newcomer(&signed, request, at, directory);
     };
     if request
         .name
@@ -60,6 +62,31 @@ pub(super) fn decide(
         },
         record,
     }))
+}
+
+/// Judges a certificate that is nobody's: its authority may make a device of its client.
+fn newcomer(
+    signed: &SignedCertificate<'_>,
+    request: &Request,
+    at: &ConnectContext<'_>,
+    directory: &mut dyn Directory,
+) -> Result<Decision, StoreError> {
+    let unknown = Decision::Refuse(Reason::CertificateUnknown);
+    let Some((authority, name)) = signed.named() else {
+        return Ok(unknown);
+    };
+    let by = device::Registering {
+        registrar: Registrar::Authority(authority.id),
+        tenant: &authority.tenant,
+        registers: authority.registers.as_ref(),
+    };
+    let decision = device::decide(&by, &name, request.name.as_ref(), at, directory)?;
+    let decision = decision.unwrap_or(unknown);
+    // Of one that proves nothing by now, nobody is made.
+    Ok(match (decision, signed.judge(&Standing::Named, at.now)) {
+        (Decision::Register(_), Err(reason)) => Decision::Refuse(reason),
+        (decision, _) => decision,
+    })
 }
 
 /// The credential that a certificate stands for, whether or not it lets anybody in; none
@@ -136,6 +163,14 @@ impl<'a> SignedCertificate<'a> {
         Ok(Ok(signed))
     }
 
+    /// The authority that signed it, and the name that it says; none where it says none.
+    fn named(&self) -> Option<(&AuthorityRecord, String)> {
+        let authority = self.authority.as_ref()?;
+        let value = self.leaf.identity(authority.identity)?;
+        let name = authority.pattern.name_in(&value)?;
+        Some((authority, name.to_owned()))
+    }
+
     /// What it proves at `now`, or why it proves nothing.
     fn judge(&self, standing: &Standing, now: Timestamp) -> Result<ProvedCertificate, Reason> {
         match (standing, &self.authority) {
@@ -166,17 +201,10 @@ fn holder(
     {
         return Ok(Some((credential, Standing::Recorded(record))));
     }
-    let Some(authority) = &signed.authority else {
+    let Some((authority, name)) = signed.named() else {
         return Ok(None);
     };
-    let value = signed.leaf.identity(authority.identity);
-    let Some(name) = value
-        .as_deref()
-        .and_then(|value| authority.pattern.name_in(value))
-    else {
-        return Ok(None);
-    };
-    let credential = named(name, &authority.tenant, schemes, directory)?;
+    let credential = named(&name, &authority.tenant, schemes, directory)?;
     Ok(credential.map(|credential| (credential, Standing::Named)))
 }
 

@@ -11,6 +11,7 @@ use crate::jwt::TokenId;
 use crate::lockout::LockoutPolicy;
 use crate::name::{LoginName, TenantId};
 use crate::reason::Reason;
+use crate::registrar::Registrar;
 use crate::secret::SecretId;
 use crate::time::Timestamp;
 use crate::token::TokenRecord;
@@ -29,7 +30,7 @@ pub enum Decision {
     Fail(FailedLogin),
     /// Ask for a code: name and password were right.
     Challenge,
-    /// Make this thing first, and decide again.
+    /// Make this thing or device first, and decide again.
     Register(Registration),
     /// Decide again once the slow comparison is done.
     Wait,
@@ -46,14 +47,34 @@ pub struct FailedLogin {
     pub policy: LockoutPolicy,
 }
 
-/// A thing that does not exist yet, presenting the secret of an application
-/// that registers its things.
+/// What does not exist yet, and is made as its client comes.
 #[derive(Clone, Debug)]
-pub struct Registration {
-    /// The application.
-    pub application: Arc<Credential>,
-    /// The thing's key.
-    pub key: LoginName,
+pub enum Registration {
+    /// A device, presenting what a registrar signed.
+    Device {
+        /// Who registers it.
+        registrar: Registrar,
+        /// The device that it becomes.
+        device: Box<Credential>,
+    },
+    /// A thing, presenting the secret of an application that registers its things.
+    Thing {
+        /// The application.
+        application: Arc<Credential>,
+        /// The thing's key.
+        key: LoginName,
+    },
+}
+
+impl Registration {
+    /// The tenant in which it is made.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&TenantId> {
+        match self {
+            Self::Device { device, .. } => device.tenant.as_ref(),
+            Self::Thing { application, .. } => application.tenant.as_ref(),
+        }
+    }
 }
 
 /// Who is let in.

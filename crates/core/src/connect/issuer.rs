@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::{
     Admission, ConnectContext, Decision, Identity, Request, SecretCheck, SignatureVerdict,
-    certificate, proved,
+    certificate, device, proved,
 };
 use crate::issuer::{IssuedToken, IssuerRecord, IssuerText, ProvedToken, RoleWord};
 use crate::jwt;
 use crate::name::LoginName;
 use crate::reason::Reason;
+use crate::registrar::Registrar;
 use crate::store::{Directory, StoreError};
 
 /// A login whose password is a token of an issuer of a tenant.
@@ -76,15 +77,21 @@ fn judge(
     {
         return refuse(Reason::Revoked);
     }
-    let credential = match &claimed.identity {
-        Some(name) => certificate::named(name, &issuer.tenant, at.schemes, directory)?,
-        None => None,
-    };
-    let Some(credential) = credential else {
+    let Some(name) = &claimed.identity else {
         return refuse(Reason::UnknownName);
     };
-    let is_its_name = |name: &LoginName| name.as_str() == NO_NAME || *name == credential.name;
-    if !request.name.as_ref().is_none_or(is_its_name) {
+    let says_a_name = |name: &&LoginName| name.as_str() != NO_NAME;
+    let username = request.name.as_ref().filter(says_a_name);
+    let Some(credential) = certificate::named(name, &issuer.tenant, at.schemes, directory)? else {
+        let by = device::Registering {
+            registrar: Registrar::Issuer(issuer.id),
+            tenant: &issuer.tenant,
+            registers: issuer.registers.as_ref(),
+        };
+        let decision = device::decide(&by, name, username, at, directory)?;
+        return Ok(decision.unwrap_or(Decision::Refuse(Reason::UnknownName)));
+    };
+    if username.is_some_and(|name| *name != credential.name) {
         return refuse(Reason::BadSecret);
     }
     let has_tls = at.listener.is_tls;

@@ -54,7 +54,7 @@ pub(super) fn decide(
     if !at.listener.takes(application.tenant.as_ref()) {
         return Ok(Some(Decision::Refuse(Reason::WrongListener)));
     }
-    Ok(Some(Decision::Register(Registration {
+    Ok(Some(Decision::Register(Registration::Thing {
         application,
         key: name.clone(),
     })))

@@ -38,19 +38,9 @@ pub(super) fn register(
     if registers.is_full() {
         return Ok(Registered::Full);
     }
-    let second = now.as_millis().div_euclid(1_000);
     let before = writing.registration_count(thing.application)?;
-    let made = if before.second == second {
-        before.made
-    } else {
-        0
-    };
-    if made >= AutoRegistration::PER_SECOND {
+    let Some(count) = one_more(before, now) else {
         return Ok(Registered::TooFast);
-    }
-    let count = RegistrationCount {
-        second,
-        made: made.saturating_add(1),
     };
     writing.count_registration(thing.application, count)?;
     let id = writing.add_credential(credential)?;
@@ -59,6 +49,20 @@ pub(super) fn register(
     writing.append_change(now, &Change::Credential(id))?;
     writing.commit_surviving(Durability::Kill)?;
     Ok(Registered::Done)
+}
+
+/// What was made in the second of `now`, with one more; none where that is one too many.
+pub(super) fn one_more(before: RegistrationCount, now: Timestamp) -> Option<RegistrationCount> {
+    let second = now.as_millis().div_euclid(1_000);
+    let made = if before.second == second {
+        before.made
+    } else {
+        0
+    };
+    (made < AutoRegistration::PER_SECOND).then(|| RegistrationCount {
+        second,
+        made: made.saturating_add(1),
+    })
 }
 
 /// Which things an application makes, if it still does.

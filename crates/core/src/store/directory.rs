@@ -156,6 +156,14 @@ pub trait Directory {
         token: &IssuerText,
     ) -> Result<bool, StoreError>;
 
+    /// Says whether a device of a tenant with this name was registered once, by whomever,
+    /// and that was not forgotten.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn was_registered(&mut self, tenant: &TenantId, name: &LoginName) -> Result<bool, StoreError>;
+
     /// The issuer with this number.
     ///
     /// # Errors

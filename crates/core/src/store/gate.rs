@@ -360,15 +360,15 @@ pub enum Recorded {
     Outdated,
 }
 
-/// What became of a [`Ledger::register_thing`].
+/// What became of a [`Ledger::register_thing`] or a [`Ledger::register_device`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 pub enum Registered {
-    /// The thing is made.
+    /// The thing, or the device, is made.
     Done,
-    /// Its application has made as many as it may.
+    /// Whoever registers it has made as many as it may.
     Full,
-    /// Its application has made as many as it may in this second.
+    /// Whoever registers it has made as many as it may in this second.
     TooFast,
 }
 

@@ -221,6 +221,10 @@ impl<S: GateStore> Directory for CachedDirectory<'_, S> {
         self.store.is_issued_token_revoked(id, token)
     }
 
+    fn was_registered(&mut self, tenant: &TenantId, name: &LoginName) -> Result<bool, StoreError> {
+        self.store.was_registered(tenant, name)
+    }
+
     fn authority(&mut self, id: AuthorityId) -> Result<Option<AuthorityRecord>, StoreError> {
         self.store.authority(id)
     }

@@ -219,6 +219,10 @@ impl Decider {
             }
             Decision::Challenge => return Ok(Committed::Challenged),
             Decision::Register(registration) => {
+                let tenant = registration.tenant().map(TenantId::as_str);
+                if is_banned(state, source, request, tenant, now)? {
+                    return Ok(Committed::Refused(Reason::Banned));
+                }
                 return Ok(match register(state, &registration, now)? {
                     Ok(()) => Committed::Nothing,
                     Err(reason) => Committed::Refused(reason),

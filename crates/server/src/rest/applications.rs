@@ -16,6 +16,7 @@ use countersign_core::role::RoleName;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::registering::read_max;
 use super::{PageWords, TakingWords, losers, part};
 use crate::answer::Answer;
 use crate::call::Call;
@@ -101,11 +102,7 @@ fn create(call: &mut Call<'_>, words: TakingWords, body: Json<New>) -> Result<An
             "`max` and `pattern` are about `auto_register`",
         ));
     }
-    let max = said.max.unwrap_or(AutoRegistration::DEFAULT_MAX);
-    if !(1..=AutoRegistration::LARGEST_MAX).contains(&max) {
-        let largest = AutoRegistration::LARGEST_MAX;
-        return Err(Problem::invalid(format!("`max` is from 1 to {largest}")));
-    }
+    let max = read_max(said.max)?;
     let pattern = match said.pattern {
         Some(Text(pattern)) => pattern,
         None => KeyPattern::from_text("*").map_err(Problem::invalid)?,

@@ -7,9 +7,11 @@ use countersign_admin::view::AuthorityView;
 use countersign_certificate::read_authority;
 use countersign_core::certificate::{Fingerprint, IdentityKind, NamePattern};
 use countersign_core::name::TenantId;
+use countersign_core::role::RoleName;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::registering::{AUTO_REGISTER, MAX, REGISTERED, ROLE, registers};
 use super::{PageOfTenantWords, Row, part_of_all};
 use crate::answer::Answer;
 use crate::call::Call;
@@ -65,6 +67,15 @@ struct New {
     /// the name where this is not said.
     #[serde(default)]
     pattern: Option<Text<NamePattern>>,
+    /// Make a device that nobody made when it first comes, with `role`.
+    #[serde(default)]
+    auto_register: bool,
+    /// The role that such a device holds.
+    #[serde(default)]
+    role: Option<Text<RoleName>>,
+    /// How many devices it ever makes so, from 1 to 1000000.
+    #[serde(default)]
+    max: Option<u32>,
 }
 
 fn add(call: &mut Call<'_>, _: Nothing, body: Json<New>) -> Result<Answer, Problem> {
@@ -82,6 +93,7 @@ fn add(call: &mut Call<'_>, _: Nothing, body: Json<New>) -> Result<Answer, Probl
         validity: found.validity,
         identity: said.identity.0,
         pattern: pattern.unwrap_or_default(),
+        registers: registers(said.auto_register, said.role, said.max)?,
     })?;
     let fingerprint = added.fingerprint.to_string();
     Answer::created(&["authorities", &fingerprint], &AuthorityView::of(&added))
@@ -104,6 +116,10 @@ const AUTHORITY: Shape = Shape::Named(
         ("key", Shape::Text),
         ("identity", Shape::Text),
         ("pattern", Shape::Text),
+        AUTO_REGISTER,
+        ROLE,
+        MAX,
+        REGISTERED,
         ("not_before", Shape::Text),
         ("not_after", Shape::Text),
         ("added_at", Shape::Text),

@@ -18,6 +18,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::registering::{AUTO_REGISTER, MAX, REGISTERED, ROLE, registers};
 use super::{PageOfTenantWords, Row, part_of_all};
 use crate::answer::Answer;
 use crate::call::Call;
@@ -89,6 +90,15 @@ struct New {
     /// Words of that claim, and the role of the tenant that each means.
     #[serde(default)]
     role_map: BTreeMap<String, Text<RoleName>>,
+    /// Make a device that nobody made when it first comes, with `role`.
+    #[serde(default)]
+    auto_register: bool,
+    /// The role that such a device holds.
+    #[serde(default)]
+    role: Option<Text<RoleName>>,
+    /// How many devices it ever makes so, from 1 to 1000000.
+    #[serde(default)]
+    max: Option<u32>,
 }
 
 fn add(call: &mut Call<'_>, _: Nothing, body: Json<New>) -> Result<Answer, Problem> {
@@ -118,6 +128,7 @@ fn add(call: &mut Call<'_>, _: Nothing, body: Json<New>) -> Result<Answer, Probl
         identity,
         role_claim: said.role_claim.map(|Text(claim)| claim),
         roles: roles.collect::<Result<_, Problem>>()?,
+        registers: registers(said.auto_register, said.role, said.max)?,
         keys,
     })?;
     Answer::created(&["issuers", added.name.as_str()], &IssuerView::of(&added))
@@ -193,6 +204,10 @@ const ISSUER: Shape = Shape::Named(
         ("identity", Shape::Text),
         ("role_claim", MAYBE_TEXT),
         ("role_map", Shape::Map(&Shape::Text)),
+        AUTO_REGISTER,
+        ROLE,
+        MAX,
+        REGISTERED,
         ("keys", Shape::List(&KEY)),
         ("keys_at", Shape::Text),
         ("added_at", Shape::Text),

@@ -119,12 +119,17 @@ fn an_issuer_is_added_given_other_keys_and_removed() {
         new.to_string()
     };
     let with_roles = new(json!({ "role_claim": "roles", "role_map": { "operator": "ops" } }));
+    let registering = new(json!({
+        "name": "n-reg", "audience": "reg", "auto_register": true, "role": "ops", "max": 5,
+    }));
     let with_pem = json!({ "jwks": null, "pem": ED25519, "name": "n-pem", "audience": "pem" });
     let steps = r#"
         POST issuers WITHROLES => 404 {"kind":"not-found"}
         POST tenants/n-iss/roles {"name":"ops"} => 201
         POST issuers WITHROLES => 201 {"name":"n-sso","alg":["EdDSA"],"identity":"sub","role_map":{"operator":"ops"},"keys":[{"kid":"key-1","alg":"EdDSA"}]}
         POST issuers WITHROLES => 409 {"kind":"exists"}
+        POST issuers REGISTERING => 201 {"auto_register":true,"role":"ops","max":5,"registered":0}
+        DELETE issuers/n-reg => 204
         POST issuers WITHPEM => 201 {"name":"n-pem","role_claim":null,"keys":[{"kid":null,"alg":"EdDSA"}]}
         GET issuers?tenant=n-iss&limit=1 => 200 {"next":"n-pem"}
         GET issuers?tenant=n-iss&after=n-sso => 200 {"items":[],"next":null}
@@ -149,6 +154,7 @@ fn an_issuer_is_added_given_other_keys_and_removed() {
     "#;
     let steps = steps
         .replace("WITHROLES", &with_roles)
+        .replace("REGISTERING", &registering)
         .replace("WITHPEM", &new(with_pem))
         .replace("JWKS", JWKS)
         .replace(":ED25519", &format!(":{}", json!(ED25519)))
@@ -174,6 +180,10 @@ fn an_issuer_is_added_given_other_keys_and_removed() {
         json!({ "role_map": { "operator": "ops" } }),
         json!({ "role_claim": "roles", "role_map": { "": "ops" } }),
         json!({ "name": "a b" }),
+        json!({ "auto_register": true }),
+        json!({ "auto_register": true, "role": "ops", "max": 0 }),
+        json!({ "role": "ops" }),
+        json!({ "max": 5 }),
     ] {
         let changed = serde_json::from_str(&new(wrong.clone())).unwrap();
         let reply = server.post("/api/v1/issuers", changed);

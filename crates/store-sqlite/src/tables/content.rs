@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use countersign_core::api_token::ApiTokenId;
+use countersign_core::certificate::AuthorityId;
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::CredentialId;
 use countersign_core::hex;
@@ -18,8 +19,8 @@ use rusqlite::Connection;
 use super::staging_error::StagingError;
 use crate::error::Fault;
 use crate::{
-    api_tokens, auto_registration, credential_reader, hooks, imports, issuers, lockouts, roles,
-    schemes, settings, stored_sessions, tenants, tokens,
+    api_tokens, authorities, auto_registration, credential_reader, hooks, imports, issuers,
+    lockouts, roles, schemes, settings, stored_sessions, tenants, tokens,
 };
 
 /// Reads everything.
@@ -80,6 +81,12 @@ pub(super) fn check(connection: &Connection) -> Result<(), StagingError> {
     })?;
     each(connection, "issuer", ["id"], |[id]| {
         issuers::issuer(connection, IssuerId(number(id)?)).map(drop)
+    })?;
+    each(connection, "certificate_authority", ["id"], |[id]| {
+        authorities::authority(connection, AuthorityId(number(id)?)).map(drop)
+    })?;
+    each(connection, "registered_name", ["name"], |[name]| {
+        parse(name, LoginName::parse).map(drop)
     })?;
     each(connection, "stored_session", ["client_id"], |[hash]| {
         stored_sessions::record(connection, &tie(hash)?).map(drop)

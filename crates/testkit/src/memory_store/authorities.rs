@@ -4,6 +4,7 @@ use countersign_core::certificate::{
     AuthorityId, AuthorityRecord, Fingerprint, MOST_ALIKE, SignerHints,
 };
 use countersign_core::name::TenantId;
+use countersign_core::registrar::Registrar;
 use countersign_core::store::StoreError;
 use countersign_core::store::rows::AuthorityRows;
 
@@ -29,6 +30,12 @@ impl Tables {
         alike.sort_by_key(|it| it.id);
         alike.dedup_by_key(|it| it.id);
         alike
+    }
+
+    /// Removes an authority; says whether there was one.
+    pub(super) fn remove_authority(&mut self, id: AuthorityId) -> bool {
+        self.device_counts.remove(&Registrar::Authority(id));
+        self.authorities.remove(&id)
     }
 }
 
@@ -67,6 +74,7 @@ impl AuthorityRows for MemoryTransaction<'_> {
 
     fn add_authority(&mut self, authority: &AuthorityRecord) -> Result<AuthorityId, StoreError> {
         let tables = &mut self.tables;
+        tables.has_role_of(&authority.tenant, authority.registers.as_ref())?;
         let is_same = |it: &AuthorityRecord| {
             it.fingerprint == authority.fingerprint || it.key == authority.key
         };
@@ -84,6 +92,6 @@ impl AuthorityRows for MemoryTransaction<'_> {
     }
 
     fn remove_authority(&mut self, id: AuthorityId) -> Result<bool, StoreError> {
-        Ok(self.tables.authorities.remove(&id))
+        Ok(self.tables.remove_authority(id))
     }
 }

@@ -125,6 +125,10 @@ impl Directory for MemoryStore {
         Ok(self.tables().is_issued_token_revoked(id, token))
     }
 
+    fn was_registered(&mut self, tenant: &TenantId, name: &LoginName) -> Result<bool, StoreError> {
+        Ok(self.tables().was_registered(tenant, name))
+    }
+
     fn authority(&mut self, id: AuthorityId) -> Result<Option<AuthorityRecord>, StoreError> {
         Ok(self.tables().authorities.get(&id).cloned())
     }

@@ -2,6 +2,7 @@
 
 use countersign_core::issuer::{IssuerId, IssuerName, IssuerRecord, IssuerText};
 use countersign_core::name::TenantId;
+use countersign_core::registrar::Registrar;
 use countersign_core::store::StoreError;
 use countersign_core::store::rows::IssuerRows;
 use countersign_core::time::Timestamp;
@@ -30,6 +31,7 @@ impl Tables {
     /// Removes an issuer; says whether there was one.
     pub(super) fn remove_issuer(&mut self, id: IssuerId) -> bool {
         self.issuer_revocations.remove_where(|(of, _), _| *of == id);
+        self.device_counts.remove(&Registrar::Issuer(id));
         self.issuers.remove(&id)
     }
 }
@@ -66,6 +68,7 @@ impl IssuerRows for MemoryTransaction<'_> {
             let key = (issuer.tenant.clone(), role.clone());
             found(tables.roles.contains_key(&key), "the role")?;
         }
+        tables.has_role_of(&issuer.tenant, issuer.registers.as_ref())?;
         let id = IssuerId(next(&mut tables.last_numbers.issuer));
         let issuer = IssuerRecord {
             id,

@@ -34,7 +34,13 @@ impl Tables {
             .remove_where(|_, (token, _)| token.scope.tenant() == Some(id));
         self.hooks
             .remove_where(|_, hook| hook.tenant.as_ref() == Some(id));
-        self.authorities.remove_where(|_, it| it.tenant == *id);
+        let authorities = self
+            .authorities
+            .keys_where(usize::MAX, |_, it| it.tenant == *id);
+        for authority in authorities {
+            self.remove_authority(authority);
+        }
+        self.registered_names.remove_where(|(of, _), ()| of == id);
         self.bans.remove_where(|_, ban| tenant_of(ban) == Some(id));
         let issuers = self
             .issuers
@@ -68,7 +74,14 @@ impl Tables {
         }
         self.issuers.change_where(
             |issuer| issuer.tenant == *tenant,
-            |issuer| issuer.roles.retain(|_, role| role != name),
+            |issuer| {
+                issuer.roles.retain(|_, role| role != name);
+                issuer.registers.take_if(|it| it.role == *name);
+            },
+        );
+        self.authorities.change_where(
+            |authority| authority.tenant == *tenant,
+            |authority| drop(authority.registers.take_if(|it| it.role == *name)),
         );
         let key = (tenant.clone(), name.clone());
         self.role_imports.remove(&key);

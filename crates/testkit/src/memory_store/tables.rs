@@ -17,6 +17,7 @@ use countersign_core::lockout::Lockout;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::ownership::Holder;
 use countersign_core::presence::{Presence, SessionNumber};
+use countersign_core::registrar::Registrar;
 use countersign_core::role::{Role, RoleName};
 use countersign_core::scheme::{Scheme, SchemeName};
 use countersign_core::secret::{SecretDigest, SecretId, StoredSecret};
@@ -57,6 +58,9 @@ pub(super) struct Tables {
     pub(super) issuers: Table<IssuerId, IssuerRecord>,
     /// Their tokens that were revoked, and when.
     pub(super) issuer_revocations: Table<(IssuerId, IssuerText), Timestamp>,
+    /// What each registrar made in the last second that it made anything in.
+    pub(super) device_counts: Table<Registrar, RegistrationCount>,
+    pub(super) registered_names: Table<(TenantId, LoginName), ()>,
     pub(super) api_tokens: Table<ApiTokenId, (ApiToken, SecretDigest)>,
     pub(super) web_sessions: Table<WebSessionId, (WebSession, SecretDigest)>,
     /// By the hash of the client id.

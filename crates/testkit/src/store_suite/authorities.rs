@@ -182,7 +182,7 @@ fn with_tenants(store: &mut impl AdminStore) {
     });
 }
 
-fn record(byte: u8, tenant: &str) -> AuthorityRecord {
+pub(super) fn record(byte: u8, tenant: &str) -> AuthorityRecord {
     AuthorityRecord {
         id: AuthorityId(0),
         fingerprint: Fingerprint([byte; 32]),
@@ -198,6 +198,7 @@ fn record(byte: u8, tenant: &str) -> AuthorityRecord {
         },
         identity: IdentityKind::CommonName,
         pattern: NamePattern::default(),
+        registers: None,
         validity: Validity {
             not_before: at(1),
             not_after: at(2),

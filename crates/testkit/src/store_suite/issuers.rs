@@ -147,7 +147,7 @@ fn put(store: &mut impl AdminStore, issuer: &IssuerRecord) -> IssuerId {
     id
 }
 
-fn record(called: &str, of: &str) -> IssuerRecord {
+pub(super) fn record(called: &str, of: &str) -> IssuerRecord {
     IssuerRecord {
         id: IssuerId(0),
         name: name(called),
@@ -158,6 +158,7 @@ fn record(called: &str, of: &str) -> IssuerRecord {
         identity: IdentityClaim::parse("sub").unwrap(),
         role_claim: None,
         roles: Default::default(),
+        registers: None,
         keys: "keys".into(),
         keys_at: at(1),
         added_at: at(2),

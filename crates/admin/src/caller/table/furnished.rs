@@ -60,6 +60,7 @@ pub(super) fn authority(byte: u8) -> AddAuthority {
         validity: VALIDITY,
         identity: IdentityKind::CommonName,
         pattern: NamePattern::default(),
+        registers: None,
     }
 }
 

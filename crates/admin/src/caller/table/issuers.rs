@@ -1,11 +1,13 @@
-//! The rows of issuers.
+//! The rows of issuers, and of what they and authorities register.
 
 use countersign_core::issuer::{IdentityClaim, IssuerName, IssuerText};
 use countersign_issuer::{KeySet, KeyText};
 
 use super::*;
+use crate::authority::ForgetRegisteredDevice;
 use crate::issuer::{
-    AddIssuer, ListIssuers, RemoveIssuer, RevokeIssuedToken, SetIssuerKeys, ShowIssuer,
+    AddIssuer, ForgetIssuedIdentity, ListIssuers, RemoveIssuer, RevokeIssuedToken, SetIssuerKeys,
+    ShowIssuer,
 };
 
 /// An issuer that there is.
@@ -24,6 +26,7 @@ pub(super) fn issuer(name: IssuerName, audience: &str) -> AddIssuer {
         identity: IdentityClaim::parse("sub").unwrap(),
         role_claim: None,
         roles: [].into(),
+        registers: None,
         keys: keys(),
     }
 }
@@ -37,6 +40,10 @@ fn keys() -> KeySet {
 pub(super) fn rows() -> Vec<(&'static str, May, Try)> {
     rows! {
         Platform AddIssuer issuer(IssuerName::parse("more").unwrap(), "other");
+        Platform ForgetIssuedIdentity ForgetIssuedIdentity { issuer: sso(), identity: "gone".into() };
+        Platform ForgetRegisteredDevice ForgetRegisteredDevice {
+            authority: ITS_AUTHORITY, name: "gone".into(),
+        };
         Platform ListIssuers ListIssuers::default();
         Platform RemoveIssuer RemoveIssuer(sso());
         Platform RevokeIssuedToken RevokeIssuedToken {

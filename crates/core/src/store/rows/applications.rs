@@ -4,7 +4,8 @@ use crate::credential::{Credential, CredentialId};
 use crate::name::{LoginName, TenantId};
 use crate::store::{Listed, Page, StoreError};
 
-/// How many things an application has made in one second.
+/// How many things an application, or devices an authority or an issuer, has made in one
+/// second.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct RegistrationCount {
     /// The second, counted from 1970.

@@ -1,4 +1,4 @@
-//! Things that make themselves by their first login.
+//! Things and devices that are made by their first login.
 
 use countersign_core::connect::Registration;
 use countersign_core::reason::Reason;
@@ -9,19 +9,25 @@ use countersign_core::time::Timestamp;
 use crate::counters::BrokerAct;
 use crate::state::State;
 
-/// Makes the thing that presents an application's token, or finds that
-/// somebody has just made it; says why not.
+/// Makes the thing that presents an application's token, or the device that presents what
+/// its authority or issuer signed, or finds that somebody has just made it; says why not.
 pub(super) fn register<S: GateStore>(
     state: &mut State<S>,
     registration: &Registration,
     now: Timestamp,
 ) -> Result<Result<(), Reason>, StoreError> {
-    let Registration { application, key } = registration;
-    let Some(thing) = of_application(application, key, now) else {
-        return Ok(Err(Reason::Malformed));
+    let (store, broker) = (&mut state.view.store, state.config.broker());
+    let registered = match registration {
+        Registration::Device { registrar, device } => {
+            store.register_device(*registrar, device, broker, now)
+        }
+        Registration::Thing { application, key } => {
+            let Some(thing) = of_application(application, key, now) else {
+                return Ok(Err(Reason::Malformed));
+            };
+            store.register_thing(&thing, broker, now)
+        }
     };
-    let broker = state.config.broker();
-    let registered = state.view.store.register_thing(&thing, broker, now);
     match registered {
         Ok(Registered::Done) => state.journal.writer.counters.act(BrokerAct::Register, true),
         Ok(Registered::Full | Registered::TooFast) => {

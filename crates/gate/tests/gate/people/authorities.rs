@@ -44,7 +44,7 @@ impl FakeLeaf {
         }
     }
 
-    fn called(signer: u8, name: &'static str) -> Self {
+    pub(super) fn called(signer: u8, name: &'static str) -> Self {
         Self {
             names: vec![(IdentityKind::CommonName, name)],
             ..Self::of(signer)
@@ -87,12 +87,12 @@ fn signed(fixture: &Fixture, byte: u8, leaf: FakeLeaf) -> (PresentedCertificate,
     (presented, leaf)
 }
 
-fn by(fixture: &mut Fixture, it: Try<'_>, byte: u8, leaf: FakeLeaf) -> ConnectOutcome {
+pub(super) fn by(fixture: &mut Fixture, it: Try<'_>, byte: u8, leaf: FakeLeaf) -> ConnectOutcome {
     let (certificate, _) = signed(fixture, byte, leaf);
     present(fixture, it, &certificate, None, None)
 }
 
-fn authority(tenant: &str, byte: u8) -> AddAuthority {
+pub(super) fn authority(tenant: &str, byte: u8) -> AddAuthority {
     AddAuthority {
         tenant: tenant_id(tenant),
         fingerprint: Fingerprint([byte; 32]),
@@ -108,6 +108,7 @@ fn authority(tenant: &str, byte: u8) -> AddAuthority {
         },
         identity: IdentityKind::CommonName,
         pattern: NamePattern::default(),
+        registers: None,
     }
 }
 

@@ -51,7 +51,7 @@ fn fixture() -> Fixture {
     fixture
 }
 
-fn issuer(tenant: &str, key: u8) -> AddIssuer {
+pub(super) fn issuer(tenant: &str, key: u8) -> AddIssuer {
     AddIssuer {
         name: called(tenant),
         tenant: tenant_id(tenant),
@@ -61,6 +61,7 @@ fn issuer(tenant: &str, key: u8) -> AddIssuer {
         identity: IdentityClaim::parse("sub").unwrap(),
         role_claim: None,
         roles: [].into(),
+        registers: None,
         keys: keys(key),
     }
 }
@@ -70,7 +71,7 @@ fn keys(key: u8) -> KeySet {
     KeySet::of_jwks(&jwks, &"EdDSA".parse().unwrap()).unwrap()
 }
 
-fn called(text: &str) -> IssuerName {
+pub(super) fn called(text: &str) -> IssuerName {
     IssuerName::parse(text).unwrap()
 }
 
@@ -84,7 +85,7 @@ fn claims(fixture: &Fixture, audience: &str, subject: &str) -> Value {
     json!({ "iss": ISS, "aud": audience, "sub": subject, "jti": "t-1", "iat": now, "exp": now + 3_600 })
 }
 
-fn token(fixture: &Fixture, key: u8, audience: &str, subject: &str) -> String {
+pub(super) fn token(fixture: &Fixture, key: u8, audience: &str, subject: &str) -> String {
     TokenIssuer::new(key).sign(&claims(fixture, audience, subject))
 }
 
@@ -92,7 +93,7 @@ fn connect(fixture: &mut Fixture, username: &str, token: &str) -> ConnectOutcome
     fixture.connect(with(username, token))
 }
 
-fn with<'a>(username: &'a str, token: &'a str) -> Try<'a> {
+pub(super) fn with<'a>(username: &'a str, token: &'a str) -> Try<'a> {
     Try {
         name: username,
         password: token,

@@ -6,6 +6,7 @@ mod commands;
 mod enhanced;
 mod external;
 mod issuers;
+mod registrations;
 mod things;
 mod tokens;
 mod users;
