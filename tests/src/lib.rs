@@ -2,6 +2,7 @@
 //! words that the rows of `docs/behaviours.md` are written in.
 
 pub mod authority;
+pub mod hooked;
 pub mod maker;
 pub mod mosquitto_tools;
 pub mod people;

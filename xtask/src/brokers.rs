@@ -172,36 +172,50 @@ struct Start {
     env: BTreeMap<String, String>,
 }
 
-/// Fills a scratch folder, sees the broker in it run, and only then moves it to
-/// `target`: what is there is whole.
+/// Places a Mosquitto, and says how to start it.
 fn place(
     cache: &Path,
     target: &Path,
     fill: impl FnOnce(&Path, &Path) -> Result<String>,
     start: impl Fn(&Path) -> Result<Start>,
 ) -> Result<BrokerCommand> {
+    let at = |root: &Path| -> Result<BrokerCommand> {
+        let Start { command, env } = start(root)?;
+        let mut broker = BrokerCommand {
+            version: String::new(),
+            package: String::new(),
+            command,
+            env,
+        };
+        broker.version = runs(&broker)?;
+        Ok(broker)
+    };
+    let package = place_whole(cache, target, fill, |root| at(root).map(drop))?;
+    Ok(BrokerCommand {
+        package,
+        ..at(target)?
+    })
+}
+
+/// Fills a scratch folder, sees what is in it run, and only then moves it to `target`:
+/// what is there is whole.
+pub fn place_whole<T>(
+    cache: &Path,
+    target: &Path,
+    fill: impl FnOnce(&Path, &Path) -> Result<T>,
+    runs: impl Fn(&Path) -> Result<()>,
+) -> Result<T> {
     let scratch = tempfile::Builder::new().prefix(SCRATCH).tempdir_in(cache)?;
     let root = scratch.path().join("root");
     fs::create_dir(&root)?;
-    let package = fill(scratch.path(), &root)?;
-    let at = |root: &Path| -> Result<BrokerCommand> {
-        let Start { command, env } = start(root)?;
-        Ok(BrokerCommand {
-            version: String::new(),
-            package: package.clone(),
-            command,
-            env,
-        })
-    };
-    runs(&at(&root)?)?;
+    let filled = fill(scratch.path(), &root)?;
+    runs(&root)?;
     if target.exists() {
         fs::remove_dir_all(target)?;
     }
     fs::create_dir_all(target.parent().context("the cache has no parent")?)?;
     fs::rename(&root, target)?;
-    let mut broker = at(target)?;
-    broker.version = runs(&broker)?;
-    Ok(broker)
+    Ok(filled)
 }
 
 /// Removes what an interrupted setup left; the lock says that it is no other's.
@@ -216,12 +230,12 @@ fn remove_scratch(cache: &Path) -> Result<()> {
 }
 
 /// The folder of the unpacked libraries, such as `usr/lib/x86_64-linux-gnu`.
-fn libraries(root: &Path) -> Result<PathBuf> {
+pub fn libraries(root: &Path) -> Result<PathBuf> {
     entry(&root.join("usr/lib"), "", "-linux-gnu")
 }
 
 /// The entry of `folder` whose name begins and goes on like this.
-fn entry(folder: &Path, begins: &str, holds: &str) -> Result<PathBuf> {
+pub fn entry(folder: &Path, begins: &str, holds: &str) -> Result<PathBuf> {
     for entry in fs::read_dir(folder).with_context(|| format!("no {}", folder.display()))? {
         let entry = entry?;
         let name = entry.file_name();

@@ -16,6 +16,7 @@ mod instructions;
 mod node;
 mod package;
 mod python;
+mod rabbitmq;
 mod setup;
 mod structure;
 mod test;

@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use countersign_testkit::Version;
 
 use crate::command::{as_root, cache, cargo, run};
-use crate::{apt, brokers, node, python};
+use crate::{apt, brokers, node, python, rabbitmq};
 
 /// What a build and the demo need.
 const PACKAGES: &[&str] = &["gcc", "libc6-dev", "mosquitto", "mosquitto-clients"];
@@ -32,6 +32,8 @@ const PACKAGING_PACKAGES: &[&str] = &["dpkg-dev"];
 const TEST_PACKAGES: &[&str] = &[
     // It reads what `packaging/apparmor` has.
     "apparmor",
+    // RabbitMQ reads whom it trusts, even where it trusts nobody.
+    "ca-certificates",
     // It looks at the console, with letters to see.
     "chromium",
     "fonts-dejavu-core",
@@ -83,6 +85,7 @@ pub fn everything() -> Result<()> {
     }
     packages(&wanted)?;
     brokers::install(&cache()?, &Version::ALL)?;
+    rabbitmq::install(&cache()?)?;
     cargo_deny()?;
     python::environment()?;
     node::environment()?;

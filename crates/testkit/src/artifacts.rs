@@ -110,6 +110,14 @@ pub fn node() -> Result<PathBuf> {
     Ok(path)
 }
 
+/// The folder that RabbitMQ is unpacked in.
+pub fn rabbitmq() -> Result<PathBuf> {
+    let path = cache()?.join("brokers/rabbitmq");
+    let missing = || format!("there is no {}: run `cargo xtask setup`", path.display());
+    ensure!(path.is_dir(), missing());
+    Ok(path)
+}
+
 /// The folder that `cargo xtask setup` keeps brokers and tools in.
 pub fn cache() -> Result<PathBuf> {
     let set = |name| {

@@ -2,7 +2,7 @@
 
 mod builder;
 mod port;
-mod process;
+pub(crate) mod process;
 mod version;
 
 use std::fmt;
@@ -13,10 +13,10 @@ use std::time::Duration;
 use anyhow::Result;
 use tempfile::TempDir;
 
-use self::port::Port;
 use self::process::Process;
 
 pub use self::builder::Builder;
+pub use self::port::Port;
 pub use self::process::{end_with_us, we_are_root};
 pub use self::version::Version;
 

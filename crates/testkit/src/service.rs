@@ -72,8 +72,9 @@ impl Service {
         let end = Instant::now() + PATIENCE;
         loop {
             let log = process.stderr();
-            let line = log.split_inclusive('\n').find(|it| it.ends_with('\n'));
-            let said = line.and_then(|it| it.split_once("listening on http://"));
+            // Its hooks' gates may have said something before.
+            let mut lines = log.split_inclusive('\n').filter(|it| it.ends_with('\n'));
+            let said = lines.find_map(|it| it.split_once("listening on http://"));
             if let Some((_, address)) = said {
                 let address = address.trim().parse()?;
                 return Ok(Self { address, process });

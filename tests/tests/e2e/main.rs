@@ -38,6 +38,7 @@ mod other_systems;
 mod ownership;
 mod pages;
 mod passing;
+mod rabbitmq;
 mod readme;
 mod reopened;
 mod rest;

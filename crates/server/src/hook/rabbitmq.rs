@@ -17,7 +17,13 @@ pub(super) fn question(last: &str, fields: &Fields) -> Option<Asked> {
     }
     let pin = Pin::parse(fields.text("tags")?)?;
     let (client_id, wanted) = match last {
-        "vhost" => (fields.text("client_id")?, Wanted::Connection),
+        "vhost" => {
+            // A client chooses it: by `VHOST:NAME` as its user name.
+            if fields.text("vhost")? != VHOST {
+                return None;
+            }
+            (fields.text("client_id")?, Wanted::Connection)
+        }
         "resource" => {
             let client_id = fields.text("client_id")?;
             let needs = Resource {
@@ -36,6 +42,9 @@ pub(super) fn question(last: &str, fields: &Fields) -> Option<Asked> {
             }
             let topic = topic_of(fields.text("routing_key")?);
             let wanted = match fields.text("permission")? {
+                // It delivers these to who subscribed to `#`, too, which is not for topics
+                // that begin so (MQTT 5.0 §4.7.2).
+                "write" if topic.starts_with('$') => return None,
                 "write" => Wanted::Publish {
                     topic,
                     qos: None,
@@ -91,6 +100,8 @@ pub(super) fn answer(verdict: &Verdict) -> Vec<u8> {
     }
 }
 
+/// The virtual host that MQTT is for, unless RabbitMQ is told otherwise.
+const VHOST: &str = "/";
 /// The exchange of MQTT's topics.
 const EXCHANGE: &str = "amq.topic";
 
@@ -131,6 +142,26 @@ mod tests {
             ("topic", "amq.topic", "write"),
         ] {
             assert!(!is_mqtts(resource, name, permission), "{resource} {name}");
+        }
+    }
+
+    #[test]
+    fn another_virtual_host_and_reserved_topics_are_nobodys() {
+        let is_asked = |last: &str, more: &str| {
+            let form = format!("username=dev1%40acme&tags=cs.1.1.1&client_id=c1&{more}");
+            question(last, &Fields::of_form(form.as_bytes()).unwrap()).is_some()
+        };
+        assert!(is_asked("vhost", "vhost=%2F"));
+        assert!(!is_asked("vhost", "vhost=other"));
+        assert!(!is_asked("vhost", "ip=127.0.0.1"));
+        for (permission, key, may_be) in [
+            ("write", "acme.x", true),
+            ("write", "$x.acme", false),
+            ("read", "$x.acme", true),
+        ] {
+            let topic = "resource=topic&name=amq.topic&variable_map.client_id=c1";
+            let more = format!("{topic}&permission={permission}&routing_key={key}");
+            assert_eq!(is_asked("topic", &more), may_be, "{permission} {key}");
         }
     }
 

@@ -16,13 +16,14 @@ use socket2::{Domain, Socket, Type};
 /// one, and says SO_REUSEADDR after that, so a broker that says so too may bind
 /// the port as well.
 #[derive(Debug)]
-pub(super) struct Port {
+pub struct Port {
     number: u16,
     _socket: Socket,
 }
 
 impl Port {
-    pub(super) fn reserve() -> Self {
+    /// One that is free.
+    pub fn reserve() -> Self {
         loop {
             let number = fastrand::u16(NEVER_DRAWN);
             let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
@@ -40,7 +41,8 @@ impl Port {
         }
     }
 
-    pub(super) fn number(&self) -> u16 {
+    /// Its number.
+    pub fn number(&self) -> u16 {
         self.number
     }
 }

@@ -20,7 +20,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(2);
 
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     program: String,
     args: Vec<String>,
     env: Vec<(String, String)>,
@@ -30,7 +30,7 @@ pub(super) struct Process {
 }
 
 impl Process {
-    pub(super) fn new(
+    pub(crate) fn new(
         program: String,
         args: Vec<String>,
         env: Vec<(String, String)>,
@@ -47,7 +47,7 @@ impl Process {
         }
     }
 
-    pub(super) fn spawn(&mut self) -> Result<()> {
+    pub(crate) fn spawn(&mut self) -> Result<()> {
         let log = OpenOptions::new()
             .create(true)
             .append(true)
@@ -149,7 +149,7 @@ impl Process {
         String::from_utf8_lossy(bytes.get(mark..).unwrap_or_default()).into_owned()
     }
 
-    pub(super) fn wait_for_log(
+    pub(crate) fn wait_for_log(
         &self,
         mark: usize,
         needle: &str,
