@@ -731,6 +731,11 @@ typedef struct countersign_use {
    * that the gate does not know the connection.
    */
   const struct countersign_origin *origin;
+  /**
+   * Of a PUBLISH: how many bytes its payload has. A host that does not say it keeps no
+   * limits of bytes.
+   */
+  size_t payload_length;
 } countersign_use;
 
 /**

@@ -445,6 +445,10 @@ static void disorder(countersign_gate *gate, const char *secret) {
   origin.address = countersign_text("\xff");
   CHECK(countersign_gate_check(gate, &use, &verdict) == COUNTERSIGN_MALFORMED);
   CHECK(!verdict.allowed);
+  origin = good_origin();
+  use.size = offsetof(countersign_use, payload_length);
+  use.payload_length = (size_t)-1;
+  CHECK(countersign_gate_check(gate, &use, &verdict) == COUNTERSIGN_OK && verdict.allowed);
   use.size = offsetof(countersign_use, origin);
   use.origin = (const countersign_origin *)0x10;
   CHECK(countersign_gate_check(gate, &use, &verdict) == COUNTERSIGN_OK && verdict.allowed);

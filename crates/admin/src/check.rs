@@ -36,6 +36,7 @@ use self::rights::SessionKey;
 
 mod bans;
 mod broker;
+mod limits;
 mod listeners;
 mod overrides;
 mod question;
@@ -152,7 +153,7 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
             return Ok(ConnectVerdict::Deny(Reason::Malformed));
         };
         let who = CheckedClient {
-            client_id: Some(client_id),
+            client_id: Some(client_id.clone()),
             username: presented.username,
             password: presented.password,
             certificate: presented.certificate,
@@ -160,7 +161,7 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
             address: presented.address,
             strictness: Strictness::Full,
         };
-        Ok(match self.identify(who)? {
+        Ok(match self.identify_within_limits(who, Some(&client_id))? {
             Ok(
                 Identity::Bearer { .. }
                 | Identity::Certificate { .. }
@@ -193,25 +194,27 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
                 Some(_) => Strictness::IgnoreHandle,
                 None => Strictness::IgnoreClientIdAndHandle,
             },
-            client_id,
+            client_id: client_id.clone(),
             username: Some(username),
             password: None,
             certificate: None,
             listener: None,
             address: None,
         };
-        Ok(match self.identify(who)? {
-            // Its tenant would let it in without proof.
-            Ok(Identity::Unauthenticated { .. }) => Some(Reason::Unauthenticated),
-            Ok(
-                Identity::Bearer { .. }
-                | Identity::Certificate { .. }
-                | Identity::Credential { .. }
-                | Identity::Issued { .. }
-                | Identity::User { .. },
-            ) => None,
-            Err(reason) => Some(reason),
-        })
+        Ok(
+            match self.identify_within_limits(who, client_id.as_ref())? {
+                // Its tenant would let it in without proof.
+                Ok(Identity::Unauthenticated { .. }) => Some(Reason::Unauthenticated),
+                Ok(
+                    Identity::Bearer { .. }
+                    | Identity::Certificate { .. }
+                    | Identity::Credential { .. }
+                    | Identity::Issued { .. }
+                    | Identity::User { .. },
+                ) => None,
+                Err(reason) => Some(reason),
+            },
+        )
     }
 
     /// The same of one that is not banned.

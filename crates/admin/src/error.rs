@@ -107,6 +107,8 @@ pub enum Noun {
     KeyFile,
     /// The lock that failed logins bring upon a user.
     Lockout,
+    /// A limit.
+    Limit,
     /// A topic filter that a tenant owns.
     Namespace,
     /// An operator.

@@ -12,6 +12,7 @@ use countersign_core::credential::{Credential, CredentialId, check_attribute};
 use countersign_core::imported::ImportMark;
 use countersign_core::kind::Kind;
 use countersign_core::lifecycle::State;
+use countersign_core::limit::UseLimits;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::{Role, RoleName, RoleRule};
 use countersign_core::rule::Rule;
@@ -333,6 +334,7 @@ impl Command for ImportRole {
             name: self.name.clone(),
             description: self.description.as_ref().and_then(FreeText::filled),
             no_wildcards: self.no_wildcards,
+            limits: UseLimits::default(),
             created_at: tx.now,
             rules: self.rules.iter().map(unbound).collect(),
         };

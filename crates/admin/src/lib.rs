@@ -40,6 +40,7 @@ pub mod issuer;
 pub mod jwt;
 pub mod kept_name;
 mod kind;
+pub mod limit;
 mod lookup;
 pub mod namespace;
 pub mod operator;

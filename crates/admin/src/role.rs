@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use countersign_core::change::Change;
+use countersign_core::limit::UseLimits;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::{Role, RoleName};
 use countersign_core::rule::Effect;
@@ -80,6 +81,7 @@ impl Command for CreateRole {
             name,
             description: description.and_then(FreeText::into_filled),
             no_wildcards,
+            limits: UseLimits::default(),
             created_at: tx.now,
             rules: Vec::new(),
         };

@@ -225,16 +225,16 @@ pub(crate) unsafe fn sized<'a, T>(structure: *const T, what: &str) -> Result<&'a
     Ok(unsafe { &*structure })
 }
 
-/// A structure that C filled, which grew at its end since it was `earliest` bytes
-/// long. What an earlier program does not know is zero.
+/// A structure that C filled, which grew at its end since it was as long as one of
+/// `earlier` says. What an earlier program does not know is zero.
 ///
 /// # Safety
 ///
-/// As [`sized`]; `earliest` is less than the size of `T`, and is the end of one of
-/// its fields. A `T` of zeroes is one.
+/// As [`sized`]; each of `earlier` is less than the size of `T`, and is the end of one
+/// of its fields. A `T` of zeroes is one.
 pub(crate) unsafe fn grown<T>(
     structure: *const T,
-    earliest: usize,
+    earlier: &[usize],
     what: &str,
 ) -> Result<T, CallError> {
     if structure.is_null() {
@@ -242,7 +242,7 @@ pub(crate) unsafe fn grown<T>(
     }
     // SAFETY: not NULL, and begins so, by this function's contract.
     let size = unsafe { structure.cast::<usize>().read() };
-    if size != earliest {
+    if !earlier.contains(&size) {
         // SAFETY: by this function's contract.
         let whole = unsafe { sized(structure, what) }?;
         // SAFETY: of this size, by the line above; C's structures may be copied.
@@ -251,7 +251,7 @@ pub(crate) unsafe fn grown<T>(
     let mut whole = MaybeUninit::<T>::zeroed();
     let begin = whole.as_mut_ptr().cast::<u8>();
     // SAFETY: C has so many bytes, as it says, and a `T` has more; it is a local.
-    unsafe { core::ptr::copy_nonoverlapping(structure.cast::<u8>(), begin, earliest) };
+    unsafe { core::ptr::copy_nonoverlapping(structure.cast::<u8>(), begin, size) };
     // SAFETY: zeroes are one, by this function's contract, and so is what begins
     // as C wrote it.
     Ok(unsafe { whole.assume_init() })

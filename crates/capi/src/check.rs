@@ -77,6 +77,9 @@ pub struct countersign_use {
     /// How it came, or NULL. Looked at only where countersign_gate_knows() says
     /// that the gate does not know the connection.
     pub origin: *const countersign_origin,
+    /// Of a PUBLISH: how many bytes its payload has. A host that does not say it keeps no
+    /// limits of bytes.
+    pub payload_length: usize,
 }
 
 /// May it be done?
@@ -118,10 +121,11 @@ pub unsafe extern "C" fn countersign_gate_check(
         unsafe { put(verdict_out, countersign_verdict::DENIED) }?;
         // SAFETY: by this function's contract.
         let usage = unsafe { usage_of(usage) }?;
+        let payload = usage.payload_length;
         // SAFETY: by this function's contract.
         let (peer, usage) = unsafe { read(&usage) }?;
         object::with(gate, |open| {
-            let verdict = match open.gate.check(&peer, usage) {
+            let verdict = match open.gate.check_sized(&peer, usage, payload) {
                 Verdict::Allow => countersign_verdict {
                     allowed: 1,
                     reason: countersign_reason::COUNTERSIGN_REASON_NONE,
@@ -262,12 +266,15 @@ pub unsafe extern "C" fn countersign_gate_command(
 ///
 /// `usage` is NULL or as it says.
 unsafe fn usage_of(usage: *const countersign_use) -> Result<countersign_use, CallError> {
-    // SAFETY: by this function's contract; `origin` came at the end, and numbers
-    // and pointers may be zero.
+    // SAFETY: by this function's contract; `origin` came at the end, and then the length,
+    // and numbers and pointers may be zero.
     unsafe {
         grown(
             usage,
-            offset_of!(countersign_use, origin),
+            &[
+                offset_of!(countersign_use, origin),
+                offset_of!(countersign_use, payload_length),
+            ],
             "countersign_use",
         )
     }
@@ -432,6 +439,24 @@ mod tests {
     }
 
     #[test]
+    fn a_payload_that_is_longer_than_it_may_be_is_denied() {
+        let mut fixture = Fixture::new();
+        fixture.limit_payload(10);
+        fixture.enhance(&facts(1, "a"), gate::ENHANCED_METHOD, "right");
+        let of = |payload_length| countersign_use {
+            payload_length,
+            ..publish(1, "a", "acme/x")
+        };
+        assert!(fixture.allows(&of(0)) && fixture.allows(&of(10)));
+        assert!(!fixture.allows(&of(11)) && !fixture.allows(&of(usize::MAX)));
+        let earlier = countersign_use {
+            size: offset_of!(countersign_use, payload_length),
+            ..of(11)
+        };
+        assert!(fixture.allows(&earlier));
+    }
+
+    #[test]
     fn a_use_as_an_earlier_header_had_it_is_read_to_its_end() {
         let fixture = session();
         let nowhere = core::ptr::without_provenance(0x10);
@@ -440,6 +465,10 @@ mod tests {
             origin: nowhere,
             ..publish(1, "a", "acme/x")
         };
+        assert!(fixture.allows(&usage));
+        usage.size = offset_of!(countersign_use, payload_length);
+        usage.origin = core::ptr::null();
+        usage.payload_length = usize::MAX;
         assert!(fixture.allows(&usage));
         let mut verdict = countersign_verdict::DENIED;
         let whole = size_of::<countersign_use>();

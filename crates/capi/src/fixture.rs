@@ -4,10 +4,12 @@ use std::fs;
 use std::time::{Duration, Instant, SystemTime};
 
 use countersign_admin::credential::{CreateCredential, NewCredential};
+use countersign_admin::limit::{Limited, SetLimits};
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::tenant::{CreateTenant, NewTenant};
 use countersign_admin::user::{ConfirmSecondFactor, CreateUser, EnrolSecondFactor, GrantUser};
 use countersign_admin::{Caller, Context, OsRandom, run};
+use gate::core::limit::{Limit, UseLimits};
 use gate::core::name::{LoginName, TenantId};
 use gate::core::secret::{Argon2Params, Secret};
 use gate::core::store::Settings;
@@ -89,6 +91,7 @@ pub(crate) fn publish(
         connected: 1,
         reserved: 0,
         origin: core::ptr::null(),
+        payload_length: 0,
     }
 }
 
@@ -138,6 +141,19 @@ impl Fixture {
             random: &mut OsRandom,
         };
         act(&mut self.store, &mut context)
+    }
+
+    /// Lets payloads of the tenant be so long.
+    pub(crate) fn limit_payload(&mut self, most: u64) {
+        let set = SetLimits {
+            of: Limited::Tenant(TenantId::parse("acme").unwrap()),
+            limits: UseLimits {
+                payload: Limit::new(most),
+                ..UseLimits::default()
+            },
+        };
+        self.act(|store, context| run(store, context, &set).unwrap());
+        self.settle();
     }
 
     /// Gives Jane a second factor, confirmed by the code before this one.

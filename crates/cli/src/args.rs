@@ -1,9 +1,8 @@
 //! The arguments: what holds for all commands, and the commands.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::command::application::ApplicationCommand;
 use crate::command::audit::AuditCommand;
@@ -19,6 +18,7 @@ use crate::command::hook::HookCommand;
 use crate::command::init::Init;
 use crate::command::issuer::IssuerCommand;
 use crate::command::jwt::JwtCommand;
+use crate::command::limit::LimitCommand;
 use crate::command::manual::{Completions, Man};
 use crate::command::operator::OperatorCommand;
 use crate::command::restore::Restore;
@@ -37,10 +37,10 @@ use crate::error::CliError;
 use crate::export::Export;
 use crate::import::ImportCommand;
 use crate::invocation::Invocation;
-use crate::keys::Shows;
-use crate::output::{Format, Output};
-use crate::store_files::DEFAULT_STORE;
 
+use self::common::Common;
+
+mod common;
 mod shows;
 
 /// Decides who may connect to an MQTT broker and what they may do there.
@@ -83,6 +83,7 @@ impl Arguments {
             Command::Init(init) => init.run(&invocation),
             Command::Issuer { command } => command.run(&invocation),
             Command::Jwt { command } => command.run(&invocation),
+            Command::Limit { command } => command.run(&invocation),
             Command::Man(man) => man.run(&invocation),
             Command::Operator { command } => command.run(&invocation),
             Command::Restore(restore) => restore.run(&invocation),
@@ -101,56 +102,7 @@ impl Arguments {
 
     /// Says whether programs read what is printed, and so what goes wrong.
     pub(crate) fn is_for_programs(&self) -> bool {
-        self.common.json || matches!(self.common.format, Some(Format::Json | Format::Jsonl))
-    }
-}
-
-#[derive(Args, Debug)]
-struct Common {
-    /// The store.
-    #[arg(
-        long,
-        global = true,
-        env = "COUNTERSIGN_STORE",
-        value_name = "PATH",
-        default_value = DEFAULT_STORE
-    )]
-    store: PathBuf,
-    /// Print `json`, `jsonl` (a document a line), `text` for people, or `wide` text with
-    /// all columns.
-    #[arg(
-        short = 'o',
-        global = true,
-        value_name = "FORMAT",
-        value_enum,
-        hide_possible_values = true
-    )]
-    format: Option<Format>,
-    /// Print one JSON document, as `-o json` does.
-    #[arg(long, global = true, conflicts_with = "format")]
-    json: bool,
-    /// Print the value of this key and nothing else; of a list, one a line.
-    #[arg(long, global = true, value_name = "KEY", conflicts_with_all = ["format", "json"])]
-    field: Option<String>,
-    /// Print what an act left, too, and not only that it was done.
-    #[arg(short, long, global = true)]
-    verbose: bool,
-}
-
-impl Common {
-    fn output(&self, shows: Shows) -> Result<Output, CliError> {
-        let format = if self.json {
-            Some(Format::Json)
-        } else {
-            self.format
-        };
-        let field = self.field.as_deref();
-        let field = field.map(|asked| shows.field(asked)).transpose()?;
-        Ok(Output::new(
-            format.unwrap_or(Format::Text),
-            field,
-            self.verbose,
-        ))
+        self.common.is_for_programs()
     }
 }
 
@@ -229,6 +181,14 @@ enum Command {
     Ban {
         #[command(subcommand)]
         command: BanCommand,
+    },
+    /// Limits: how many connections there may be, and how much may be published.
+    #[command(
+        after_help = "Examples:\n  countersign limit set dev1@acme --messages-per-second 10\n  countersign limit show --tenant acme"
+    )]
+    Limit {
+        #[command(subcommand)]
+        command: LimitCommand,
     },
     /// Roles: named sets of rules in a tenant.
     #[command(

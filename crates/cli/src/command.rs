@@ -14,6 +14,7 @@ pub(crate) mod hook;
 pub(crate) mod init;
 pub(crate) mod issuer;
 pub(crate) mod jwt;
+pub(crate) mod limit;
 pub(crate) mod manual;
 pub(crate) mod operator;
 pub(crate) mod registering;

@@ -257,6 +257,16 @@ pub(crate) const REPORT: &[&str] = &[
     "changed",
     "lost",
 ];
+pub(crate) const LIMITS: &[&str] = &[
+    "name",
+    "role",
+    "tenant",
+    "connections",
+    "messages_per_second",
+    "bytes_per_second",
+    "payload",
+    "share",
+];
 pub(crate) const ROLE: &[&str] = &[
     "name",
     "tenant",

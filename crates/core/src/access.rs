@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::credential::Credential;
 use crate::kind::Kind;
+use crate::limit::{SessionLimits, UseLimits};
 use crate::name::{GroupPath, LoginName, TenantId};
 use crate::rights::Rights;
 use crate::role::{Role, RoleName};
@@ -32,6 +33,7 @@ pub use self::grants::Grants;
 pub use self::join::joined_tenant;
 pub use self::owners::topic_owners;
 
+use self::grants::HeldRole;
 use self::held::{HeldRoles, has_roles_by_groups};
 use self::variables::PrincipalVariables;
 
@@ -141,6 +143,8 @@ pub struct Access<'a> {
     tenant: Option<Arc<Tenant>>,
     /// The only things whose topics it may use; none is no limit.
     things: &'a [LoginName],
+    /// What its own limits and those of its roles leave it.
+    limits: UseLimits,
 }
 
 impl<'a> Access<'a> {
@@ -189,6 +193,7 @@ impl<'a> Access<'a> {
     pub fn of_anonymous(tenant: Arc<Tenant>, roles: &[Role]) -> Self {
         Self {
             grants: Grants::of_anonymous(&tenant, roles),
+            limits: tightest(UseLimits::default(), roles),
             tenant: Some(tenant),
             ..Self::default()
         }
@@ -225,6 +230,7 @@ impl<'a> Access<'a> {
             variables: PrincipalVariables::of_credential(credential, scheme),
             tenant,
             things: &[],
+            limits: limits_of(credential, &roles),
         }))
     }
 
@@ -247,11 +253,13 @@ impl<'a> Access<'a> {
             roles.add(&tenant.id, [name], lookup)?;
         }
         roles.add_of_groups(&tenant.id, grant.groups(), lookup)?;
+        let roles = roles.into_inner();
         Ok(Some(Self {
-            grants: Grants::of_user(grant, &tenant, &roles.into_inner()),
+            grants: Grants::of_user(grant, &tenant, &roles),
             variables: PrincipalVariables::of_user(credential, grant),
             tenant: Some(tenant),
             things: &[],
+            limits: limits_of(credential, &roles),
         }))
     }
 
@@ -268,11 +276,13 @@ impl<'a> Access<'a> {
         };
         let mut roles = HeldRoles::default();
         roles.add(&tenant.id, [&token.role], lookup)?;
+        let roles = roles.into_inner();
         Ok(Some(Self {
-            grants: Grants::of_token(&roles.into_inner()),
+            grants: Grants::of_token(&roles),
             variables: PrincipalVariables::of_token(credential),
             tenant: Some(tenant),
             things: &token.things,
+            limits: limits_of(credential, &roles),
         }))
     }
 
@@ -287,6 +297,16 @@ impl<'a> Access<'a> {
     #[must_use]
     pub fn tenant(&self) -> Option<&TenantId> {
         self.tenant.as_deref().map(|tenant| &tenant.id)
+    }
+
+    /// The limits of its sessions.
+    #[must_use]
+    pub fn limits(&self) -> SessionLimits {
+        let tenant = self.tenant.as_deref();
+        SessionLimits {
+            holder: self.limits,
+            tenant: tenant.map(|it| it.limits).unwrap_or_default(),
+        }
     }
 
     /// What the variables stand for in a session with this client id.
@@ -317,11 +337,22 @@ impl<'a> Access<'a> {
             self.tenant.as_deref(),
             self.things,
         )
+        .limited_to(self.limits())
     }
 }
 
+/// The tightest of a credential's own limits and those of its roles.
+fn limits_of(credential: &Credential, roles: &[HeldRole]) -> UseLimits {
+    tightest(credential.limits, roles.iter().map(|held| &held.role))
+}
+
+fn tightest<'r>(own: UseLimits, roles: impl IntoIterator<Item = &'r Role>) -> UseLimits {
+    let roles = roles.into_iter();
+    roles.fold(own, |limits, role| limits.tightest(role.limits))
+}
+
 /// Says whether a credential of `tenant` has no rules but the default ones of its
-/// scheme, so that all such credentials have the same rights.
+/// scheme, and no limits of its own, so that all such credentials have the same rights.
 ///
 /// # Errors
 ///
@@ -336,6 +367,7 @@ pub fn has_defaults_alone(
         && tenant.default_roles.is_empty()
         && credential.roles.is_empty()
         && credential.rules.is_empty()
+        && credential.limits.is_none()
         && scheme.is_some_and(|it| it.grants_namespaces() && it.rules().next().is_none());
     Ok(has_no_rules && !has_roles_by_groups(&tenant.id, &credential.groups, lookup)?)
 }

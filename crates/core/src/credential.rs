@@ -7,6 +7,7 @@ use crate::client_id::{ClientId, ClientIdRule, ClientIdTie};
 use crate::given::Given;
 use crate::kind::Kind;
 use crate::lifecycle::State;
+use crate::limit::UseLimits;
 use crate::name::{GroupPath, LoginName, TenantId};
 use crate::reason::Reason;
 use crate::role::RoleName;
@@ -90,6 +91,8 @@ pub struct Credential {
     pub roles: Vec<RoleName>,
     /// Rules of its own.
     pub rules: Vec<Rule>,
+    /// What all its sessions together may, on each broker.
+    pub limits: UseLimits,
     /// Values for rules and for people.
     pub attributes: BTreeMap<String, String>,
 }
@@ -128,6 +131,7 @@ impl Credential {
             secrets: Vec::new(),
             roles: Vec::new(),
             rules: Vec::new(),
+            limits: UseLimits::default(),
             attributes: BTreeMap::new(),
         }
     }

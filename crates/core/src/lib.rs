@@ -35,6 +35,7 @@ pub mod jwt;
 pub mod kind;
 pub mod ledger;
 pub mod lifecycle;
+pub mod limit;
 pub mod lockout;
 pub mod metrics;
 pub mod name;

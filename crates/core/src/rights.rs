@@ -4,6 +4,7 @@
 //! The rights of a tenant's principal also refuse every topic that another
 //! tenant owns. The module `access` finds the rules.
 
+use crate::limit::SessionLimits;
 use crate::name::{LoginName, TenantId};
 use crate::reason::Reason;
 use crate::rule::{
@@ -55,6 +56,8 @@ pub struct Rights {
     things: Option<ThingLimit>,
     /// Whether a rule holds `${client_id}`.
     names_client_id: bool,
+    /// None for most.
+    limits: Option<Box<SessionLimits>>,
 }
 
 impl Rights {
@@ -82,6 +85,7 @@ impl Rights {
                     subscribe: tenant.subscribe,
                     things: ThingLimit::new(things),
                     names_client_id,
+                    limits: None,
                 }
             }
             None => Self {
@@ -90,6 +94,7 @@ impl Rights {
                 subscribe: SubscribeMode::Strict,
                 things: None,
                 names_client_id,
+                limits: None,
             },
         }
     }
@@ -98,6 +103,19 @@ impl Rights {
     #[must_use]
     pub fn none() -> Self {
         Self::compile(core::iter::empty(), &NoVariables, None, &[])
+    }
+
+    /// The same, for sessions that have these limits.
+    pub(crate) fn limited_to(mut self, limits: SessionLimits) -> Self {
+        self.limits = (!limits.are_none()).then(|| Box::new(limits));
+        self
+    }
+
+    /// The limits of the session, if it has any. Rights are judged without them: what
+    /// was used before is not known here.
+    #[must_use]
+    pub fn limits(&self) -> Option<&SessionLimits> {
+        self.limits.as_deref()
     }
 
     /// Says whether they are the same under every client id.

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::given::Given;
+use crate::limit::UseLimits;
 use crate::name::{GroupPath, TenantId};
 use crate::rule::Rule;
 use crate::time::Timestamp;
@@ -55,6 +56,8 @@ pub struct Role {
     pub description: Option<String>,
     /// Whether it grants no SUBSCRIBE with `+` or `#`.
     pub no_wildcards: bool,
+    /// What each that holds it may, on each broker.
+    pub limits: UseLimits,
     /// When it was made.
     pub created_at: Timestamp,
     /// Its rules.

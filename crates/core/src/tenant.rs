@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::client_id::ClientId;
 use crate::given::Given;
+use crate::limit::UseLimits;
 use crate::lockout::LockoutPolicy;
 use crate::name::{LoginName, TenantId};
 use crate::role::RoleName;
@@ -39,6 +40,8 @@ pub struct Tenant {
     /// How names begin that its administrators give, where names stay as they
     /// are and are unique over the store; without it they give none.
     pub name_prefix: Option<LoginName>,
+    /// What all its principals together may, on each broker.
+    pub limits: UseLimits,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -61,6 +64,7 @@ impl Tenant {
             anonymous_roles: Vec::new(),
             sys_read: false,
             name_prefix: None,
+            limits: UseLimits::default(),
             created_at,
         }
     }

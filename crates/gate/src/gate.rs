@@ -5,8 +5,6 @@ use std::sync::Arc;
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::options::Options;
 use countersign_core::reason::Reason;
-use countersign_core::rights::TopicUse;
-use countersign_core::rule::Verdict;
 use countersign_core::store::{AdminStore, GateStore};
 
 use crate::cache::bans::BanTable;
@@ -14,8 +12,9 @@ use crate::cache::store_view::StoreView;
 use crate::command::CommandQueue;
 use crate::command::admin_worker::AdminWorker;
 use crate::config::{GateConfig, GateError, OptionChangeError};
-use crate::connection::external::{arrive, judge_departed, turn_away};
+use crate::connection::external::{arrive, turn_away};
 use crate::connection::kick_reason::KickReason;
+use crate::connection::meter::Meters;
 use crate::connection::sessions::Sessions;
 use crate::connection::unseen::UnseenClients;
 use crate::enforcer::Enforcer;
@@ -29,6 +28,8 @@ use crate::login::refusal::TurnedAway;
 use crate::login::secret_verifier::{SecretVerifier, SignatureChecks};
 use crate::state::State;
 use crate::wakeup::WakeSignal;
+
+mod check;
 
 /// The gate of one broker.
 ///
@@ -91,6 +92,7 @@ impl<S: GateStore> Gate<S> {
                 verifier,
                 signature_checks: SignatureChecks::default(),
                 sessions: Sessions::told_to(&counters.sessions),
+                meters: Meters::default(),
                 journal: Journal::new(writer),
             },
             logins,
@@ -219,37 +221,6 @@ impl<S: GateStore> Gate<S> {
     #[must_use]
     pub fn is_taken_over(&self, handle: Handle) -> bool {
         self.state.sessions.is_taken_over(handle)
-    }
-
-    /// Judges one use of a topic.
-    ///
-    /// It takes less than a microsecond, no lock, no allocation and no store
-    /// where the gate knows the session. Of a connection that it never saw log
-    /// in (a host may restore some from its own memory) it asks the store once.
-    pub fn check(&mut self, client: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict {
-        if let Some(verdict) = self.check_known(client, usage) {
-            return verdict;
-        }
-        if self.logins.is_unauthenticated(client) {
-            return Verdict::Deny(Reason::Unauthenticated);
-        }
-        self.unseen.check(&mut self.state, client, usage)
-    }
-
-    /// Judges one use of a topic by a connection that the gate let in, of which
-    /// it needs to be told nothing but its handle, client id and user name.
-    /// None for any other: of that, [`Gate::check`] is to be asked.
-    pub fn check_known(&mut self, client: &ClientRef<'_>, usage: TopicUse<'_>) -> Option<Verdict> {
-        self.state.check(client, usage)
-    }
-
-    /// Judges what a host asks about a client whose connection is over and that has
-    /// no session, such as its Will. [`Gate::check`] would begin a session.
-    pub fn check_departed(&mut self, client: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict {
-        if self.logins.is_unauthenticated(client) {
-            return Verdict::Deny(Reason::Unauthenticated);
-        }
-        judge_departed(&mut self.state, client, usage)
     }
 
     /// Takes a message that a connection published on

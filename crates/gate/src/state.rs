@@ -2,16 +2,12 @@
 
 use std::sync::Arc;
 
-use countersign_core::audit::RefusedAct;
 use countersign_core::broker::ListenerOptions;
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::connect::{Identity, Request, Reservation};
 use countersign_core::credential::CredentialId;
 use countersign_core::name::LoginName;
 use countersign_core::presence::{Presence, PresenceEvent, SessionNumber};
-use countersign_core::reason::Reason;
-use countersign_core::rights::TopicUse;
-use countersign_core::rule::Verdict;
 use countersign_core::store::{GateStore, LogPosition, StoreError, StoreMark};
 use countersign_core::time::Timestamp;
 
@@ -20,19 +16,22 @@ use crate::cache::cached_directory::CachedDirectory;
 use crate::cache::store_view::StoreView;
 use crate::config::GateConfig;
 use crate::connection::kick_reason::KickReason;
+use crate::connection::meter::Meters;
 use crate::connection::principal::Principal;
 use crate::connection::session::{Phase, Session};
 use crate::connection::session_extension::SessionExtension;
 use crate::connection::session_grant::SessionGrant;
 use crate::connection::session_tag::SessionTag;
 use crate::connection::sessions::Sessions;
-use crate::host::{ClientRef, ConnectSource, Directive, Handle, LogLevel};
+use crate::host::{ConnectSource, Directive, Handle, LogLevel};
 use crate::journal::Journal;
-use crate::journal::denied_uses::{DeniedPrincipal, DeniedUse};
 use crate::journal::entry::JournalEntry;
 use crate::journal::recent_uses::EndedUse;
 use crate::login::secret_verifier::{SecretVerifier, SignatureChecks};
 use crate::masking::shown_client_id;
+
+mod check;
+mod limited;
 
 /// What all parts of a gate share: its options, the store as it sees it, which
 /// secrets it verified, the sessions, and what it writes down.
@@ -43,6 +42,7 @@ pub(crate) struct State<S> {
     pub(crate) verifier: SecretVerifier,
     pub(crate) signature_checks: SignatureChecks,
     pub(crate) sessions: Sessions,
+    pub(crate) meters: Meters,
     pub(crate) journal: Journal,
 }
 
@@ -158,6 +158,7 @@ impl<S: GateStore> State<S> {
             tenant: identity.tenant().cloned(),
             began: now,
             rights: grant.rights,
+            meter: None,
             stored: request.session.is_stored,
             protocol: source.protocol,
             address: source.address.map(Into::into),
@@ -172,7 +173,8 @@ impl<S: GateStore> State<S> {
 
     /// Begins a session, and has it written down that it began and that its
     /// credential was used.
-    pub(crate) fn begin(&mut self, handle: Handle, session: Session) {
+    pub(crate) fn begin(&mut self, handle: Handle, mut session: Session) {
+        self.meter(&mut session);
         let begun = match session.credential() {
             Some(id) if !self.config.hears_of_ends => PresenceEvent::Used(id, session.began),
             known => {
@@ -254,87 +256,6 @@ impl<S: GateStore> State<S> {
                 self.journal.writer.observe_again(self.presence_of(session));
             }
         }
-    }
-
-    /// Judges one use of a topic by a session. None where it is no use of this
-    /// session, or comes too late to be one. What it is denied is counted.
-    pub(crate) fn check(&mut self, client: &ClientRef<'_>, usage: TopicUse<'_>) -> Option<Verdict> {
-        let verdict = self.judge(client, usage)?;
-        if let Verdict::Deny(cause) = verdict {
-            self.count_denied(client.handle, usage, cause);
-        }
-        Some(verdict)
-    }
-
-    /// Has it written down that a session may not use a topic so: what it wants to do
-    /// itself, and not what is withheld from it.
-    #[cold]
-    pub(crate) fn count_denied(&self, handle: Handle, usage: TopicUse<'_>, cause: Reason) {
-        let (act, topic) = match usage {
-            TopicUse::Publish { topic, .. } => (RefusedAct::Publish, topic),
-            TopicUse::Subscribe { filter } => (RefusedAct::Subscribe, filter),
-            TopicUse::Deliver { .. } | TopicUse::Unsubscribe => return,
-        };
-        let Some(session) = self.sessions.get(handle) else {
-            return;
-        };
-        match (session.phase, act) {
-            (Phase::Live, _) | (Phase::Gone { .. }, RefusedAct::Publish) => {}
-            // Its host asks on its own account.
-            (Phase::Gone { .. } | Phase::Kicked(_), _) => return,
-        }
-        let name = session.username.clone();
-        let principal = name.map_or(DeniedPrincipal::Unauthenticated, DeniedPrincipal::Named);
-        let now = self.now();
-        let denied = DeniedUse::new(principal, act, cause, topic, now);
-        let tenant = session.tenant.as_ref();
-        self.journal.writer.deny(denied, tenant, now);
-    }
-
-    fn judge(&mut self, client: &ClientRef<'_>, usage: TopicUse<'_>) -> Option<Verdict> {
-        let session = self.sessions.get(client.handle)?;
-        if !session.is(client) || session.is_past(usage) {
-            return None;
-        }
-        if let Some(verdict) = session.judge_command(usage) {
-            return Some(verdict);
-        }
-        let verdict = session.judge(usage, &mut self.view.snapshot.verdict_cache);
-        if verdict.is_allowed() || session.tenant.is_some() {
-            if let (Phase::Gone { .. }, TopicUse::Publish { .. }) = (session.phase, usage)
-                && let Some(session) = self.sessions.get_mut(client.handle)
-            {
-                session.will_was_sent();
-            }
-            return Some(verdict);
-        }
-        Some(match session.principal {
-            Principal::Unauthenticated => {
-                self.join_on_touch(client.handle, usage).unwrap_or(verdict)
-            }
-            Principal::Bearer { .. }
-            | Principal::Certificate { .. }
-            | Principal::Credential { .. }
-            | Principal::External { .. }
-            | Principal::Issued { .. }
-            | Principal::User { .. } => verdict,
-        })
-    }
-
-    /// Lets an unauthenticated session without a tenant join the one whose
-    /// topics it touches.
-    fn join_on_touch(&mut self, handle: Handle, usage: TopicUse<'_>) -> Option<Verdict> {
-        // A tenant may have opened a moment ago.
-        self.view.refresh().ok()?;
-        let session = self.sessions.get_mut(handle)?;
-        let snapshot = &mut self.view.snapshot;
-        let (tenant, rights) = snapshot.joined(usage, &session.client_id)?;
-        session.tenant = Some(tenant.id.clone());
-        session.rights = rights;
-        let joined = PresenceEvent::Joined(session.number, tenant.id.clone());
-        let verdict = session.judge(usage, &mut snapshot.verdict_cache);
-        self.journal.writer.observe(joined);
-        Some(verdict)
     }
 
     /// Says whether time changes nothing here.

@@ -25,14 +25,19 @@ pub(crate) trait PluginGate {
     fn command(&mut self, peer: &ClientRef<'_>, payload: &[u8]);
     /// See [`Gate::arrived`].
     fn arrived(&mut self, peer: &ClientRef<'_>);
-    /// See [`Gate::check_known`].
-    fn check_known(&mut self, peer: &ClientRef<'_>, usage: TopicUse<'_>) -> Option<Verdict>;
+    /// See [`Gate::check_known_sized`].
+    fn check_known(
+        &mut self,
+        peer: &ClientRef<'_>,
+        usage: TopicUse<'_>,
+        payload: usize,
+    ) -> Option<Verdict>;
     /// See [`Gate::username_of`].
     fn username_of(&self, handle: Handle) -> Option<Arc<str>>;
     /// See [`Gate::is_taken_over`].
     fn is_taken_over(&self, handle: Handle) -> bool;
-    /// See [`Gate::check`].
-    fn check(&mut self, peer: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict;
+    /// See [`Gate::check_sized`].
+    fn check(&mut self, peer: &ClientRef<'_>, usage: TopicUse<'_>, payload: usize) -> Verdict;
     /// See [`Gate::check_departed`].
     fn check_departed(&mut self, peer: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict;
     /// See [`Gate::knows`].
@@ -80,8 +85,13 @@ impl PluginGate for Gate<SqliteStore> {
         self.arrived(peer);
     }
 
-    fn check_known(&mut self, peer: &ClientRef<'_>, usage: TopicUse<'_>) -> Option<Verdict> {
-        self.check_known(peer, usage)
+    fn check_known(
+        &mut self,
+        peer: &ClientRef<'_>,
+        usage: TopicUse<'_>,
+        payload: usize,
+    ) -> Option<Verdict> {
+        self.check_known_sized(peer, usage, payload)
     }
 
     fn username_of(&self, handle: Handle) -> Option<Arc<str>> {
@@ -92,8 +102,8 @@ impl PluginGate for Gate<SqliteStore> {
         self.is_taken_over(handle)
     }
 
-    fn check(&mut self, peer: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict {
-        self.check(peer, usage)
+    fn check(&mut self, peer: &ClientRef<'_>, usage: TopicUse<'_>, payload: usize) -> Verdict {
+        self.check_sized(peer, usage, payload)
     }
 
     fn check_departed(&mut self, peer: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict {

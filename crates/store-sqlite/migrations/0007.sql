@@ -348,3 +348,9 @@ CREATE TABLE registered_name (
     name TEXT NOT NULL,
     PRIMARY KEY (tenant, name)
 ) STRICT, WITHOUT ROWID;
+
+-- What a tenant, a holder of a role and a credential may, on each broker: words like
+-- payload=1000, divided by blanks.
+ALTER TABLE tenant ADD COLUMN limits TEXT;
+ALTER TABLE role ADD COLUMN limits TEXT;
+ALTER TABLE credential ADD COLUMN limits TEXT;

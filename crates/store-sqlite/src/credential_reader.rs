@@ -13,7 +13,7 @@ use rusqlite::{Connection, Params};
 
 use crate::error::Fault;
 use crate::row_reader::RowReader;
-use crate::{credential_kind, groups, roles, secrets};
+use crate::{credential_kind, groups, limits, roles, secrets};
 
 /// The credential with this login name.
 pub(crate) fn credential(
@@ -95,6 +95,7 @@ fn read_credential(
         updated_at: columns.instant()?,
         last_used_at: columns.maybe_instant()?,
         revoked_reason: columns.maybe_text()?.map(Into::into),
+        limits: limits::read(columns)?,
         secrets: secrets::of(connection, owner)?,
         roles: if has_roles {
             roles::names_held_by(connection, owner)?
@@ -141,7 +142,7 @@ macro_rules! credential_columns {
             application, org_admin, auto_register, kind,
             name, tenant, scheme, state, ever_used, generation, description,
             client_id_rule, client_id_tie, external_identity, not_before, expires_at,
-            created_at, updated_at, last_used_at, revoked_reason
+            created_at, updated_at, last_used_at, revoked_reason, limits
          FROM credential"
     };
 }

@@ -13,7 +13,7 @@ use crate::credential_kind::{self, CredentialKindColumns};
 use crate::error::{Fault, found};
 use crate::row_reader::RowReader;
 use crate::transaction::SqliteTransaction;
-use crate::{credential_reader, groups, kept_names, listings, roles};
+use crate::{credential_reader, groups, kept_names, limits, listings, roles};
 
 impl CredentialRows for SqliteTransaction<'_> {
     fn credential(&mut self, name: &LoginName) -> Result<Option<Credential>, StoreError> {
@@ -242,9 +242,9 @@ fn insert(connection: &Connection, credential: &Credential) -> Result<Credential
             "INSERT INTO credential (name, tenant, created_at, scheme, state, ever_used,
                  generation, description, client_id_rule, client_id_tie, external_identity,
                  not_before, expires_at, updated_at, revoked_reason, bound_to, kind, application,
-                 org_admin, auto_register)
+                 org_admin, auto_register, limits)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                 ?18, ?19, ?20)",
+                 ?18, ?19, ?20, ?21)",
         )?
         .execute(params![
             credential.name.as_str(),
@@ -269,6 +269,7 @@ fn insert(connection: &Connection, credential: &Credential) -> Result<Credential
             kind.application,
             kind.org_admin,
             kind.auto_register,
+            limits::text_of(credential.limits),
         ])?;
     let id = CredentialId(connection.last_insert_rowid());
     put_lists(connection, id, credential)?;
@@ -287,7 +288,8 @@ fn update(connection: &Connection, credential: &Credential) -> Result<(), Fault>
             "UPDATE credential SET scheme = ?2, state = ?3, ever_used = ?4, generation = ?5,
                  description = ?6, client_id_rule = ?7, client_id_tie = ?8,
                  external_identity = ?9, not_before = ?10, expires_at = ?11, updated_at = ?12,
-                 revoked_reason = ?13, bound_to = ?14, org_admin = ?15, auto_register = ?16
+                 revoked_reason = ?13, bound_to = ?14, org_admin = ?15, auto_register = ?16,
+                 limits = ?19
              WHERE id = ?1 AND kind = ?17 AND application IS ?18",
         )?
         .execute(params![
@@ -311,6 +313,7 @@ fn update(connection: &Connection, credential: &Credential) -> Result<(), Fault>
             kind.auto_register,
             kind.kind,
             kind.application,
+            limits::text_of(credential.limits),
         ])?;
     found(rows, "the credential")?;
     for sql in [

@@ -45,6 +45,7 @@ mod issuers;
 mod kept_names;
 mod key_file;
 mod kicks;
+mod limits;
 mod listings;
 mod lockouts;
 mod log_position;

@@ -10,6 +10,7 @@ use rusqlite::{Connection, Params, params, params_from_iter};
 
 use crate::error::{Fault, found};
 use crate::groups;
+use crate::limits;
 use crate::page_query::{PageQuery, text};
 use crate::row_reader::RowReader;
 use crate::transaction::SqliteTransaction;
@@ -146,10 +147,11 @@ fn put_role(connection: &Connection, role: &Role) -> Result<(), Fault> {
     // To replace the row would take the role from its holders.
     connection
         .prepare_cached(
-            "INSERT INTO role (tenant, name, description, created_at, no_wildcards)
-             VALUES (?1, ?2, ?3, ?4, ?5)
+            "INSERT INTO role (tenant, name, description, created_at, no_wildcards, limits)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT (tenant, name) DO UPDATE SET description = excluded.description,
-                 created_at = excluded.created_at, no_wildcards = excluded.no_wildcards",
+                 created_at = excluded.created_at, no_wildcards = excluded.no_wildcards,
+                 limits = excluded.limits",
         )?
         .execute(params![
             role.tenant.as_str(),
@@ -157,6 +159,7 @@ fn put_role(connection: &Connection, role: &Role) -> Result<(), Fault> {
             role.description,
             role.created_at.as_millis(),
             role.no_wildcards,
+            limits::text_of(role.limits),
         ])?;
     connection
         .prepare_cached("DELETE FROM role_rule WHERE tenant = ?1 AND role = ?2")?
@@ -280,6 +283,7 @@ fn roles_of(connection: &Connection, sql: &str, values: impl Params) -> Result<V
             description: columns.maybe_text()?.map(Into::into),
             created_at: columns.instant()?,
             no_wildcards: columns.flag()?,
+            limits: limits::read(columns)?,
         });
     }
     Ok(roles)
@@ -329,7 +333,7 @@ fn read_rule(columns: &mut RowReader<'_>) -> Result<Rule, Fault> {
 /// The columns of a role, in the order they are read.
 macro_rules! role_columns {
     () => {
-        "SELECT tenant, name, description, created_at, no_wildcards FROM role"
+        "SELECT tenant, name, description, created_at, no_wildcards, limits FROM role"
     };
 }
 use role_columns;

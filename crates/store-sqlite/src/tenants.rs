@@ -16,6 +16,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Params, params, params_from_iter};
 
 use crate::error::{Fault, found};
+use crate::limits;
 use crate::page_query::{PageQuery, text};
 use crate::row_reader::RowReader;
 use crate::transaction::SqliteTransaction;
@@ -123,14 +124,14 @@ fn put_tenant(connection: &Connection, tenant: &Tenant) -> Result<(), Fault> {
         .prepare_cached(
             "INSERT INTO tenant
                  (id, authentication, subscribe, client_id_prefix, lockout, created_at,
-                  default_rights, anonymous_rights, sys_read, name_prefix)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                  default_rights, anonymous_rights, sys_read, name_prefix, limits)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
              ON CONFLICT (id) DO UPDATE SET authentication = excluded.authentication,
                  subscribe = excluded.subscribe, client_id_prefix = excluded.client_id_prefix,
                  lockout = excluded.lockout, created_at = excluded.created_at,
                  default_rights = excluded.default_rights,
                  anonymous_rights = excluded.anonymous_rights, sys_read = excluded.sys_read,
-                 name_prefix = excluded.name_prefix",
+                 name_prefix = excluded.name_prefix, limits = excluded.limits",
         )?
         .execute(params![
             tenant.id.as_str(),
@@ -143,6 +144,7 @@ fn put_tenant(connection: &Connection, tenant: &Tenant) -> Result<(), Fault> {
             tenant.anonymous_rights.as_str(),
             tenant.sys_read,
             tenant.name_prefix.as_ref().map(LoginName::as_str),
+            limits::text_of(tenant.limits),
         ])?;
     connection
         .prepare_cached("DELETE FROM namespace WHERE tenant = ?1")?
@@ -217,6 +219,7 @@ fn tenants_of(
             anonymous_rights: columns.parsed(DefaultRights::parse)?,
             sys_read: columns.flag()?,
             name_prefix: columns.maybe_parsed(LoginName::parse)?,
+            limits: limits::read(columns)?,
         });
     }
     Ok(tenants)
@@ -277,7 +280,7 @@ const NAMESPACES: &str = "SELECT filter FROM namespace WHERE tenant = ?1 ORDER B
 macro_rules! tenant_columns {
     () => {
         "SELECT id, authentication, subscribe, client_id_prefix, lockout, created_at,
-                default_rights, anonymous_rights, sys_read, name_prefix
+                default_rights, anonymous_rights, sys_read, name_prefix, limits
          FROM tenant"
     };
 }

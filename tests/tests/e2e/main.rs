@@ -26,6 +26,7 @@ mod imports;
 mod issuers;
 mod kaa;
 mod left_behind;
+mod limiting;
 mod living;
 mod many;
 mod matcher;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use countersign_core::change;
 use countersign_core::credential::Credential;
+use countersign_core::limit::UseLimits;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::{Role, RoleName, RoleRule};
 use countersign_core::rule::{Action, Effect, Limits, Namespaces, Pattern, QoS, Rule};
@@ -271,6 +272,7 @@ fn furnish(maker: &mut Maker, dice: &mut Dice) -> Vec<Principal> {
                 name: RoleName::parse(role).unwrap(),
                 description: None,
                 no_wildcards: dice.below(4) == 0,
+                limits: UseLimits::default(),
                 created_at: now,
                 rules,
             };

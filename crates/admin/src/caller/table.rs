@@ -127,11 +127,17 @@ mod everybody;
 mod furnished;
 mod hooks;
 mod issuers;
+mod limits;
 mod may;
 
 /// All rows.
 fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
-    let parts = [rows_of_all(fixture), hooks::rows(), issuers::rows()];
+    let parts = [
+        rows_of_all(fixture),
+        hooks::rows(),
+        issuers::rows(),
+        limits::rows(),
+    ];
     parts.into_iter().flatten().collect()
 }
 

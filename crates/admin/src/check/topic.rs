@@ -166,49 +166,19 @@ impl<S: AdminStore + GateStore> PolicyCheck<'_, S> {
         };
         let is_authenticated = identity.credential().is_some();
         let client_id = client_id.as_ref();
-        let effective = match &identity {
-            Identity::Certificate { credential, .. } | Identity::Credential { credential, .. } => {
-                // As it is stored, with all that counts.
-                let name = &credential.name;
-                match remembered(&mut self.credentials, self.store, name)? {
-                    Some(stored) => {
-                        self.effective(AccessSubject::of_credential(&stored), client_id)?
-                    }
-                    None => return Ok(TopicAnswer::refused(Reason::UnknownName)),
-                }
-            }
-            Identity::User {
-                credential, tenant, ..
-            } => self.effective(AccessSubject::User { credential, tenant }, client_id)?,
-            Identity::Issued { credential, token } => {
-                let subject = AccessSubject::Credential {
-                    credential,
-                    children: &[],
-                    more_roles: &token.roles,
-                };
-                self.effective(subject, client_id)?
-            }
-            Identity::Bearer { credential, token } => {
-                self.effective(AccessSubject::Token { credential, token }, client_id)?
-            }
-            Identity::Unauthenticated { tenant } => {
-                let joined = || {
-                    let client_id = client_id.map(ClientId::as_str);
-                    let find = |id: &TenantId| self.tenants.get(id);
-                    let usage = ask.usage.as_topic_use();
-                    let joined = joined_tenant(usage, client_id, &self.owners, find);
-                    joined.map(|tenant| tenant.id.clone())
-                };
-                match tenant.clone().or_else(joined) {
-                    Some(tenant) => {
-                        let subject = AccessSubject::Anonymous { tenant: &tenant };
-                        self.effective(subject, client_id)?
-                    }
-                    None => Arc::new(EffectiveRules::none()),
-                }
-            }
-        };
         let usage = ask.usage.as_topic_use();
+        let tenant = if let Identity::Unauthenticated { tenant: None } = identity {
+            let client_id = client_id.map(ClientId::as_str);
+            let find = |id: &TenantId| self.tenants.get(id);
+            let joined = joined_tenant(usage, client_id, &self.owners, find);
+            joined.map(|tenant| tenant.id.clone())
+        } else {
+            identity.tenant().cloned()
+        };
+        let effective = match self.effective_of(&identity, tenant.as_ref(), client_id)? {
+            Ok(effective) => effective,
+            Err(reason) => return Ok(TopicAnswer::refused(reason)),
+        };
         let Explanation {
             mut verdict,
             mut decided_by,
@@ -235,6 +205,40 @@ impl<S: AdminStore + GateStore> PolicyCheck<'_, S> {
             outcomes,
             decided_by,
         })
+    }
+
+    /// The rights of a client that is let in, in the tenant that it works in.
+    pub(super) fn effective_of(
+        &mut self,
+        identity: &Identity,
+        tenant: Option<&TenantId>,
+        client_id: Option<&ClientId>,
+    ) -> Result<Result<Arc<EffectiveRules>, Reason>, StoreError> {
+        let subject = match identity {
+            Identity::Certificate { credential, .. } | Identity::Credential { credential, .. } => {
+                // As it is stored, with all that counts.
+                let name = &credential.name;
+                let Some(stored) = remembered(&mut self.credentials, self.store, name)? else {
+                    return Ok(Err(Reason::UnknownName));
+                };
+                let subject = AccessSubject::of_credential(&stored);
+                return self.effective(subject, client_id).map(Ok);
+            }
+            Identity::User {
+                credential, tenant, ..
+            } => AccessSubject::User { credential, tenant },
+            Identity::Issued { credential, token } => AccessSubject::Credential {
+                credential,
+                children: &[],
+                more_roles: &token.roles,
+            },
+            Identity::Bearer { credential, token } => AccessSubject::Token { credential, token },
+            Identity::Unauthenticated { .. } => match tenant {
+                Some(tenant) => AccessSubject::Anonymous { tenant },
+                None => return Ok(Ok(Arc::new(EffectiveRules::none()))),
+            },
+        };
+        self.effective(subject, client_id).map(Ok)
     }
 
     fn owner(&self, usage: Usage<'_>, own: Option<&TenantId>) -> Option<TenantId> {

@@ -28,6 +28,7 @@ impl Command {
             Self::Import { command } => command.shows(),
             Self::Issuer { command } => command.shows(),
             Self::Jwt { command } => command.shows(),
+            Self::Limit { command } => command.shows(),
             Self::Operator { command } => command.shows(),
             Self::Role { command } => command.shows(),
             Self::Scheme { command } => command.shows(),

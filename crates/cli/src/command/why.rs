@@ -164,7 +164,11 @@ fn remedy(reason: Reason, name: &str) -> String {
             "it presented no login, and its tenant asks for one (`tenant show`).".into()
         }
         Reason::Banned => "its address or its client id is banned (`ban list`).".into(),
-        Reason::OverLimit => "there are as many as there may be.".into(),
+        Reason::OverLimit => {
+            "it has as many connections, or published as much, as it may (`limit show`); or there \
+             are as many things as there may be."
+                .into()
+        },
         Reason::DeniedByRule | Reason::NoRule | Reason::OtherTenant => {
             "no rule lets it do that, or one forbids it.".into()
         }

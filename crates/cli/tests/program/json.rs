@@ -242,6 +242,35 @@ fn an_issuer_has_these_keys() {
 }
 
 #[test]
+fn limits_have_these_keys() {
+    let fixture = Fixture::with_credential();
+    let of_one = fixture.json("limit set dev1@acme --connections 2 --payload 4096");
+    let known = [
+        "name",
+        "role",
+        "tenant",
+        "connections",
+        "messages_per_second",
+        "bytes_per_second",
+        "payload",
+        "share",
+    ];
+    assert_eq!(keys(&of_one), known);
+    assert_eq!(of_one["name"], "dev1@acme");
+    assert_eq!(of_one["connections"], 2);
+    assert_eq!(of_one["messages_per_second"], json!(null));
+    let of_tenant =
+        "limit set --tenant acme --messages-per-second 5 --bytes-per-second 7 --share 20";
+    let of_tenant = fixture.json(of_tenant);
+    assert_eq!(of_tenant["tenant"], "acme");
+    assert_eq!(of_tenant["share"], 20);
+    assert_eq!(fixture.json("limit show --tenant acme"), of_tenant);
+    assert_eq!(fixture.json("limit clear dev1@acme"), of_one);
+    let none = fixture.json("limit show dev1@acme");
+    assert_eq!(none["connections"], json!(null));
+}
+
+#[test]
 fn tenants_have_their_keys() {
     let fixture = Fixture::new();
     for line in [

@@ -230,10 +230,15 @@ fn switch<S: GateStore>(
         tenant: &tenant,
     };
     let rights = state.view.rights_of(subject, client_id.as_str())?;
-    let sessions = &mut state.sessions;
-    sessions.move_to(handle, Some(tenant.clone()), subject.groups());
-    let session = sessions.get_mut(handle);
-    session.ok_or(CommandError::Unavailable)?.rights = rights;
+    let tie = client_id.tie();
+    if state.is_over_connections(&rights, Some(record.id), Some(&tenant), &tie) {
+        let why = "the tenant has as many connections as it may";
+        return Err(CommandError::Conflict(why.into()));
+    }
+    state
+        .sessions
+        .move_to(handle, Some(tenant.clone()), subject.groups());
+    state.give_rights(handle, rights);
     let joined = PresenceEvent::Joined(number, tenant.clone());
     state.journal.writer.observe(joined);
     state
@@ -287,9 +292,7 @@ fn bind<S: GateStore>(
         state.sessions.set_children(handle, children);
     }
     let (rights, _) = rights_of_session(&mut state.view, &mut state.sessions, handle, record, now)?;
-    if let Some(session) = state.sessions.get_mut(handle) {
-        session.rights = rights;
-    }
+    state.give_rights(handle, rights);
     Ok(CommandResult::Bound(key))
 }
 

@@ -97,6 +97,10 @@ impl ExternalLogin {
         };
         let subject = AccessSubject::of_credential(&credential);
         let rights = state.view.rights_of(subject, client_id.as_str())?;
+        let tenant = credential.tenant.as_ref();
+        if state.is_over_connections(&rights, Some(credential.id), tenant, &request.tie) {
+            return Ok(Err(Reason::OverLimit));
+        }
         let record = LoginRecord {
             activates: !credential.ever_used,
             session,
@@ -116,6 +120,7 @@ impl ExternalLogin {
             tenant: credential.tenant.clone(),
             began: now,
             rights,
+            meter: None,
             stored: false,
             protocol: client.origin.protocol,
             address: client.origin.address.map(Into::into),

@@ -18,6 +18,7 @@ use countersign_core::token::TokenRecord;
 
 use crate::cache::verdict_cache::VerdictCache;
 use crate::connection::kick_reason::KickReason;
+use crate::connection::meter::Meter;
 use crate::connection::principal::Principal;
 use crate::connection::session_extension::{Child, SessionExtension};
 use crate::connection::session_tag::SessionTag;
@@ -41,6 +42,8 @@ pub(crate) struct Session {
     pub(crate) tenant: Option<TenantId>,
     pub(crate) began: Timestamp,
     pub(crate) rights: Arc<Rights>,
+    /// What counts what it publishes, if that is limited.
+    pub(crate) meter: Option<Box<Meter>>,
     /// Whether the host keeps its subscriptions and its queue when it ends.
     pub(crate) stored: bool,
     /// 3 for MQTT 3.1, 4 for 3.1.1, 5 for 5.0.

@@ -18,6 +18,7 @@ use countersign_core::time::Timestamp;
 use crate::connection::handle_index::HandleIndex;
 use crate::connection::session::{Phase, Session};
 use crate::connection::session_extension::Child;
+use crate::connection::tenant_counts::TenantCounts;
 use crate::counters::Gauge;
 use crate::digest_map::DigestState;
 use crate::host::{ClientRef, Handle};
@@ -35,6 +36,8 @@ pub(crate) struct Sessions {
     live: HandleIndex<ClientIdTie, DigestState>,
     /// How many of them there are.
     open: Arc<Gauge>,
+    /// How many of them each tenant has.
+    of_tenants: TenantCounts,
     /// When sessions end by themselves; perhaps also of some that are gone.
     deadlines: BTreeSet<(Timestamp, Handle, SessionNumber)>,
     /// With so many deadlines it is time to drop those of sessions that are
@@ -77,6 +80,7 @@ impl Sessions {
         if !matches!(session.phase, Phase::Gone { .. }) {
             self.live.add(session.tie, handle);
             self.open.enter();
+            self.of_tenants.enter(session.tenant.as_ref());
         }
         self.by_handle.insert(handle.0, session);
     }
@@ -92,6 +96,30 @@ impl Sessions {
         self.live
             .get(client_id)
             .filter_map(|handle| self.get(handle))
+    }
+
+    /// How many connections of a credential are open under other client ids; where there
+    /// are more than `most`, so many.
+    pub(crate) fn open_of_credential(
+        &self,
+        id: CredentialId,
+        client_id: &ClientIdTie,
+        most: usize,
+    ) -> usize {
+        let sessions = self.by_credential.get(&id);
+        let sessions = sessions.filter_map(|handle| self.get(handle));
+        let open = sessions.filter(|session| {
+            session.tie != *client_id && !matches!(session.phase, Phase::Gone { .. })
+        });
+        open.take(most).count()
+    }
+
+    /// How many connections of a tenant are open under other client ids.
+    pub(crate) fn open_of_tenant(&self, id: &TenantId, client_id: &ClientIdTie) -> usize {
+        let open = self.of_tenants.of(id);
+        let same = self.live(client_id);
+        let same = same.filter(|session| session.tenant.as_ref() == Some(id));
+        open.saturating_sub(same.count())
     }
 
     /// Says whether there is a session of this client whose connection is open.
@@ -190,6 +218,7 @@ impl Sessions {
         if !matches!(session.phase, Phase::Gone { .. }) {
             self.live.remove(&session.tie, handle);
             self.open.leave(1);
+            self.of_tenants.leave(session.tenant.as_ref());
         }
         if let Some(id) = session.credential() {
             self.by_credential.remove(&id, handle);
@@ -232,9 +261,13 @@ impl Sessions {
         if session.tenant == tenant && session.groups() == groups {
             return;
         }
-        session.tenant = tenant;
+        let before = core::mem::replace(&mut session.tenant, tenant.clone());
         if session.groups() != groups {
             session.extension_mut().groups = groups.into();
+        }
+        if !matches!(session.phase, Phase::Gone { .. }) {
+            self.of_tenants.leave(before.as_ref());
+            self.of_tenants.enter(tenant.as_ref());
         }
     }
 
@@ -277,12 +310,14 @@ impl Sessions {
             is_over: false,
         };
         let entry = (handle, session.number);
+        let tenant = session.tenant.clone().filter(|_| was_open);
         if session.stored {
             self.stored_offline.push_back(entry);
         }
         self.live.remove(&session.tie, handle);
         if was_open {
             self.open.leave(1);
+            self.of_tenants.leave(tenant.as_ref());
         }
         self.leaving.push(entry);
         if self.stored_offline.len() > MOST_STORED_OFFLINE

@@ -70,11 +70,12 @@ impl UnseenClients {
         state: &mut State<S>,
         client: &ClientRef<'_>,
         usage: TopicUse<'_>,
+        payload: usize,
     ) -> Verdict {
         let verdict = match (usage, client.connected) {
             (TopicUse::Unsubscribe, _) => return Verdict::Allow,
             (_, true) => {
-                let verdict = check_external(state, client, usage);
+                let verdict = check_external(state, client, usage, payload);
                 if let Some(session) = state.sessions.get(client.handle) {
                     self.forget(&session.client_id);
                 }
@@ -188,6 +189,7 @@ fn check_external<S: GateStore>(
     state: &mut State<S>,
     client: &ClientRef<'_>,
     usage: TopicUse<'_>,
+    payload: usize,
 ) -> Result<Verdict, StoreError> {
     let now = state.now();
     let external = match ExternalLogin::of(state, client, now)? {
@@ -202,6 +204,10 @@ fn check_external<S: GateStore>(
     if !external.begin(state, client, now)? {
         return Ok(Verdict::Deny(Reason::StoreBusy));
     }
+    let verdict = match verdict {
+        Verdict::Allow => state.within_limits(client.handle, usage, payload),
+        Verdict::Deny(_) => verdict,
+    };
     if let Verdict::Deny(cause) = verdict {
         state.count_denied(client.handle, usage, cause);
     }

@@ -28,7 +28,7 @@ pub(super) fn look_at<S: GateStore>(
     backlog: &mut Backlog,
     directives: &mut Vec<Directive>,
 ) {
-    let Some(session) = state.sessions.get_mut(handle) else {
+    let Some(session) = state.sessions.get(handle) else {
         return;
     };
     if session.phase == Phase::Live
@@ -78,7 +78,8 @@ pub(super) fn look_at<S: GateStore>(
         Ok(()) if is_of_tenant && session.tenant.is_some() => {
             let tenant = session.tenant.as_ref();
             let rights = tenant.and_then(|id| snapshot.rights_in(id, Some(&session.client_id)));
-            session.rights = rights.unwrap_or_else(|| Arc::new(Rights::none()));
+            let rights = rights.unwrap_or_else(|| Arc::new(Rights::none()));
+            state.give_rights(handle, rights);
         }
         Ok(()) => {}
     }
@@ -113,10 +114,10 @@ pub(super) fn judge_again<S: GateStore>(
     };
     let (rights, ends_at) =
         rights_of_session(&mut state.view, &mut state.sessions, handle, record, now)?;
+    state.give_rights(handle, rights);
     let Some(session) = state.sessions.get_mut(handle) else {
         return Ok(());
     };
-    session.rights = rights;
     session.resume();
     let number = session.number;
     if let Some(at) = ends_at {

@@ -232,6 +232,12 @@ impl Decider {
         };
         // All that can fail comes before what is committed.
         let grant = SessionGrant::of(&mut state.view, &admission.identity, &request.client_id)?;
+        let identity = &admission.identity;
+        let credential = identity.credential().map(|it| it.id);
+        let tenant = identity.tenant();
+        if state.is_over_connections(&grant.rights, credential, tenant, &request.tie) {
+            return Ok(Committed::Refused(Reason::OverLimit));
+        }
         let recorded = self.record(state, &admission, request, source, now)?;
         let is_arriving = match recorded {
             Recorded::Done => false,

@@ -17,6 +17,7 @@ mod by_hand;
 mod denied;
 mod fixture;
 mod joining;
+mod limits;
 mod named_tenants;
 mod passwords;
 mod people;

@@ -32,6 +32,9 @@ fn functions_keep_their_types() {
     let _: fn(&mut SqliteGate, Handle, &[u8], Data<'_>) -> ConnectOutcome = Gate::resume;
     let _: fn(&mut SqliteGate, &ClientRef<'_>, TopicUse<'_>) -> Verdict = Gate::check;
     let _: fn(&mut SqliteGate, &ClientRef<'_>, TopicUse<'_>) -> Option<Verdict> = Gate::check_known;
+    let _: fn(&mut SqliteGate, &ClientRef<'_>, TopicUse<'_>, usize) -> Verdict = Gate::check_sized;
+    let _: fn(&mut SqliteGate, &ClientRef<'_>, TopicUse<'_>, usize) -> Option<Verdict> =
+        Gate::check_known_sized;
     let _: fn(&mut SqliteGate, &ClientRef<'_>, &[u8]) = Gate::command;
     let _: fn(&SqliteGate, Handle) -> bool = Gate::knows;
     let _: fn(&mut SqliteGate, &ClientRef<'_>) = Gate::arrived;

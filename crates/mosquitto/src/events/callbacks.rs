@@ -70,7 +70,14 @@ pub(super) unsafe extern "C" fn on_acl_check(
         let Some(topic) = (unsafe { client.bytes(event.topic) }) else {
             return sys::MOSQ_ERR_ACL_DENIED;
         };
-        plugin.check(&client, event.access, topic, event.qos, event.retain)
+        plugin.check(
+            &client,
+            event.access,
+            topic,
+            event.qos,
+            event.retain,
+            event.payloadlen,
+        )
     };
     // SAFETY: by this function's contract; the broker passes null or a client that
     // lives as long as the event.

@@ -451,6 +451,21 @@ fn every_kind_of_access_is_asked_about_and_no_other() {
 }
 
 #[test]
+fn the_gate_is_told_how_long_a_payload_is() {
+    let fixture = Fixture::new(ChainMode::Final);
+    let client = &mut FakeClient::new("c");
+    for payloadlen in [0, 7, u32::MAX] {
+        let event = sys::mosquitto_evt_acl_check {
+            payloadlen,
+            ..acl_event(client.pointer(), c"t", sys::MOSQ_ACL_WRITE)
+        };
+        call("acl-check", &event, fixture.userdata());
+    }
+    let told = fixture.gate.payloads.take();
+    assert_eq!(told, [0, 7, usize::try_from(u32::MAX).unwrap()]);
+}
+
+#[test]
 fn a_client_that_the_broker_only_remembers_is_not_connected() {
     let fixture = Fixture::new(ChainMode::Final);
     let mut client = FakeClient::new("c");

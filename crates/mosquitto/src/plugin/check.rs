@@ -22,8 +22,10 @@ impl Plugin {
         topic: &[u8],
         qos: u8,
         retain: bool,
+        payload: u32,
     ) -> c_int {
         let handle = client.handle();
+        let payload = usize::try_from(payload).unwrap_or(usize::MAX);
         let may_defer = self.chain == ChainMode::Defer;
         let owner = if may_defer {
             self.clients.borrow().owner(handle)
@@ -47,12 +49,12 @@ impl Plugin {
             _ => return sys::MOSQ_ERR_ACL_DENIED,
         };
         let known = match self.gate.try_borrow_mut() {
-            Ok(mut gate) => gate.check_known(&self.known_peer(client), usage),
+            Ok(mut gate) => gate.check_known(&self.known_peer(client), usage, payload),
             Err(_) => return sys::MOSQ_ERR_ACL_DENIED,
         };
         let verdict = match known {
             Some(verdict) => verdict,
-            None => self.check_unknown(client, usage),
+            None => self.check_unknown(client, usage, payload),
         };
         match verdict {
             Verdict::Allow => sys::MOSQ_ERR_SUCCESS,
@@ -65,13 +67,18 @@ impl Plugin {
     }
 
     /// Judges one use of a topic by a client that the gate knows nothing of.
-    fn check_unknown(&self, client: &BrokerClient<'_>, usage: TopicUse<'_>) -> Verdict {
+    fn check_unknown(
+        &self,
+        client: &BrokerClient<'_>,
+        usage: TopicUse<'_>,
+        payload: usize,
+    ) -> Verdict {
         let may_be_away = matches!(usage, TopicUse::Deliver { .. });
         let peer = self.peer(client, may_be_away);
         let has_departed = self.departed.get() == Some(client.handle());
         let verdict = match self.gate.try_borrow_mut() {
             Ok(mut gate) if has_departed => return gate.check_departed(&peer, usage),
-            Ok(mut gate) => gate.check(&peer, usage),
+            Ok(mut gate) => gate.check(&peer, usage, payload),
             Err(_) => return Verdict::Deny(Reason::StoreBusy),
         };
         self.check_unadmitted(client, &peer);

@@ -8,6 +8,7 @@ use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::credential::{Credential, CredentialId, Generation};
 use countersign_core::ledger::LedgerTransaction as _;
 use countersign_core::lifecycle::State;
+use countersign_core::limit::UseLimits;
 use countersign_core::lockout::LockoutPolicy;
 use countersign_core::name::{GroupPath, LoginName};
 use countersign_core::rule::{Action, Effect, Limits, Namespaces, QoS, Rule};
@@ -78,6 +79,7 @@ pub fn a_credential_reads_back_as_it_was_written(mut store: impl GateStore + Adm
         created_at: at(4),
         updated_at: at(5),
         revoked_reason: Some("lost".into()),
+        limits: UseLimits::parse("bytes-per-second=7").unwrap(),
         roles: vec![role_name("meter"), role_name("reader")],
         rules: vec![
             limited,
@@ -165,6 +167,7 @@ pub fn a_tenant_reads_back_as_it_was_written(mut store: impl GateStore + AdminSt
         anonymous_roles: vec![role_name("b")],
         sys_read: true,
         name_prefix: LoginName::parse("acme-").ok(),
+        limits: UseLimits::parse("messages-per-second=5 share=20").unwrap(),
         namespaces: filters(&["z/#", "a/+/b"]),
         created_at: at(5),
         ..tenant("acme")

@@ -2,6 +2,7 @@
 
 use countersign_core::credential::Credential;
 use countersign_core::ledger::LedgerTransaction as _;
+use countersign_core::limit::UseLimits;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::{Role, RoleName, RoleRule};
 use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
@@ -25,6 +26,7 @@ pub fn a_role_reads_back_as_it_was_written(mut store: impl GateStore + AdminStor
     let first = Role {
         description: Some("reads".into()),
         no_wildcards: true,
+        limits: UseLimits::parse("connections=2 payload=9").unwrap(),
         created_at: at(7),
         rules: vec![
             limited(Some(QoS::AtLeastOnce), false),
@@ -256,6 +258,7 @@ pub(crate) fn role(tenant: &str, name: &str) -> Role {
         name: role_name(name),
         description: None,
         no_wildcards: false,
+        limits: UseLimits::default(),
         created_at: at(1),
         rules: Vec::new(),
     }

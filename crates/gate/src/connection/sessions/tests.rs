@@ -32,6 +32,7 @@ pub(crate) fn session(number: i64, client_id: u8, credential: Option<u8>, stored
         tenant: None,
         began: Timestamp::from_millis(0),
         rights: Arc::new(Rights::none()),
+        meter: None,
         stored,
         protocol: 4,
         address: None,
