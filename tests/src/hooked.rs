@@ -7,6 +7,7 @@ use countersign_core::credential::Credential;
 use countersign_core::rule::{Effect, Limits, Rule};
 use countersign_testkit::artifacts::workspace;
 use countersign_testkit::cases::{self, RuleCase};
+use countersign_testkit::mqtt::Protocol;
 use countersign_testkit::service::Service;
 use countersign_testkit::{Cli, Client, Connect};
 use tempfile::TempDir;
@@ -21,13 +22,15 @@ pub struct Hooked {
     pub cli: Cli,
     /// What answers the broker.
     pub service: Service,
+    /// What clients speak at the broker.
+    protocol: Protocol,
     secret: String,
     _folder: TempDir,
 }
 
 impl Hooked {
     /// One with a hook of this kind.
-    pub fn start(kind: &str, options: &[&str], stdin: &str) -> Self {
+    pub fn start(kind: &str, protocol: Protocol, options: &[&str], stdin: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let cli = Cli::new(folder.path().join("countersign.db"));
         cli.json(&["init"]);
@@ -36,6 +39,7 @@ impl Hooked {
         let made = cli.json_with_stdin(&[&create, options].concat(), stdin.as_bytes());
         Self {
             service: Service::start(&cli, &[]).unwrap(),
+            protocol,
             secret: text(&made, "secret"),
             cli,
             _folder: folder,
@@ -65,6 +69,11 @@ impl Hooked {
         Login::from(&self.cli.act(&line, options))
     }
 
+    /// A CONNECT at the broker.
+    pub fn connect(&self, login: &Login, client_id: &str) -> Connect {
+        Connect::new(self.protocol, client_id).login(&login.username, &login.secret)
+    }
+
     /// Somebody who sees all that comes through a broker at this port.
     pub fn watch(&self, port: u16) -> Watch {
         let everything = ["--publish", "#", "--subscribe", "#"];
@@ -81,6 +90,7 @@ impl Hooked {
             publisher,
             marks: 0,
             seen: Vec::new(),
+            refusals: None,
         }
     }
 
@@ -93,16 +103,16 @@ impl Hooked {
         let early = self.device_with("early", &["--not-before", "+1d"]);
         let connects = [
             known.with_secret("wrong").connect("a"),
-            known.with_secret("wrong").connect_v5("b"),
+            self.connect(&known.with_secret("wrong"), "b"),
             known.with_secret("").connect("c"),
             Connect::v311("d").username(&known.username),
             Connect::v311("e").login("nobody@acme", &known.secret),
             Connect::v311("f").login("", ""),
             Connect::v311("g").login("guest", "guest"),
             Connect::v311("h"),
-            Connect::v5("i"),
+            Connect::new(self.protocol, "i"),
             suspended.connect("j"),
-            early.connect_v5("k"),
+            self.connect(&early, "k"),
         ];
         std::thread::scope(|scope| {
             for connect in &connects {
@@ -113,7 +123,7 @@ impl Hooked {
                 });
             }
         });
-        for connect in [known.connect("a"), known.connect_v5("b")] {
+        for connect in [known.connect("a"), self.connect(&known, "b")] {
             connect.accepted(port).disconnect().unwrap();
         }
     }
@@ -129,7 +139,7 @@ impl Hooked {
         };
         for act in ["suspend", "revoke", "reset-password", "delete", "replace"] {
             let login = self.device(act);
-            let mut client = login.connect_v5(act).accepted(port);
+            let mut client = self.connect(&login, act).accepted(port);
             assert!(watch.sees(&mut client, &format!("acme/{act}/before")));
             match act {
                 "replace" => {
@@ -142,14 +152,14 @@ impl Hooked {
             assert!(!watch.sees(&mut client, &topic), "{act}");
         }
         let login = self.device_with("expiring", &["--expires", "+3s"]);
-        let mut client = login.connect_v5("expiring").accepted(port);
+        let mut client = self.connect(&login, "expiring").accepted(port);
         let mut count = 0;
         wait_until("a credential ends", || {
             count += 1;
             !watch.sees(&mut client, &format!("acme/expiring/{count}"))
         });
-        let mut client = login.connect_v5("expiring").attempt(port).unwrap().0;
-        assert!(!watch.sees(&mut client, "acme/expiring/again"));
+        let again = self.connect(&login, "expiring").attempt(port);
+        assert_ne!(again.ok().and_then(|(_, it)| it.code()), Some(0));
     }
 
     /// What rules grant, as the core is held to it, as far as this broker can be asked.
@@ -180,7 +190,7 @@ impl Hooked {
             let id = maker.add(&credential);
             let client_id = fields.client_id.clone();
             let client_id = client_id.unwrap_or_else(|| format!("client{index}"));
-            let connect = login(&credential.name).connect_v5(&client_id);
+            let connect = self.connect(&login(&credential.name), &client_id);
             let mut client = connect.accepted(port);
             let is_allowed = match fields.check.as_str() {
                 "publish" => watch.sees(&mut client, &fields.topic),
@@ -198,19 +208,45 @@ impl Hooked {
 }
 
 /// Sees all that comes through a broker.
-#[derive(Debug)]
+#[expect(
+    missing_debug_implementations,
+    reason = "a question has nothing to show"
+)]
 pub struct Watch {
     observer: Client,
     publisher: Client,
     marks: usize,
     /// The topics of all that came.
     seen: Vec<String>,
+    /// What the broker says of a refused PUBLISH, where it tells its client nothing and
+    /// judges what clients send side by side.
+    refusals: Option<Refusals>,
 }
 
+/// Counts how often a broker has refused a PUBLISH to a topic.
+pub type Refusals = Box<dyn Fn(&str) -> usize + Send>;
+
 impl Watch {
+    /// The same, at a broker that says of each PUBLISH that it refused it.
+    #[must_use]
+    pub fn told_of(mut self, refusals: Refusals) -> Self {
+        self.refusals = Some(refusals);
+        self
+    }
+
     /// Has a client publish, and says whether that came through. It may lose its
     /// connection by it.
     pub fn sees(&mut self, client: &mut Client, topic: &str) -> bool {
+        if let Some(refusals) = &self.refusals {
+            let before = refusals(topic);
+            let _ = client.publish(topic, b"x", 1, false);
+            let mut came = false;
+            wait_until("a message comes, or is refused", || {
+                came |= self.observer.received().iter().any(|it| it.topic == topic);
+                came || refusals(topic) > before
+            });
+            return came;
+        }
         let _ = client.publish(topic, b"x", 1, false);
         let before = self.seen.len();
         self.marks += 1;

@@ -1,5 +1,6 @@
 //! Every behaviour end to end, on real brokers.
 
+mod amqtt;
 mod audit_chains;
 mod banning;
 mod brokers;

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign_testkit::Connect;
 use countersign_testkit::broker::Port;
+use countersign_testkit::mqtt::Protocol;
 use countersign_testkit::rabbitmq::RabbitMq;
 use countersign_tests::hooked::{Hooked, Watch};
 use countersign_tests::{Login, PATIENCE, text, turn};
@@ -21,7 +22,12 @@ fn rabbitmq_lets_in_and_allows_what_countersign_does() {
     let door = Port::reserve();
     let url = format!("http://127.0.0.1:{}", door.number());
     let kick = ["--kick", &url, "--kick-login-stdin"];
-    let hooked = Hooked::start("rabbitmq", &kick, &format!("{ADMIN}:{PASSWORD}"));
+    let hooked = Hooked::start(
+        "rabbitmq",
+        Protocol::V5,
+        &kick,
+        &format!("{ADMIN}:{PASSWORD}"),
+    );
     let config = hooked.config("RabbitMQ");
     let admin = format!("default_user = {ADMIN}\ndefault_pass = {PASSWORD}\n");
     rabbit.start(&(config + &admin)).unwrap();

@@ -19,6 +19,7 @@ pub(super) fn question(last: &str, fields: &Fields) -> Option<Asked> {
         let password = fields.maybe_text("password")?;
         return Some(Asked::Login(Login::of(username, password, client_id)));
     }
+    let is_amqtt = fields.text("client_id").is_some();
     let topic = fields.text("topic")?;
     let deliver = || Wanted::Deliver(topic.to_owned());
     let publish = || Wanted::Publish {
@@ -31,6 +32,8 @@ pub(super) fn question(last: &str, fields: &Fields) -> Option<Asked> {
         1 => asked(deliver()),
         2 => asked(publish()),
         3 => asked(publish()).and(deliver()),
+        // It delivers retained messages unasked.
+        4 if is_amqtt => asked(Wanted::Subscribe(topic.to_owned())),
         4 => asked(Wanted::SubscribeChecked(topic.to_owned())),
         _ => return None,
     }))
