@@ -95,6 +95,8 @@ pub enum Noun {
     ClientId,
     /// A credential of a device or a service.
     Credential,
+    /// A machine that follows this store.
+    Follower,
     /// What a user is granted in a tenant.
     Grant,
     /// A group of a tenant.

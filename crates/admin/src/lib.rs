@@ -34,6 +34,7 @@ pub mod credential;
 mod difference;
 pub mod error;
 pub mod events;
+pub mod follower;
 pub mod hook;
 pub mod import;
 pub mod issuer;

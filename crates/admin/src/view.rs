@@ -25,6 +25,7 @@ mod certificate;
 mod check;
 mod credential;
 mod event;
+mod follower;
 mod hook;
 mod issuer;
 mod jwt;
@@ -54,6 +55,7 @@ pub use self::credential::{
     CredentialView, IssuedCredentialView, NewOperatorView, OperatorView, RenewedSecretView,
 };
 pub(crate) use self::event::{ClientEventView, CredentialEventView, UseEventView};
+pub use self::follower::{FollowerView, IssuedFollowerView};
 pub use self::hook::{HookView, IssuedHookView};
 pub use self::issuer::IssuerView;
 pub(crate) use self::jwt::{AuditedKey, AuditedRevocation, AuditedToken};

@@ -14,6 +14,7 @@ use crate::command::certificate::CertificateCommand;
 use crate::command::check::Check;
 use crate::command::clients::ClientsCommand;
 use crate::command::credential::CredentialCommand;
+use crate::command::follower::FollowerCommand;
 use crate::command::hook::HookCommand;
 use crate::command::init::Init;
 use crate::command::issuer::IssuerCommand;
@@ -78,6 +79,7 @@ impl Arguments {
             Command::Credential { command } => command.run(&invocation),
             Command::Doctor(doctor) => doctor.run(&invocation),
             Command::Export(export) => export.run(&invocation),
+            Command::Follower(command) => command.run(&invocation),
             Command::Hook { command } => command.run(&invocation),
             Command::Import { command } => command.run(&invocation),
             Command::Init(init) => init.run(&invocation),
@@ -260,6 +262,9 @@ enum Command {
         #[command(subcommand)]
         command: JwtCommand,
     },
+    /// Followers: machines of brokers that keep a replica of this store.
+    #[command(subcommand, after_help = "Examples:\n  countersign follower list")]
+    Follower(FollowerCommand),
     /// Hooks: what brokers of other makers ask of the service.
     #[command(
         after_help = "Examples:\n  countersign hook create edge --kind rabbitmq\n  countersign hook list"

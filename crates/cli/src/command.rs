@@ -10,6 +10,7 @@ pub(crate) mod certificate;
 pub(crate) mod check;
 pub(crate) mod clients;
 pub(crate) mod credential;
+pub(crate) mod follower;
 pub(crate) mod hook;
 pub(crate) mod init;
 pub(crate) mod issuer;

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use countersign_admin::transfer::{COUNTERSIGN, RecordExport};
 use countersign_core::name::TenantId;
 use countersign_core::store::{ExportPart, ExportScope};
-use countersign_import::export_file::{header_line, row_line};
+use countersign_import::export_file::header_line;
 use countersign_sqlite::SqliteStore;
 use serde_json::json;
 
@@ -151,7 +151,7 @@ fn write(
                 if let Some(progress) = &mut progress {
                     progress.show(done, total);
                 }
-                json::write_line(&mut *output, &row_line(&row))?;
+                json::write_line(&mut *output, &row)?;
             }
         }
         Ok(output.write_all(b"\n")?)

@@ -17,6 +17,7 @@ pub(crate) fn hint(error: &AdminError) -> Option<String> {
         (ErrorKind::NotFound, Noun::Certificate) => {
             format!("; `certificate list {name}` shows all")
         }
+        (ErrorKind::NotFound, Noun::Follower) => "; `follower list` shows all".into(),
         (ErrorKind::NotFound, Noun::Hook) => "; `hook list` shows all".into(),
         (ErrorKind::NotFound, Noun::ApiToken) => "; `token list` shows all".into(),
         (ErrorKind::NotFound, Noun::Namespace) => {

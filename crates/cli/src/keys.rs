@@ -221,6 +221,15 @@ pub(crate) const NEW_CREDENTIAL: &[&str] = &[
     "auth_type",
     "device_id",
 ];
+pub(crate) const FOLLOWER: &[&str] = &[
+    "name",
+    "tenants",
+    "position",
+    "lag",
+    "last_seen",
+    "created_at",
+    "rotated_at",
+];
 pub(crate) const HOOK: &[&str] = &[
     "name",
     "kind",
@@ -232,6 +241,7 @@ pub(crate) const HOOK: &[&str] = &[
     "rotated_at",
 ];
 pub(crate) const NEW_API_TOKEN: &[&str] = &["id", "scope", "secret", "expires_at"];
+pub(crate) const NEW_FOLLOWER: &[&str] = &["name", "tenants", "secret"];
 pub(crate) const NEW_HOOK: &[&str] = &["name", "kind", "secret", "paths", "secret_paths"];
 pub(crate) const OPERATOR: &[&str] = &[
     "name",

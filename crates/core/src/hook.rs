@@ -147,10 +147,7 @@ impl HookName {
     ///
     /// Returns [`HookNameError`] when `text` has another shape.
     pub fn parse(text: &str) -> Result<Self, HookNameError> {
-        let is_first = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        let is_good = |byte: u8| is_first(byte) || matches!(byte, b'-' | b'_' | b'.');
-        let begins = text.bytes().next().is_some_and(is_first);
-        if begins && text.len() <= LONGEST_NAME && text.bytes().all(is_good) {
+        if is_name_of_broker(text) {
             Ok(Self(text.into()))
         } else {
             Err(HookNameError(text.into()))
@@ -168,6 +165,14 @@ impl fmt::Display for HookName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Says whether a broker that is named by an administrator may have this name.
+pub(crate) fn is_name_of_broker(text: &str) -> bool {
+    let is_first = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_good = |byte: u8| is_first(byte) || matches!(byte, b'-' | b'_' | b'.');
+    let begins = text.bytes().next().is_some_and(is_first);
+    begins && text.len() <= LONGEST_NAME && text.bytes().all(is_good)
 }
 
 const LONGEST_NAME: usize = 64;

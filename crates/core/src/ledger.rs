@@ -12,13 +12,14 @@ use crate::broker::BrokerRecord;
 use crate::client_id::ClientIdTie;
 use crate::connect::FailedLogin;
 use crate::credential::{Credential, CredentialId};
+use crate::follower::{FollowerName, FollowerProgress};
 use crate::lockout::Lockout;
 use crate::name::TenantId;
 use crate::registrar::Registrar;
 use crate::store::rows::{
     ApiTokenRows, ApplicationRows, AuditRows, AuthorityRows, BanRows, BrokerRows, CertificateRows,
-    ChangeRows, ClientIdRows, CredentialRows, DeviceRegistrationRows, IssuerRows, KickRows,
-    LockoutRows, PresenceRows, RefusalRows, SecretRows, SettingRows, TokenRows, UserRows,
+    ChangeRows, ClientIdRows, CredentialRows, DeviceRegistrationRows, FollowerRows, IssuerRows,
+    KickRows, LockoutRows, PresenceRows, RefusalRows, SecretRows, SettingRows, TokenRows, UserRows,
     WebSessionRows,
 };
 use crate::store::{Batch, LoginEffects, Recorded, Registered, SessionUndo, StoreError};
@@ -269,6 +270,22 @@ pub trait Ledger {
         brokers::note(self, broker, at)
     }
 
+    /// Writes down how far a follower has followed, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be written.
+    fn note_follower(
+        &mut self,
+        name: &FollowerName,
+        progress: FollowerProgress,
+    ) -> Result<(), StoreError>
+    where
+        Self: Sized,
+    {
+        brokers::note_follower(self, name, progress)
+    }
+
     /// Writes a batch down, in short transactions, so that no login waits long
     /// for the lock.
     ///
@@ -347,6 +364,7 @@ pub trait LedgerTransaction:
     + ClientIdRows
     + CredentialRows
     + DeviceRegistrationRows
+    + FollowerRows
     + IssuerRows
     + KickRows
     + LockoutRows

@@ -26,6 +26,7 @@ pub mod connect;
 pub mod control;
 pub mod credential;
 pub mod duration;
+pub mod follower;
 pub mod given;
 pub mod hex;
 pub mod hook;

@@ -21,6 +21,10 @@ pub use self::gate::{
     StoreMark,
 };
 pub use self::page::{Keyed, Listed, Page, all_rows, each_row};
+pub use self::replica::{
+    ObjectName, ReplicaChanges, ReplicaObject, ReplicaPlace, ReplicaPlaceError, ReplicaState,
+    SnapshotPage,
+};
 pub use self::rows::{AuditQuery, BrokerPresence, CredentialQuery, KickTarget, Refusal};
 pub use self::stored::{DamagedTenant, StoredSchemes, StoredTenants};
 pub use self::tables::{Cell, ExportHeader, ExportPart, ExportScope, TableRow};
@@ -30,6 +34,7 @@ mod directory;
 mod error;
 mod gate;
 mod page;
+mod replica;
 pub mod rows;
 mod stored;
 mod tables;

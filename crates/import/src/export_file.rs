@@ -3,9 +3,8 @@
 
 mod line;
 mod reader;
-mod row;
 
-pub use self::line::{header_line, row_line};
+pub use self::line::header_line;
 pub use self::reader::{ExportReader, open_export};
 
 /// The number of the form. What an older version can't read has another.

@@ -31,6 +31,7 @@ use crate::console::Visit;
 use crate::counts::ServiceCounts;
 use crate::door::{Door, Doors};
 use crate::events::Events;
+use crate::followers::{FOLLOWER_ROUTE, Followers};
 use crate::hook::{Around, Hooks, Judged};
 use crate::network::TrustedProxies;
 use crate::openapi::describe;
@@ -63,6 +64,8 @@ pub(crate) struct App {
     pub(crate) stats: Arc<Stats>,
     /// The hooks of other brokers.
     pub(crate) hooks: Arc<Hooks>,
+    /// What followers ask.
+    pub(crate) followers: Arc<Followers>,
     pub(crate) hosts: Hosts,
     pub(crate) proxies: TrustedProxies,
     pub(crate) rates: Rates,
@@ -98,6 +101,7 @@ pub(crate) struct Answerer {
     router: Router,
     doors: Doors,
     takes_hooks: bool,
+    takes_followers: bool,
 }
 
 impl Answerer {
@@ -136,6 +140,7 @@ impl Answerer {
             router,
             doors,
             takes_hooks: true,
+            takes_followers: false,
         }
     }
 
@@ -153,6 +158,18 @@ impl Answerer {
         request.extensions_mut().insert(Sender(client));
         if Hooks::are_at(request.uri().path()) {
             return self.answer_hook(ends, client, request, &id).await;
+        }
+        if self.takes_followers && Followers::are_at(request.uri().path()) {
+            let app = &self.app;
+            let (head, _) = request.into_parts();
+            let mut response = app.followers.answer(self.around(client), &head).await;
+            let status = response.status().as_u16();
+            app.counts.add_request(FOLLOWER_ROUTE, status);
+            add_headers(response.headers_mut(), ends.is_encrypted, &id);
+            if status != 200 {
+                tracing::info!(id, client = %client, route = FOLLOWER_ROUTE, status, "refused");
+            }
+            return response;
         }
         let door = self.doors.at(request.uri().path()).cloned();
         if let Some(door) = &door {
@@ -202,12 +219,7 @@ impl Answerer {
         id: &str,
     ) -> Response<Body> {
         let mut response = if self.takes_hooks {
-            let around = Around {
-                patience: self.app.patience,
-                rates: &self.app.rates,
-                workers: &self.app.workers,
-                client,
-            };
+            let around = self.around(client);
             self.app.hooks.answer(around, request).await
         } else {
             Problem::not_found().response()
@@ -222,10 +234,27 @@ impl Answerer {
         response
     }
 
+    fn around(&self, client: IpAddr) -> Around<'_> {
+        Around {
+            patience: self.app.patience,
+            rates: &self.app.rates,
+            workers: &self.app.workers,
+            client,
+        }
+    }
+
     /// The same, which answers hooks, or does not.
     pub(crate) fn taking_hooks(self, takes_hooks: bool) -> Self {
         Self {
             takes_hooks,
+            ..self
+        }
+    }
+
+    /// The same, which tells followers what they ask.
+    pub(crate) fn taking_followers(self) -> Self {
+        Self {
+            takes_followers: true,
             ..self
         }
     }

@@ -22,6 +22,7 @@ use countersign_core::certificate::{Fingerprint, IdentityKind, NamePattern};
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::credential::CredentialId;
 use countersign_core::duration::parse_duration;
+use countersign_core::follower::FollowerName;
 use countersign_core::hook::{HookKind, HookName, KickUrl};
 use countersign_core::issuer::{Algorithm, IdentityClaim, IssuerText};
 use countersign_core::jwt::{TokenId, Ttl, Whoami};
@@ -94,6 +95,7 @@ from_text! {
     FreeText, "Text for people", FreeText::parse;
     GroupPath, "A group: `DM.MFORM.SURYA`", GroupPath::parse;
     HookKind, "`emqx`, `goauth`, `rabbitmq` or `rmqtt`", str::parse::<HookKind>;
+    FollowerName, "A follower's name", FollowerName::parse;
     HookName, "A hook's name", HookName::parse;
     IdentityClaim, "`sub`, `client_id` or `claim:NAME`", IdentityClaim::parse;
     IdentityKind, "`san-uri`, `san-dns`, `san-email`, `cn`, `serial` or `subject`", IdentityKind::parse;

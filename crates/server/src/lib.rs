@@ -18,6 +18,7 @@ mod console;
 mod counts;
 mod door;
 mod events;
+mod followers;
 mod hook;
 mod input;
 mod listen;

@@ -7,10 +7,29 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use countersign_core::network::Network;
+use countersign_core::secret::SecretDigest;
 
 /// The requests that clients made lately.
-#[derive(Debug, Default)]
-pub(crate) struct Rates(Mutex<Table>);
+#[derive(Debug)]
+pub(crate) struct Rates {
+    table: Mutex<Table>,
+    pace: Pace,
+}
+
+/// How often a client may ask.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    /// For a long time, once in so long,
+    each: Duration,
+    /// and at once as often as in so long.
+    burst: Duration,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self::of(EACH, BURST)
+    }
+}
 
 #[derive(Debug, Default)]
 struct Table {
@@ -22,17 +41,39 @@ struct Table {
 }
 
 impl Rates {
+    /// The same, where a client may ask once in `each`, and at once as often as in
+    /// `burst`.
+    pub(crate) fn of(each: Duration, burst: Duration) -> Self {
+        Self {
+            table: Mutex::default(),
+            pace: Pace { each, burst },
+        }
+    }
+
     /// Takes one request of a client into account; fails with the seconds after which
     /// it is worth another try.
     pub(crate) fn take(&self, client: IpAddr, now: Instant) -> Result<(), u64> {
-        let key = Network::of_client(client).key();
-        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.take_key(Network::of_client(client).key(), now)
+    }
+
+    /// The same, of whoever shows a secret.
+    pub(crate) fn take_of(&self, secret: &SecretDigest, now: Instant) -> Result<(), u64> {
+        let mut key = [0; 16];
+        for (byte, of_secret) in key.iter_mut().zip(secret.as_bytes()) {
+            *byte = *of_secret;
+        }
+        self.take_key(u128::from_le_bytes(key), now)
+    }
+
+    fn take_key(&self, key: u128, now: Instant) -> Result<(), u64> {
+        let pace = self.pace;
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let Table {
             buckets,
             shared,
             swept_at,
         } = &mut *table;
-        let was_swept = swept_at.is_some_and(|at| now.saturating_duration_since(at) < BURST);
+        let was_swept = swept_at.is_some_and(|at| now.saturating_duration_since(at) < pace.burst);
         if buckets.len() >= MOST_CLIENTS && !buckets.contains_key(&key) && !was_swept {
             buckets.retain(|_, bucket| !bucket.is_full(now));
             *swept_at = Some(now);
@@ -42,7 +83,7 @@ impl Rates {
         } else {
             shared.get_or_insert_with(|| Bucket::full(now))
         };
-        bucket.take(now)
+        bucket.take(now, pace)
     }
 }
 
@@ -62,12 +103,12 @@ impl Bucket {
         self.full_at <= now
     }
 
-    fn take(&mut self, now: Instant) -> Result<(), u64> {
+    fn take(&mut self, now: Instant, pace: Pace) -> Result<(), u64> {
         let full_at = self.full_at.max(now);
-        let after = full_at.checked_add(EACH).unwrap_or(full_at);
+        let after = full_at.checked_add(pace.each).unwrap_or(full_at);
         let lacks = after.saturating_duration_since(now);
-        if lacks > BURST {
-            let wait = lacks.saturating_sub(BURST);
+        if lacks > pace.burst {
+            let wait = lacks.saturating_sub(pace.burst);
             return Err(wait.as_secs().saturating_add(1));
         }
         self.full_at = after;
@@ -106,15 +147,15 @@ mod tests {
             let address = IpAddr::V6((0x2001_0db8_u128 << 96 | host).into());
             rates.take(address, now).unwrap();
         }
-        assert_eq!(rates.0.lock().unwrap().buckets.len(), 1);
+        assert_eq!(rates.table.lock().unwrap().buckets.len(), 1);
         for network in 1..50_000_u128 {
             let address = IpAddr::V6((0x2001_0db8_u128 << 96 | network << 64).into());
             let _ = rates.take(address, now);
         }
-        assert_eq!(rates.0.lock().unwrap().buckets.len(), MOST_CLIENTS);
+        assert_eq!(rates.table.lock().unwrap().buckets.len(), MOST_CLIENTS);
         // Once they have been silent, their place is another's.
         let later = now + BURST;
         rates.take("192.0.2.1".parse().unwrap(), later).unwrap();
-        assert_eq!(rates.0.lock().unwrap().buckets.len(), 1);
+        assert_eq!(rates.table.lock().unwrap().buckets.len(), 1);
     }
 }

@@ -23,6 +23,7 @@ mod check;
 pub(crate) mod clients;
 mod credentials;
 mod events;
+mod followers;
 mod hooks;
 mod issuers;
 mod jwts;
@@ -60,6 +61,7 @@ pub(crate) fn routes() -> Vec<Route> {
         authorities::routes(),
         issuers::routes(),
         brokers::routes(),
+        followers::routes(),
         hooks::routes(),
         check::routes(),
         clients::routes(),

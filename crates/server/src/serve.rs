@@ -21,6 +21,7 @@ use crate::console;
 use crate::counts::ServiceCounts;
 use crate::door::{Door, DoorError, Doors};
 use crate::events::Events;
+use crate::followers::Followers;
 use crate::hook::Hooks;
 use crate::listen::{Connections, Front, accept};
 use crate::metrics;
@@ -178,6 +179,7 @@ impl Bound {
             visitors: Arc::default(),
             stats: Arc::default(),
             hooks: Arc::new(Hooks::default()),
+            followers: Arc::new(Followers::start(&store)?),
             hosts: Hosts(self.options.hosts),
             proxies: proxies.clone(),
             rates: Rates::default(),
@@ -191,14 +193,16 @@ impl Bound {
         app.hooks.start_all(&mut store);
         drop(store);
         let app = Arc::new(app);
-        let events = Arc::clone(&app.events);
+        let (events, followers) = (Arc::clone(&app.events), Arc::clone(&app.followers));
         let answerer = Answerer::new(
             Arc::clone(&app),
             rest::routes(),
             self.doors,
             console::routes(),
         );
-        let answerer = answerer.taking_hooks(self.hooks.is_none());
+        let answerer = answerer
+            .taking_hooks(self.hooks.is_none())
+            .taking_followers();
         let of = |routes| Answerer::new(Arc::clone(&app), routes, Doors::default(), Vec::new());
         let on_metrics = of(metrics::open_routes()).taking_hooks(false);
         let on_hooks = of(Vec::new());
@@ -220,7 +224,15 @@ impl Bound {
         let done = runtime.block_on(async {
             begin(&answerer);
             tokio::spawn(look_each_minute(Arc::clone(answerer.app())));
-            serve_all(listeners, tls, connections, &events, told, code.as_ref()).await
+            serve_all(
+                listeners,
+                tls,
+                connections,
+                (&events, &followers),
+                told,
+                code.as_ref(),
+            )
+            .await
         });
         app.hooks.end_all();
         runtime.shutdown_timeout(Duration::ZERO);
@@ -252,7 +264,7 @@ async fn serve_all(
     listeners: Vec<(TcpListener, Answerer)>,
     tls: Option<Arc<Tls>>,
     connections: Arc<Connections>,
-    events: &Events,
+    (events, followers): (&Events, &Followers),
     mut told: mpsc::Receiver<Told>,
     first_code: Option<&Secret>,
 ) -> io::Result<()> {
@@ -284,6 +296,7 @@ async fn serve_all(
     systemd::notify("STOPPING=1");
     tracing::info!("ending");
     events.close();
+    followers.close();
     let _ = end.send(true);
     let _ = timeout(LONGEST_END, ended.recv()).await;
     Ok(())

@@ -8,6 +8,7 @@ mod checks;
 mod credentials;
 mod doors;
 mod events;
+mod followers;
 mod hooks;
 mod hostile;
 mod http;

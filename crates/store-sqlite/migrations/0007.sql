@@ -354,3 +354,511 @@ CREATE TABLE registered_name (
 ALTER TABLE tenant ADD COLUMN limits TEXT;
 ALTER TABLE role ADD COLUMN limits TEXT;
 ALTER TABLE credential ADD COLUMN limits TEXT;
+
+-- Machines of brokers that keep a replica of this store. is_whole: told of all tenants,
+-- else of those in follower_tenant. position and last_seen are what it said last.
+CREATE TABLE follower (
+    name TEXT PRIMARY KEY,
+    digest BLOB NOT NULL UNIQUE,
+    is_whole INTEGER NOT NULL,
+    era INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    rotated_at INTEGER NOT NULL,
+    position INTEGER,
+    last_seen INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE follower_tenant (
+    follower TEXT NOT NULL REFERENCES follower (name) ON DELETE CASCADE,
+    tenant TEXT NOT NULL REFERENCES tenant (id) ON DELETE CASCADE,
+    PRIMARY KEY (follower, tenant)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX follower_tenant_of_tenant ON follower_tenant (tenant);
+
+-- With a tenant, what a follower was told of it goes.
+CREATE TRIGGER follower_tenant_removed AFTER DELETE ON follower_tenant BEGIN
+    UPDATE follower SET era = era + 1 WHERE name = OLD.follower;
+END;
+
+-- Which objects changed, for followers; written while there are any. number, tenant and
+-- name tell an object of its kind from others, and tenant whose it is, as far as the row
+-- that changed says. stamp tells an entry from one of the same number in a copy of this
+-- store that went another way.
+CREATE TABLE object_change (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    stamp INTEGER NOT NULL DEFAULT (random()),
+    kind TEXT NOT NULL,
+    number INTEGER,
+    tenant TEXT,
+    name TEXT
+) STRICT;
+
+CREATE TRIGGER object_change_cut AFTER INSERT ON object_change BEGIN
+    DELETE FROM object_change WHERE seq <= NEW.seq - 100000;
+END;
+
+-- So that there is an entry that a snapshot can begin at.
+CREATE TRIGGER follower_begins AFTER INSERT ON follower BEGIN
+    INSERT INTO object_change (kind) VALUES ('');
+END;
+
+-- What this store follows, if it is a replica: the centre, the place in its log up to
+-- which it is here, and when the centre last answered.
+CREATE TABLE replica (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    source TEXT NOT NULL,
+    place TEXT,
+    contact_at INTEGER
+) STRICT;
+
+-- Each change of what followers have, as `FOLLOWED` says.
+CREATE TRIGGER followed_setting_added AFTER INSERT ON setting
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('setting', NULL, NULL, NEW.key);
+END;
+
+CREATE TRIGGER followed_setting_changed AFTER UPDATE ON setting
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('setting', NULL, NULL, NEW.key);
+END;
+
+CREATE TRIGGER followed_setting_removed AFTER DELETE ON setting
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('setting', NULL, NULL, OLD.key);
+END;
+
+CREATE TRIGGER followed_scheme_field_added AFTER INSERT ON scheme_field
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('scheme', NULL, NULL, NEW.scheme);
+END;
+
+CREATE TRIGGER followed_scheme_field_changed AFTER UPDATE ON scheme_field
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('scheme', NULL, NULL, NEW.scheme);
+END;
+
+CREATE TRIGGER followed_scheme_field_removed AFTER DELETE ON scheme_field
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('scheme', NULL, NULL, OLD.scheme);
+END;
+
+CREATE TRIGGER followed_tenant_added AFTER INSERT ON tenant
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('tenant', NULL, NEW.id, NEW.id);
+END;
+
+CREATE TRIGGER followed_tenant_changed AFTER UPDATE ON tenant
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('tenant', NULL, NEW.id, NEW.id);
+END;
+
+CREATE TRIGGER followed_tenant_removed AFTER DELETE ON tenant
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('tenant', NULL, OLD.id, OLD.id);
+END;
+
+CREATE TRIGGER followed_namespace_added AFTER INSERT ON namespace
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('tenant', NULL, NEW.tenant, NEW.tenant);
+END;
+
+CREATE TRIGGER followed_namespace_changed AFTER UPDATE ON namespace
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('tenant', NULL, NEW.tenant, NEW.tenant);
+END;
+
+CREATE TRIGGER followed_namespace_removed AFTER DELETE ON namespace
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('tenant', NULL, OLD.tenant, OLD.tenant);
+END;
+
+CREATE TRIGGER followed_role_added AFTER INSERT ON role
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('role', NULL, NEW.tenant, NEW.name);
+END;
+
+CREATE TRIGGER followed_role_changed AFTER UPDATE ON role
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('role', NULL, NEW.tenant, NEW.name);
+END;
+
+CREATE TRIGGER followed_role_removed AFTER DELETE ON role
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('role', NULL, OLD.tenant, OLD.name);
+END;
+
+CREATE TRIGGER followed_role_rule_added AFTER INSERT ON role_rule
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('role', NULL, NEW.tenant, NEW.role);
+END;
+
+CREATE TRIGGER followed_role_rule_changed AFTER UPDATE ON role_rule
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('role', NULL, NEW.tenant, NEW.role);
+END;
+
+CREATE TRIGGER followed_role_rule_removed AFTER DELETE ON role_rule
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('role', NULL, OLD.tenant, OLD.role);
+END;
+
+CREATE TRIGGER followed_group_role_added AFTER INSERT ON group_role
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('role', NULL, NEW.tenant, NEW.role);
+END;
+
+CREATE TRIGGER followed_group_role_changed AFTER UPDATE ON group_role
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('role', NULL, NEW.tenant, NEW.role);
+END;
+
+CREATE TRIGGER followed_group_role_removed AFTER DELETE ON group_role
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('role', NULL, OLD.tenant, OLD.role);
+END;
+
+CREATE TRIGGER followed_tenant_role_added AFTER INSERT ON tenant_role
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('role', NULL, NEW.tenant, NEW.role);
+END;
+
+CREATE TRIGGER followed_tenant_role_changed AFTER UPDATE ON tenant_role
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('role', NULL, NEW.tenant, NEW.role);
+END;
+
+CREATE TRIGGER followed_tenant_role_removed AFTER DELETE ON tenant_role
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('role', NULL, OLD.tenant, OLD.role);
+END;
+
+CREATE TRIGGER followed_credential_added AFTER INSERT ON credential
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', NEW.id, NEW.tenant, NULL);
+END;
+
+CREATE TRIGGER followed_credential_changed AFTER UPDATE OF id, name, tenant, scheme, state, ever_used, generation, description, client_id_rule, client_id_tie, bound_to, external_identity, not_before, expires_at, created_at, updated_at, revoked_reason, kind, application, org_admin, auto_register, limits ON credential
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', NEW.id, NEW.tenant, NULL);
+END;
+
+CREATE TRIGGER followed_credential_removed AFTER DELETE ON credential
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', OLD.id, OLD.tenant, NULL);
+END;
+
+CREATE TRIGGER followed_secret_added AFTER INSERT ON secret
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', NEW.credential, (SELECT tenant FROM credential WHERE id = NEW.credential), NULL);
+END;
+
+CREATE TRIGGER followed_secret_changed AFTER UPDATE ON secret
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', NEW.credential, (SELECT tenant FROM credential WHERE id = NEW.credential), NULL);
+END;
+
+CREATE TRIGGER followed_secret_removed AFTER DELETE ON secret
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', OLD.credential, (SELECT tenant FROM credential WHERE id = OLD.credential), NULL);
+END;
+
+CREATE TRIGGER followed_certificate_added AFTER INSERT ON certificate
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', NEW.credential, (SELECT tenant FROM credential WHERE id = NEW.credential), NULL);
+END;
+
+CREATE TRIGGER followed_certificate_changed AFTER UPDATE ON certificate
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', NEW.credential, (SELECT tenant FROM credential WHERE id = NEW.credential), NULL);
+END;
+
+CREATE TRIGGER followed_certificate_removed AFTER DELETE ON certificate
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', OLD.credential, (SELECT tenant FROM credential WHERE id = OLD.credential), NULL);
+END;
+
+CREATE TRIGGER followed_credential_group_added AFTER INSERT ON credential_group
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', NEW.credential, (SELECT tenant FROM credential WHERE id = NEW.credential), NULL);
+END;
+
+CREATE TRIGGER followed_credential_group_changed AFTER UPDATE ON credential_group
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', NEW.credential, (SELECT tenant FROM credential WHERE id = NEW.credential), NULL);
+END;
+
+CREATE TRIGGER followed_credential_group_removed AFTER DELETE ON credential_group
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', OLD.credential, (SELECT tenant FROM credential WHERE id = OLD.credential), NULL);
+END;
+
+CREATE TRIGGER followed_credential_role_added AFTER INSERT ON credential_role
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', NEW.credential, (SELECT tenant FROM credential WHERE id = NEW.credential), NULL);
+END;
+
+CREATE TRIGGER followed_credential_role_changed AFTER UPDATE ON credential_role
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', NEW.credential, (SELECT tenant FROM credential WHERE id = NEW.credential), NULL);
+END;
+
+CREATE TRIGGER followed_credential_role_removed AFTER DELETE ON credential_role
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', OLD.credential, (SELECT tenant FROM credential WHERE id = OLD.credential), NULL);
+END;
+
+CREATE TRIGGER followed_credential_rule_added AFTER INSERT ON credential_rule
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', NEW.credential, (SELECT tenant FROM credential WHERE id = NEW.credential), NULL);
+END;
+
+CREATE TRIGGER followed_credential_rule_changed AFTER UPDATE ON credential_rule
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', NEW.credential, (SELECT tenant FROM credential WHERE id = NEW.credential), NULL);
+END;
+
+CREATE TRIGGER followed_credential_rule_removed AFTER DELETE ON credential_rule
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', OLD.credential, (SELECT tenant FROM credential WHERE id = OLD.credential), NULL);
+END;
+
+CREATE TRIGGER followed_attribute_added AFTER INSERT ON attribute
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', NEW.credential, (SELECT tenant FROM credential WHERE id = NEW.credential), NULL);
+END;
+
+CREATE TRIGGER followed_attribute_changed AFTER UPDATE ON attribute
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', NEW.credential, (SELECT tenant FROM credential WHERE id = NEW.credential), NULL);
+END;
+
+CREATE TRIGGER followed_attribute_removed AFTER DELETE ON attribute
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', OLD.credential, (SELECT tenant FROM credential WHERE id = OLD.credential), NULL);
+END;
+
+CREATE TRIGGER followed_person_added AFTER INSERT ON person
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', NEW.credential, NULL, NULL);
+END;
+
+CREATE TRIGGER followed_person_changed AFTER UPDATE OF credential, seed, is_confirmed, platform_admin ON person
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', NEW.credential, NULL, NULL);
+END;
+
+CREATE TRIGGER followed_person_removed AFTER DELETE ON person
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', OLD.credential, NULL, NULL);
+END;
+
+CREATE TRIGGER followed_person_grant_added AFTER INSERT ON person_grant
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', NEW.credential, NULL, NULL);
+END;
+
+CREATE TRIGGER followed_person_grant_changed AFTER UPDATE ON person_grant
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', NEW.credential, NULL, NULL);
+END;
+
+CREATE TRIGGER followed_person_grant_removed AFTER DELETE ON person_grant
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', OLD.credential, NULL, NULL);
+END;
+
+CREATE TRIGGER followed_token_key_added AFTER INSERT ON token_key
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('token-key', NULL, NEW.tenant, NEW.id);
+END;
+
+CREATE TRIGGER followed_token_key_changed AFTER UPDATE ON token_key
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('token-key', NULL, NEW.tenant, NEW.id);
+END;
+
+CREATE TRIGGER followed_token_key_removed AFTER DELETE ON token_key
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('token-key', NULL, OLD.tenant, OLD.id);
+END;
+
+CREATE TRIGGER followed_token_added AFTER INSERT ON token
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('token', NULL, NEW.tenant, NEW.id);
+END;
+
+CREATE TRIGGER followed_token_changed AFTER UPDATE ON token
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('token', NULL, NEW.tenant, NEW.id);
+END;
+
+CREATE TRIGGER followed_token_removed AFTER DELETE ON token
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('token', NULL, OLD.tenant, OLD.id);
+END;
+
+CREATE TRIGGER followed_token_thing_added AFTER INSERT ON token_thing
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('token', NULL, (SELECT tenant FROM token WHERE id = NEW.token), NEW.token);
+END;
+
+CREATE TRIGGER followed_token_thing_changed AFTER UPDATE ON token_thing
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('token', NULL, (SELECT tenant FROM token WHERE id = NEW.token), NEW.token);
+END;
+
+CREATE TRIGGER followed_token_thing_removed AFTER DELETE ON token_thing
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('token', NULL, (SELECT tenant FROM token WHERE id = OLD.token), OLD.token);
+END;
+
+CREATE TRIGGER followed_certificate_authority_added AFTER INSERT ON certificate_authority
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('authority', NEW.id, NEW.tenant, NULL);
+END;
+
+CREATE TRIGGER followed_certificate_authority_changed AFTER UPDATE ON certificate_authority
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('authority', NEW.id, NEW.tenant, NULL);
+END;
+
+CREATE TRIGGER followed_certificate_authority_removed AFTER DELETE ON certificate_authority
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('authority', OLD.id, OLD.tenant, NULL);
+END;
+
+CREATE TRIGGER followed_issuer_added AFTER INSERT ON issuer
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('issuer', NEW.id, NEW.tenant, NULL);
+END;
+
+CREATE TRIGGER followed_issuer_changed AFTER UPDATE ON issuer
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('issuer', NEW.id, NEW.tenant, NULL);
+END;
+
+CREATE TRIGGER followed_issuer_removed AFTER DELETE ON issuer
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('issuer', OLD.id, OLD.tenant, NULL);
+END;
+
+CREATE TRIGGER followed_issuer_role_added AFTER INSERT ON issuer_role
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('issuer', NEW.issuer, NEW.tenant, NULL);
+END;
+
+CREATE TRIGGER followed_issuer_role_changed AFTER UPDATE ON issuer_role
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('issuer', NEW.issuer, NEW.tenant, NULL);
+END;
+
+CREATE TRIGGER followed_issuer_role_removed AFTER DELETE ON issuer_role
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('issuer', OLD.issuer, OLD.tenant, NULL);
+END;
+
+CREATE TRIGGER followed_issuer_revocation_added AFTER INSERT ON issuer_revocation
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('issuer-revocation', NEW.issuer, (SELECT tenant FROM issuer WHERE id = NEW.issuer), NEW.token);
+END;
+
+CREATE TRIGGER followed_issuer_revocation_changed AFTER UPDATE ON issuer_revocation
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('issuer-revocation', NEW.issuer, (SELECT tenant FROM issuer WHERE id = NEW.issuer), NEW.token);
+END;
+
+CREATE TRIGGER followed_issuer_revocation_removed AFTER DELETE ON issuer_revocation
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('issuer-revocation', OLD.issuer, (SELECT tenant FROM issuer WHERE id = OLD.issuer), OLD.token);
+END;
+
+CREATE TRIGGER followed_ban_added AFTER INSERT ON ban
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('ban', NEW.id, NEW.tenant, NULL);
+END;
+
+CREATE TRIGGER followed_ban_changed AFTER UPDATE ON ban
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('ban', NEW.id, NEW.tenant, NULL);
+END;
+
+CREATE TRIGGER followed_ban_removed AFTER DELETE ON ban
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('ban', OLD.id, OLD.tenant, NULL);
+END;

@@ -9,9 +9,9 @@ use rusqlite::Connection;
 use crate::error::Fault;
 
 mod content;
-mod export;
+pub(crate) mod export;
 mod fill;
-mod staged;
+pub(crate) mod staged;
 mod staging_error;
 #[cfg(test)]
 mod tests;
@@ -101,7 +101,7 @@ impl TableShape {
 
     /// Reads all columns of the rows that meet a condition, in the order of the
     /// key; `shown` says what stands for a column.
-    fn select(&self, shown: impl Fn(&str) -> String, condition: &str) -> String {
+    pub(crate) fn select(&self, shown: impl Fn(&str) -> String, condition: &str) -> String {
         let columns: Vec<_> = self.columns.iter().map(|it| shown(&it.name)).collect();
         format!(
             "SELECT {columns} FROM \"{name}\" WHERE {condition} ORDER BY {key}",
@@ -112,7 +112,7 @@ impl TableShape {
     }
 
     /// Adds a row with all columns.
-    fn insert(&self) -> String {
+    pub(crate) fn insert(&self) -> String {
         let marks = vec!["?"; self.columns.len()].join(", ");
         format!(
             "INSERT INTO \"{name}\" ({columns}) VALUES ({marks})",
@@ -123,12 +123,12 @@ impl TableShape {
 }
 
 /// Names of columns as SQL has them. They are the schema's, never a stranger's.
-fn quoted<'a>(names: impl Iterator<Item = &'a String>) -> String {
+pub(crate) fn quoted<'a>(names: impl Iterator<Item = &'a String>) -> String {
     let quoted: Vec<_> = names.map(|name| quote(name)).collect();
     quoted.join(", ")
 }
 
-fn quote(name: &str) -> String {
+pub(crate) fn quote(name: &str) -> String {
     format!("\"{name}\"")
 }
 
@@ -144,7 +144,7 @@ fn sequence(connection: &Connection, table: &str) -> Result<Option<i64>, Fault> 
 }
 
 /// Has a table give no number again that was given up to there.
-fn raise_sequence(connection: &Connection, table: &str, last: i64) -> Result<(), Fault> {
+pub(crate) fn raise_sequence(connection: &Connection, table: &str, last: i64) -> Result<(), Fault> {
     let raised = connection
         .prepare_cached("UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1")?
         .execute(rusqlite::params![table, last])?;
@@ -265,18 +265,22 @@ pub(crate) const EXPORTED: &[ExportedTable] = &[
     table("registered_name", Some("tenant = ?1")),
 ];
 
-/// What exports leave out: who is connected or signed in now or about to be, the brokers,
-/// what they and commands tell each other, what was refused, the audit, and counts of rows
-/// that are there.
+/// What exports leave out: who is connected or signed in now or about to be, the brokers
+/// and followers, what they and commands tell each other, what the store itself follows,
+/// what was refused, the audit, and counts of rows that are there.
 pub(crate) const LEFT_OUT: &[&str] = &[
     "arriving_session",
     "audit",
     "audit_chain",
     "broker",
     "change",
+    "follower",
+    "follower_tenant",
     "kick_request",
+    "object_change",
     "presence",
     "refusal",
+    "replica",
     "session_change",
     "web_session",
 ];

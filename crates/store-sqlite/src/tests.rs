@@ -143,6 +143,16 @@ const WHOLE_TABLES: &[(&str, &str, &str)] = &[
         "`clients count` counts all, and locks nothing",
     ),
     (
+        "replication/source.rs",
+        "SCAN json_each VIRTUAL TABLE INDEX 1:",
+        "the tenants of one follower",
+    ),
+    (
+        "replication/object.rs",
+        "SCAN object_change",
+        "the last row in the order of its key",
+    ),
+    (
         "roles.rs",
         "USE TEMP B-TREE FOR ORDER BY",
         "the holders of one role",
@@ -169,6 +179,7 @@ const WHOLE_TABLES: &[(&str, &str, &str)] = &[
     ),
     ("issuers.rs", "SCAN issuer", "it has 1,024 rows at most"),
     ("settings.rs", "SCAN setting", "one row for each setting"),
+    ("tables/fill.rs", "SCAN setting", "one row for each setting"),
     (
         "tenants.rs",
         "SCAN tenant",
@@ -199,6 +210,25 @@ const WHOLE_TABLES: &[(&str, &str, &str)] = &[
 /// What stands in the sources and is part of a statement alone, by its file.
 const PARTS: &[(&str, &str)] = &[
     ("rare.rs", "SELECT count(*) FROM ({} LIMIT ?)"),
+    ("replication/difference.rs", "SELECT {columns} FROM {name}"),
+    ("replication/difference.rs", "UPDATE {} SET is_new = 1"),
+    ("replication/news.rs", "SELECT {column} FROM {table} WHERE"),
+    ("replication/replica.rs", "SELECT EXISTS (SELECT 1 FROM {})"),
+    (
+        "replication/replica.rs",
+        "SELECT {columns} FROM {name} WHERE is_new = 1",
+    ),
+    ("replication/snapshot.rs", "DELETE FROM {} WHERE"),
+    ("replication/source.rs", "SELECT 1 FROM {table} WHERE"),
+    ("replication/source.rs", "SELECT {distinct}{columns} FROM"),
+    ("replication/writer.rs", "DELETE FROM {name} WHERE"),
+    ("replication/writer.rs", "INSERT INTO {name} ({all})"),
+    (
+        "replication/writer.rs",
+        "SELECT {columns} FROM {table} WHERE",
+    ),
+    ("replication/writer.rs", "UPDATE SET {}"),
+    ("replication/writer.rs", "UPDATE {name} SET {} WHERE"),
     ("tables/content.rs", "SELECT {columns} FROM {table}"),
     ("tables/export.rs", "SELECT count(*) FROM {}"),
     ("tables/fill.rs", "SELECT EXISTS (SELECT 1 FROM {})"),

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 
 use crate::busy_timeout::{ADMIN_WAIT, BATCH_WAIT, BusyTimeout, GATE_WAIT, LONGEST_HELD};
 use crate::error::Fault;
+use crate::replication;
 use crate::store::SqliteStore;
 use crate::transaction_guard as guard;
 
@@ -39,6 +40,7 @@ impl AdminStore for SqliteStore {
             Intent::Read => guard::begin(&self.connection, intent),
             Intent::Write => {
                 self.check_is_no_copy()?;
+                replication::check_is_none(self)?;
                 self.turns.wait(LONGEST_HELD);
                 self.checkpoint_on_commit(true)
                     .and_then(|()| guard::begin(&self.connection, intent))

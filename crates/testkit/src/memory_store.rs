@@ -31,6 +31,7 @@ mod client_ids;
 mod credential_rows;
 mod credentials;
 mod errors;
+mod followers;
 mod gate;
 mod hooks;
 mod imports;

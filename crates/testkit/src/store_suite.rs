@@ -39,6 +39,7 @@ mod certificates;
 mod changes;
 mod client_id_use;
 mod client_ids;
+mod followers;
 mod hooks;
 mod imports;
 mod issuers;
@@ -68,6 +69,7 @@ pub use certificates::*;
 pub use changes::*;
 pub use client_id_use::*;
 pub use client_ids::*;
+pub use followers::*;
 pub use hooks::*;
 pub use imports::*;
 pub use issuers::*;
@@ -112,6 +114,7 @@ macro_rules! store_suite {
             a_registrar_makes_no_more_devices_than_it_may,
             a_deleted_tenant_takes_its_credentials_along_and_frees_their_names,
             a_first_use_has_one_winner,
+            a_follower_reads_back_as_it_was_written_and_loses_its_tenants,
             a_grant_goes_with_its_role_and_its_tenant,
             a_grant_needs_its_role_and_its_tenant,
             a_group_holds_its_own_roles_and_no_others,

@@ -124,6 +124,7 @@ macro_rules! rows {
 mod callers;
 mod complete;
 mod everybody;
+mod followers;
 mod furnished;
 mod hooks;
 mod issuers;
@@ -134,6 +135,7 @@ mod may;
 fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
     let parts = [
         rows_of_all(fixture),
+        followers::rows(),
         hooks::rows(),
         issuers::rows(),
         limits::rows(),

@@ -295,6 +295,39 @@ fn an_api_token_is_made_listed_and_revoked() {
 }
 
 #[test]
+fn a_follower_has_these_keys_and_its_secret_is_shown_once() {
+    let fixture = fixture();
+    let created = fixture.json("follower create west --tenant acme");
+    assert_eq!(keys(&created), ["name", "tenants", "secret"]);
+    let secret = created["secret"].as_str().unwrap();
+    let shown = fixture.json("follower show west");
+    let known = [
+        "name",
+        "tenants",
+        "position",
+        "lag",
+        "last_seen",
+        "created_at",
+        "rotated_at",
+    ];
+    assert_eq!(keys(&shown), known);
+    assert_eq!(shown["tenants"], json!(["acme"]));
+    for unknown in ["position", "lag", "last_seen"] {
+        assert_eq!(shown[unknown], Value::Null);
+    }
+    assert!(!shown.to_string().contains(secret));
+    assert_eq!(fixture.json("follower list"), json!([shown]));
+    let rotated = fixture.json("follower rotate west");
+    assert_ne!(rotated["secret"], created["secret"]);
+    let none = fixture.json("follower set west --remove-tenant acme");
+    assert_eq!(none["tenants"], json!([]));
+    let deleted = fixture.json("follower delete west");
+    assert_eq!(deleted, json!({ "deleted": "west" }));
+    let of_all = fixture.json("follower create west");
+    assert_eq!(of_all["tenants"], Value::Null);
+}
+
+#[test]
 fn a_hook_has_these_keys_and_its_secret_is_shown_once() {
     let fixture = fixture();
     let line = "hook create edge --kind goauth --tenant acme --from 10.0.0.0/8 --from ::1";

@@ -2,7 +2,8 @@
 
 use super::{Durability, Ledger, LedgerTransaction as _, Pace};
 use crate::broker::BrokerRecord;
-use crate::store::rows::BrokerRows;
+use crate::follower::{FollowerName, FollowerProgress};
+use crate::store::rows::{BrokerRows, FollowerRows as _};
 use crate::store::{StoreError, all_rows};
 use crate::time::Timestamp;
 
@@ -38,6 +39,17 @@ pub(super) fn note(
             ..broker.clone()
         })?;
     }
+    writing.commit_surviving(Durability::Kill)
+}
+
+pub(super) fn note_follower(
+    ledger: &mut impl Ledger,
+    name: &FollowerName,
+    progress: FollowerProgress,
+) -> Result<(), StoreError> {
+    let action = "write down how far a follower is";
+    let mut writing = ledger.begin_writing(action, Pace::Journal)?;
+    writing.note_follower(name, progress)?;
     writing.commit_surviving(Durability::Kill)
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::name::TenantId;
 
+mod json;
+
 /// What an export is of.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ExportScope {

@@ -1,12 +1,10 @@
-//! The lines as they are written, and the header as it is read.
+//! The header, as it is written and read.
 
 use std::collections::BTreeMap;
 
-use countersign_core::hex;
 use countersign_core::name::TenantId;
-use countersign_core::store::{Cell, ExportHeader, ExportScope, TableRow};
-use serde::ser::{SerializeMap as _, SerializeStruct as _};
-use serde::{Deserialize, Serialize, Serializer};
+use countersign_core::store::{ExportHeader, ExportScope};
+use serde::{Deserialize, Serialize};
 
 use super::FORMAT;
 
@@ -22,12 +20,6 @@ pub fn header_line(header: &ExportHeader) -> impl Serialize {
         sequences: header.sequences.clone(),
         rows: header.rows.clone(),
     }
-}
-
-/// The line of a row, to be written as JSON.
-#[must_use]
-pub fn row_line(row: &TableRow) -> impl Serialize {
-    RowLine(row)
 }
 
 /// The header, key by key.
@@ -66,45 +58,5 @@ impl HeaderLine {
             sequences: self.sequences,
             rows: self.rows,
         })
-    }
-}
-
-struct RowLine<'a>(&'a TableRow);
-
-struct Cells<'a>(&'a [(String, Cell)]);
-
-struct CellValue<'a>(&'a Cell);
-
-impl Serialize for RowLine<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut line = serializer.serialize_struct("row", 2)?;
-        line.serialize_field("table", &self.0.table)?;
-        line.serialize_field("row", &Cells(&self.0.cells))?;
-        line.end()
-    }
-}
-
-impl Serialize for Cells<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut row = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, cell) in self.0 {
-            row.serialize_entry(name, &CellValue(cell))?;
-        }
-        row.end()
-    }
-}
-
-impl Serialize for CellValue<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Cell::Bytes(bytes) => {
-                let mut value = serializer.serialize_map(Some(1))?;
-                value.serialize_entry(super::row::HEX, &hex::encode(bytes))?;
-                value.end()
-            }
-            Cell::Integer(number) => serializer.serialize_i64(*number),
-            Cell::Null => serializer.serialize_unit(),
-            Cell::Text(text) => serializer.serialize_str(text),
-        }
     }
 }

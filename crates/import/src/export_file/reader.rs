@@ -9,7 +9,6 @@ use zeroize::Zeroizing;
 
 use super::FORMAT;
 use super::line::{FormatLine, HeaderLine};
-use super::row::ReadRow;
 use crate::content::check_regular;
 use crate::error::SourceError;
 use crate::place::{Place, SourceName};
@@ -89,8 +88,8 @@ impl<R: BufRead> ExportReader<R> {
         if !self.advance()? {
             return Ok(None);
         }
-        match serde_json::from_slice::<ReadRow>(&self.line) {
-            Ok(row) => Ok(Some(row.into())),
+        match serde_json::from_slice(&self.line) {
+            Ok(row) => Ok(Some(row)),
             // Serde's words would repeat what stands there.
             Err(_) => Err(SourceError::new(
                 self.place(),
@@ -138,7 +137,7 @@ const BUFFER: usize = 256 * 1_024;
 mod tests {
     use countersign_core::store::{Cell, ExportScope};
 
-    use super::super::{header_line, row_line};
+    use super::super::header_line;
     use super::*;
 
     fn sample() -> (ExportHeader, TableRow) {
@@ -176,7 +175,7 @@ mod tests {
         let (header, row) = sample();
         (
             serde_json::to_string(&header_line(&header)).unwrap(),
-            serde_json::to_string(&row_line(&row)).unwrap(),
+            serde_json::to_string(&row).unwrap(),
         )
     }
 

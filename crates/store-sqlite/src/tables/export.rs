@@ -79,7 +79,7 @@ impl ExportedTable {
     }
 
     /// What an export has of a column.
-    fn shown(&self, column: &str, scope: &ExportScope) -> String {
+    pub(crate) fn shown(&self, column: &str, scope: &ExportScope) -> String {
         let column_name = quote(column);
         if scope.tenant.is_some() && self.of_store == Some(column) {
             return "0".into();
@@ -128,7 +128,7 @@ fn tables(
     Ok(tables)
 }
 
-fn read(shape: &TableShape, row: &rusqlite::Row<'_>) -> Result<TableRow, Fault> {
+pub(crate) fn read(shape: &TableShape, row: &rusqlite::Row<'_>) -> Result<TableRow, Fault> {
     let mut cells = Vec::with_capacity(shape.columns.len());
     for (index, column) in shape.columns.iter().enumerate() {
         let nonsense = || Fault::Content(format!("a stored `{}`", column.name));

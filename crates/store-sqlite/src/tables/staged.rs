@@ -274,7 +274,7 @@ fn is_plain(name: &str) -> bool {
     name.chars().all(is_ours) && !name.starts_with("sqlite_")
 }
 
-fn fits(cell: &Cell, holds: ColumnType) -> bool {
+pub(crate) fn fits(cell: &Cell, holds: ColumnType) -> bool {
     match cell {
         Cell::Bytes(_) => holds == ColumnType::Bytes,
         Cell::Integer(_) => holds == ColumnType::Integer,
@@ -284,7 +284,7 @@ fn fits(cell: &Cell, holds: ColumnType) -> bool {
 }
 
 /// A cell as SQLite takes it.
-struct Bound<'a>(&'a Cell);
+pub(crate) struct Bound<'a>(pub(crate) &'a Cell);
 
 impl ToSql for Bound<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

@@ -41,6 +41,14 @@ impl Tables {
             self.remove_authority(authority);
         }
         self.registered_names.remove_where(|(of, _), ()| of == id);
+        self.followers.change_where(
+            |follower| follower.tenants.iter().flatten().any(|it| it == id),
+            |follower| {
+                follower.era = follower.era.saturating_add(1);
+                let tenants = follower.tenants.iter_mut();
+                tenants.for_each(|tenants| tenants.retain(|it| it != id));
+            },
+        );
         self.bans.remove_where(|_, ban| tenant_of(ban) == Some(id));
         let issuers = self
             .issuers

@@ -9,6 +9,7 @@ use countersign_core::certificate::{AuthorityId, AuthorityRecord, CertificateRec
 use countersign_core::change::Change;
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::follower::{Follower, FollowerName};
 use countersign_core::hook::{Hook, HookName};
 use countersign_core::imported::ImportMark;
 use countersign_core::issuer::{IssuerId, IssuerRecord, IssuerText};
@@ -54,6 +55,7 @@ pub(super) struct Tables {
     pub(super) lockouts: Table<LoginName, LockoutRow>,
     pub(super) token_keys: Table<KeyId, SealedTokenKey>,
     pub(super) tokens: Table<TokenId, TokenRecord>,
+    pub(super) followers: Table<FollowerName, Follower>,
     pub(super) hooks: Table<HookName, Hook>,
     pub(super) issuers: Table<IssuerId, IssuerRecord>,
     /// Their tokens that were revoked, and when.

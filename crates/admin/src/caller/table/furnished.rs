@@ -173,6 +173,8 @@ pub(super) fn furnished() -> Fixture {
     fixture.run(&first).unwrap();
     let edge = hooks::new_hook(hooks::edge());
     fixture.run(&crate::hook::CreateHook(edge)).unwrap();
+    let west = followers::new_follower(followers::west());
+    fixture.run(&west).unwrap();
     fixture.run(&authority(1)).unwrap();
     fixture
         .run(&issuers::issuer(issuers::sso(), "mqtt"))

@@ -1,36 +1,72 @@
-//! The line of a row as it is read: nothing in it that a row does not have, no
-//! column twice.
+//! A row as JSON. Where one is read, there is nothing in it that a row does not have,
+//! and no column twice.
 
 use core::fmt;
 
-use countersign_core::hex;
-use countersign_core::store::{Cell, TableRow};
-use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::ser::{SerializeMap as _, SerializeStruct as _};
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::{Cell, TableRow};
+use crate::hex;
 
 /// The key of bytes.
-pub(super) const HEX: &str = "hex";
+const HEX: &str = "hex";
 
-/// One line.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ReadRow {
-    table: String,
-    row: ReadCells,
+impl Serialize for TableRow {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut line = serializer.serialize_struct("row", 2)?;
+        line.serialize_field("table", &self.table)?;
+        line.serialize_field("row", &Cells(&self.cells))?;
+        line.end()
+    }
 }
 
-impl From<ReadRow> for TableRow {
-    fn from(read: ReadRow) -> Self {
-        Self {
-            table: read.table,
-            cells: read.row.0,
+struct Cells<'a>(&'a [(String, Cell)]);
+
+impl Serialize for Cells<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut row = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, cell) in self.0 {
+            row.serialize_entry(name, cell)?;
+        }
+        row.end()
+    }
+}
+
+impl Serialize for Cell {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Bytes(bytes) => {
+                let mut value = serializer.serialize_map(Some(1))?;
+                value.serialize_entry(HEX, &hex::encode(bytes))?;
+                value.end()
+            }
+            Self::Integer(number) => serializer.serialize_i64(*number),
+            Self::Null => serializer.serialize_unit(),
+            Self::Text(text) => serializer.serialize_str(text),
         }
     }
 }
 
-struct ReadCells(Vec<(String, Cell)>);
+impl<'de> Deserialize<'de> for TableRow {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let ReadRow { table, row } = ReadRow::deserialize(deserializer)?;
+        Ok(Self {
+            table,
+            cells: row.0,
+        })
+    }
+}
 
-struct ReadCell(Cell);
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadRow {
+    table: String,
+    row: ReadCells,
+}
+
+struct ReadCells(Vec<(String, Cell)>);
 
 impl<'de> Deserialize<'de> for ReadCells {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -49,7 +85,7 @@ impl<'de> Visitor<'de> for CellsVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<ReadCells, A::Error> {
         let mut cells: Vec<(String, Cell)> = Vec::new();
-        while let Some((name, ReadCell(cell))) = members.next_entry::<String, _>()? {
+        while let Some((name, cell)) = members.next_entry::<String, Cell>()? {
             if cells.len() >= MOST_COLUMNS {
                 return Err(A::Error::custom("the row has too many columns"));
             }
@@ -62,9 +98,9 @@ impl<'de> Visitor<'de> for CellsVisitor {
     }
 }
 
-impl<'de> Deserialize<'de> for ReadCell {
+impl<'de> Deserialize<'de> for Cell {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(CellVisitor).map(ReadCell)
+        deserializer.deserialize_any(CellVisitor)
     }
 }
 

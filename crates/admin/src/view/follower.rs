@@ -1,0 +1,60 @@
+//! Followers, as they are shown.
+
+use countersign_core::follower::Follower;
+use serde::Serialize;
+
+use super::{SecretText, rfc3339};
+use crate::follower::IssuedFollower;
+
+/// All that is shown of a follower. The audit keeps the same.
+#[derive(Clone, Debug, Serialize)]
+pub struct FollowerView {
+    name: String,
+    tenants: Option<Vec<String>>,
+    position: Option<i64>,
+    lag: Option<u64>,
+    last_seen: Option<String>,
+    created_at: String,
+    rotated_at: String,
+}
+
+impl FollowerView {
+    /// The view of a follower.
+    #[must_use]
+    pub fn of(follower: &Follower) -> Self {
+        let texts = |ids: &Vec<_>| ids.iter().map(ToString::to_string).collect();
+        Self {
+            name: follower.name.to_string(),
+            tenants: follower.tenants.as_ref().map(texts),
+            position: follower.progress.and_then(|it| it.position),
+            lag: follower.lag,
+            last_seen: follower.progress.map(|it| rfc3339(it.at)),
+            created_at: rfc3339(follower.created_at),
+            rotated_at: rfc3339(follower.rotated_at),
+        }
+    }
+}
+
+/// What the making of a follower, and of a new secret for it, answers with.
+///
+/// It holds the secret, which is printed this once and nowhere else.
+#[derive(Serialize)]
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct IssuedFollowerView {
+    name: String,
+    tenants: Option<Vec<String>>,
+    secret: SecretText,
+}
+
+impl IssuedFollowerView {
+    /// The view of a follower that was given its secret just now.
+    #[must_use]
+    pub fn of(issued: &IssuedFollower) -> Self {
+        let FollowerView { name, tenants, .. } = FollowerView::of(&issued.follower);
+        Self {
+            name,
+            tenants,
+            secret: (&issued.secret).into(),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Followers: brokers' machines that keep a replica of a centre's store.
+
+use core::fmt;
+
+use crate::given::Given;
+use crate::hook::is_name_of_broker;
+use crate::name::TenantId;
+use crate::secret::SecretDigest;
+use crate::time::Timestamp;
+
+/// A follower, as its centre keeps it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Follower {
+    /// Its name, which is that of its broker too.
+    pub name: FollowerName,
+    /// The tenants that it is told of, by name; none is all, and operators with them.
+    pub tenants: Option<Vec<TenantId>>,
+    /// What its secret is known by.
+    pub digest: SecretDigest,
+    /// Grows when it is told of other tenants than before: its replica is begun anew.
+    pub era: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was given its secret.
+    pub rotated_at: Timestamp,
+    /// How far it has followed, and when it said so last.
+    pub progress: Option<FollowerProgress>,
+    /// How many changes came after that; none where nothing is known of it.
+    pub lag: Option<u64>,
+}
+
+/// How far a follower has followed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct FollowerProgress {
+    /// The last change that its replica has; none while it takes a snapshot.
+    pub position: Option<i64>,
+    /// When it said so.
+    pub at: Timestamp,
+}
+
+/// So many followers there are at most.
+pub const MOST_FOLLOWERS: usize = 1_000;
+
+/// A follower is told of so many tenants at most, if it is not told of all.
+pub const MOST_FOLLOWED: usize = 1_000;
+
+/// The name of a follower: 1 to 64 of `a-z`, `0-9`, `-`, `_` and `.`, beginning with a
+/// letter or a digit.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct FollowerName(Box<str>);
+
+impl FollowerName {
+    /// Parses a name.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`FollowerNameError`] when `text` has another shape.
+    pub fn parse(text: &str) -> Result<Self, FollowerNameError> {
+        if is_name_of_broker(text) {
+            Ok(Self(text.into()))
+        } else {
+            Err(FollowerNameError(text.into()))
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for FollowerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A text can't be the name of a follower.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error(
+    "`{0}` is not a valid name of a follower; it is 1 to 64 of `a-z`, `0-9`, `-`, `_` and `.`, \
+     and begins with a letter or a digit"
+)]
+pub struct FollowerNameError(Given);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_that_of_a_broker() {
+        for good in ["edge", "7-a_b.c", &"a".repeat(64)] {
+            assert_eq!(FollowerName::parse(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "Edge", "-a", "a b", "ü", &"a".repeat(65)] {
+            assert!(FollowerName::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Followers of this store, and whether it follows another one.
+
+use crate::follower::{Follower, FollowerName, FollowerProgress};
+use crate::store::{Keyed, Listed, Page, StoreError};
+
+/// Followers of this store.
+///
+/// Its methods fail when the store can't be read, and those that write when it
+/// can't be written.
+pub trait FollowerRows {
+    /// The follower with this name.
+    ///
+    /// # Errors
+    ///
+    /// See [`FollowerRows`].
+    fn follower(&mut self, name: &FollowerName) -> Result<Option<Follower>, StoreError>;
+
+    /// Followers, by name.
+    ///
+    /// # Errors
+    ///
+    /// See [`FollowerRows`].
+    fn followers(&mut self, page: &Page<FollowerName>) -> Result<Listed<Follower>, StoreError>;
+
+    /// Writes a follower, in place of the one with this name where there is one. How far
+    /// it has followed stays as it was.
+    ///
+    /// # Errors
+    ///
+    /// See [`FollowerRows`]; also when one of its tenants is not there.
+    fn put_follower(&mut self, follower: &Follower) -> Result<(), StoreError>;
+
+    /// Writes down how far a follower has followed, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// See [`FollowerRows`].
+    fn note_follower(
+        &mut self,
+        name: &FollowerName,
+        progress: FollowerProgress,
+    ) -> Result<(), StoreError>;
+
+    /// Removes a follower; says whether it was there.
+    ///
+    /// # Errors
+    ///
+    /// See [`FollowerRows`].
+    fn remove_follower(&mut self, name: &FollowerName) -> Result<bool, StoreError>;
+}
+
+impl Keyed for Follower {
+    type Key = FollowerName;
+
+    fn key(&self) -> FollowerName {
+        self.name.clone()
+    }
+}

@@ -1,0 +1,404 @@
+//! What followers ask: machines of brokers that keep a replica of the store.
+//!
+//! A follower shows its secret and nothing else, and is told of its tenants. It reads a
+//! snapshot page by page, and from then on what changed; where nothing did, its request
+//! waits for a bounded time. One thread looks whether something changed, for all of them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use countersign_core::follower::{Follower, FollowerName, FollowerProgress};
+use countersign_core::ledger::Ledger as _;
+use countersign_core::secret::{Secret, SecretDigest};
+use countersign_core::store::{GateStore as _, ObjectName, ReplicaPlace, StoreError};
+use countersign_sqlite::{SinceThen, SqliteStore};
+use serde::Deserialize;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::answer::JSON;
+use crate::hook::Around;
+use crate::input::read_query;
+use crate::problem::{Problem, ProblemKind};
+use crate::rate::Rates;
+use crate::who::now;
+use crate::workers::WorkersError;
+
+/// What requests of followers share.
+pub(crate) struct Followers {
+    /// The number of the last change that followers are told of.
+    last: watch::Receiver<i64>,
+    /// How often each asks.
+    rates: Rates,
+    known: Mutex<Known>,
+    thread: Option<JoinHandle<()>>,
+    is_over: watch::Sender<bool>,
+}
+
+/// What is remembered of followers.
+#[derive(Default)]
+struct Known {
+    /// The digests of secrets that were a follower's.
+    secrets: HashSet<[u8; 32]>,
+    /// What was written down of each last, and when.
+    noted: HashMap<FollowerName, (Option<i64>, Instant)>,
+}
+
+impl Known {
+    /// Remembers a follower; says whether it is time to write down how far it is.
+    fn remember(
+        &mut self,
+        secret: &SecretDigest,
+        name: &FollowerName,
+        position: Option<i64>,
+        instant: Instant,
+    ) -> bool {
+        if self.secrets.len().max(self.noted.len()) >= MOST_KNOWN {
+            *self = Self::default();
+        }
+        self.secrets.insert(*secret.as_bytes());
+        let is_due = self.noted.get(name).is_none_or(|(noted, at)| {
+            let rested = instant.saturating_duration_since(*at);
+            rested >= NOTED_EVERY || (*noted != position && rested >= NOTED_AT_MOST_EVERY)
+        });
+        if is_due {
+            self.noted.insert(name.clone(), (position, instant));
+        }
+        is_due
+    }
+}
+
+impl Followers {
+    /// Begins to look for changes, with a connection beside `store`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`WorkersError`] when the store can't be opened once more, and when there
+    /// are no more threads.
+    pub(crate) fn start(store: &SqliteStore) -> Result<Self, WorkersError> {
+        let connection = store.reopen()?;
+        let (tell, last) = watch::channel(0);
+        let (is_over, over) = watch::channel(false);
+        let thread = std::thread::Builder::new()
+            .name("countersign-fleet".into())
+            .spawn(move || look(connection, &tell, &over))?;
+        Ok(Self {
+            last,
+            rates: Rates::of(EACH, BURST),
+            known: Mutex::default(),
+            thread: Some(thread),
+            is_over,
+        })
+    }
+
+    /// Says whether a path is one of followers.
+    pub(crate) fn are_at(path: &str) -> bool {
+        path.starts_with(PREFIX)
+    }
+
+    /// Lets no request wait any longer.
+    pub(crate) fn close(&self) {
+        let _ = self.is_over.send(true);
+    }
+
+    /// Answers a request.
+    pub(crate) async fn answer(&self, around: Around<'_>, head: &Parts) -> Response<Body> {
+        let answered = self.try_answer(around, head).await;
+        answered.unwrap_or_else(|problem| problem.response())
+    }
+
+    async fn try_answer(
+        &self,
+        around: Around<'_>,
+        head: &Parts,
+    ) -> Result<Response<Body>, Problem> {
+        let uri = &head.uri;
+        let asked = match uri.path().strip_prefix(PREFIX) {
+            Some("snapshot") => Asked::Snapshot(read_query(uri.query())?),
+            Some("changes") => Asked::Changes(read_query(uri.query())?),
+            Some(_) | None => return Err(Problem::not_found()),
+        };
+        if head.method != Method::GET {
+            let detail = "this path does not take that method";
+            return Err(Problem::new(ProblemKind::MethodNotAllowed, detail));
+        }
+        let digest = presented(&head.headers).map(|secret| SecretDigest::of(&secret));
+        let digest = digest.ok_or_else(|| stranger(around))?;
+        // Whoever makes secrets up is as slow as all who are unknown.
+        let is_known = self.lock().secrets.contains(digest.as_bytes());
+        if !is_known && let Err(seconds) = around.rates.take(around.client, Instant::now()) {
+            return Err(too_often(seconds));
+        }
+        if let Err(seconds) = self.rates.take_of(&digest, Instant::now()) {
+            return Err(too_often(seconds));
+        }
+        match asked {
+            Asked::Snapshot(words) => self.tell_page(around, &digest, words).await,
+            Asked::Changes(words) => self.tell_changes(around, &digest, words).await,
+        }
+    }
+
+    /// Tells a part of all that a follower may know.
+    async fn tell_page(
+        &self,
+        around: Around<'_>,
+        digest: &SecretDigest,
+        words: PageWords,
+    ) -> Result<Response<Body>, Problem> {
+        let (after, secret) = (words.after(), digest.clone());
+        let read = around.workers.run(move |store| {
+            let page = store.snapshot_page(&secret, after.as_ref())?;
+            Ok::<_, StoreError>(page.map(|(follower, page)| (follower, json(&page))))
+        });
+        let (follower, text) = read.await??.ok_or_else(|| self.gone(around, digest))?;
+        self.note(around, digest, &follower, None).await;
+        Ok(answer(text?))
+    }
+
+    /// Tells what changed, once something did.
+    async fn tell_changes(
+        &self,
+        around: Around<'_>,
+        digest: &SecretDigest,
+        words: ChangesWords,
+    ) -> Result<Response<Body>, Problem> {
+        let place: ReplicaPlace = words
+            .after
+            .parse()
+            .map_err(|error| Problem::invalid(format!("`after`: {error}")))?;
+        let patience = Duration::from_secs(words.wait.unwrap_or(0)).min(LONGEST_WAIT);
+        let until = Instant::now().checked_add(patience);
+        let mut last = self.last.clone();
+        let mut over = self.is_over.subscribe();
+        loop {
+            // Before the look, so that nothing is missed between it and the wait.
+            last.mark_unchanged();
+            let secret = digest.clone();
+            let read = around.workers.run(move |store| {
+                let told = store.changes_for_follower(&secret, place)?;
+                Ok::<_, StoreError>(told.map(|(follower, told)| {
+                    let told = match told {
+                        SinceThen::Behind => None,
+                        SinceThen::Changes(it) => Some((it.place != place, json(&it))),
+                    };
+                    (follower, told)
+                }))
+            });
+            let found = read.await??;
+            let (follower, told) = found.ok_or_else(|| self.gone(around, digest))?;
+            let Some((is_new, text)) = told else {
+                return Ok(behind());
+            };
+            self.note(around, digest, &follower, Some(place.seq)).await;
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            let left = left.filter(|left| !left.is_zero() && !is_new && !*over.borrow());
+            let Some(left) = left else {
+                return Ok(answer(text?));
+            };
+            let waiting = async {
+                tokio::select! {
+                    _ = last.wait_for(|last| *last != place.seq) => {}
+                    _ = over.wait_for(|over| *over) => {}
+                }
+            };
+            let _ = timeout(left, waiting).await;
+        }
+    }
+
+    /// Takes note of who asked, and at times of how far it is.
+    async fn note(
+        &self,
+        around: Around<'_>,
+        digest: &SecretDigest,
+        follower: &Follower,
+        position: Option<i64>,
+    ) {
+        let is_due = self
+            .lock()
+            .remember(digest, &follower.name, position, Instant::now());
+        if !is_due {
+            return;
+        }
+        let name = follower.name.clone();
+        let at = now();
+        let noting = around
+            .workers
+            .run(move |store| store.note_follower(&name, FollowerProgress { position, at }));
+        // What can't be written down now is next time.
+        let _ = noting.await;
+    }
+
+    /// What whoever shows no follower's secret is told.
+    fn gone(&self, around: Around<'_>, digest: &SecretDigest) -> Problem {
+        self.lock().secrets.remove(digest.as_bytes());
+        stranger(around)
+    }
+
+    /// Nothing under this lock can panic half done.
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Followers {
+    fn drop(&mut self) {
+        self.close();
+        if self.thread.take().is_some_and(|it| it.join().is_err()) {
+            tracing::error!("the thread that looks for changes panicked");
+        }
+    }
+}
+
+/// What a follower asks for.
+enum Asked {
+    Changes(ChangesWords),
+    Snapshot(PageWords),
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct PageWords {
+    kind: Option<String>,
+    number: Option<i64>,
+    tenant: Option<String>,
+    name: Option<String>,
+}
+
+impl PageWords {
+    /// The object behind which the page begins.
+    fn after(self) -> Option<ObjectName> {
+        Some(ObjectName {
+            kind: self.kind?,
+            number: self.number,
+            tenant: self.tenant,
+            name: self.name,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangesWords {
+    after: String,
+    #[serde(default)]
+    wait: Option<u64>,
+}
+
+/// Looks for changes, until nobody is to wait for them any more.
+fn look(mut store: SqliteStore, tell: &watch::Sender<i64>, over: &watch::Receiver<bool>) {
+    let mut seen = None;
+    while !*over.borrow() {
+        if let Ok(mark) = store.mark()
+            && seen != Some(mark)
+            && let Ok(last) = store.last_object_change()
+        {
+            seen = Some(mark);
+            tell.send_if_modified(|told| core::mem::replace(told, last) != last);
+        }
+        // One receiver is our own.
+        let is_waited_for = tell.receiver_count() > 1;
+        std::thread::sleep(if is_waited_for { A_MOMENT } else { A_WHILE });
+    }
+}
+
+/// The secret that a request shows.
+fn presented(headers: &HeaderMap) -> Option<Secret> {
+    let mut said = headers.get_all(AUTHORIZATION).iter();
+    let (Some(said), None) = (said.next(), said.next()) else {
+        return None;
+    };
+    let (scheme, secret) = said.to_str().ok()?.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| Secret::presented(secret.trim().as_bytes()))
+}
+
+fn stranger(around: Around<'_>) -> Problem {
+    match around.rates.take(around.client, Instant::now()) {
+        Ok(()) => Problem::new(
+            ProblemKind::Unauthenticated,
+            "there is no follower with this secret",
+        ),
+        Err(seconds) => too_often(seconds),
+    }
+}
+
+fn too_often(seconds: u64) -> Problem {
+    Problem {
+        retry_after: Some(seconds),
+        ..Problem::new(ProblemKind::TooManyRequests, "too many requests")
+    }
+}
+
+fn json(told: &impl serde::Serialize) -> Result<String, Problem> {
+    serde_json::to_string(told).map_err(|_| Problem::unavailable("the answer can't be written"))
+}
+
+fn answer(text: String) -> Response<Body> {
+    let mut response = Response::new(text.into());
+    let kind = HeaderValue::from_static(JSON);
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}
+
+/// Says that a snapshot is asked for.
+fn behind() -> Response<Body> {
+    let mut response = answer(r#"{"snapshot":true}"#.into());
+    *response.status_mut() = StatusCode::GONE;
+    response
+}
+
+/// How the paths of followers begin.
+const PREFIX: &str = "/replication/v1/";
+/// How such requests are counted.
+pub(crate) const FOLLOWER_ROUTE: &str = "/replication/v1/{what}";
+/// A follower may ask 100 times a second for a long time,
+const EACH: Duration = Duration::from_millis(10);
+/// and 200 times at once.
+const BURST: Duration = Duration::from_secs(2);
+/// So long a request waits for something to change.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
+/// So often it is looked for changes while somebody waits,
+const A_MOMENT: Duration = Duration::from_millis(10);
+/// and while nobody does.
+const A_WHILE: Duration = Duration::from_millis(50);
+/// So often it is written down that a follower asks,
+const NOTED_EVERY: Duration = Duration::from_secs(10);
+/// and so often at most how far it is.
+const NOTED_AT_MOST_EVERY: Duration = Duration::from_secs(1);
+/// Twice as many as there are followers.
+const MOST_KNOWN: usize = 2_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_of_followers_ends_and_is_written_down_at_times() {
+        let mut known = Known::default();
+        let begun = Instant::now();
+        for number in 0..5_000_u32 {
+            let secret = SecretDigest::of(&Secret::new(number.to_le_bytes().to_vec()));
+            let name = FollowerName::parse(&format!("f{number}")).unwrap();
+            assert!(known.remember(&secret, &name, None, begun));
+            assert!(known.secrets.len() <= MOST_KNOWN && known.noted.len() <= MOST_KNOWN);
+        }
+        let secret = SecretDigest::of(&Secret::new(b"s".to_vec()));
+        let name = FollowerName::parse("edge").unwrap();
+        let mut asks = |position, millis| {
+            let at = begun + Duration::from_millis(millis);
+            known.remember(&secret, &name, position, at)
+        };
+        assert!(asks(Some(1), 0));
+        assert!(!asks(Some(2), 900));
+        assert!(asks(Some(2), 1_000));
+        assert!(!asks(Some(2), 9_000));
+        assert!(asks(Some(2), 11_000));
+    }
+}

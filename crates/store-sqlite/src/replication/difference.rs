@@ -1,0 +1,98 @@
+//! What differs between a replica and a snapshot of its centre.
+
+use core::cmp::Ordering;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
+
+use super::followed::FIRST_OWN;
+use super::object::RowKey;
+use super::snapshot::{StagedSnapshot, is_same, key_of};
+use crate::error::Fault;
+use crate::tables::{TableShape, quote, quoted};
+
+/// Compares a replica with a snapshot: marks the rows that are new there, and returns the
+/// keys of those that go.
+pub(super) fn find_differences(
+    connection: &Connection,
+    snapshot: &StagedSnapshot,
+) -> Result<Removed, Fault> {
+    let mut removed = Vec::new();
+    for (place, shape) in snapshot.tables.iter().enumerate() {
+        let ours = format!(
+            "SELECT {columns} FROM {name} ORDER BY {key}",
+            columns = quoted(shape.columns.iter().map(|it| &it.name)),
+            name = quote(&shape.name),
+            key = quoted(shape.key.iter()),
+        );
+        let mut new = Vec::new();
+        {
+            let mut ours = connection.prepare(&ours)?;
+            let mut ours = ours.query([])?;
+            let mut theirs = snapshot.connection.prepare(&format!(
+                "SELECT {columns} FROM {name} ORDER BY {key}",
+                columns = quoted(shape.columns.iter().map(|it| &it.name)),
+                name = shape.name,
+                key = quoted(shape.key.iter()),
+            ))?;
+            let mut theirs = theirs.query([])?;
+            let (mut our, mut their) = (ours.next()?, theirs.next()?);
+            loop {
+                let order = match (our, their) {
+                    (None, None) => break,
+                    (Some(_), None) => Ordering::Less,
+                    (None, Some(_)) => Ordering::Greater,
+                    (Some(our), Some(their)) => key_of(shape, our)?.cmp(&key_of(shape, their)?),
+                };
+                match (order, our, their) {
+                    (Ordering::Less, Some(row), _) => {
+                        let key = key_of(shape, row)?;
+                        if !is_brokers_own(&key) {
+                            removed.push((place, key));
+                        }
+                    }
+                    (Ordering::Greater, _, Some(row)) => new.push(key_of(shape, row)?),
+                    (Ordering::Equal, Some(one), Some(other)) => {
+                        if !is_same(shape, one, other)? {
+                            new.push(key_of(shape, other)?);
+                        }
+                    }
+                    _ => break,
+                }
+                if order != Ordering::Greater {
+                    our = ours.next()?;
+                }
+                if order != Ordering::Less {
+                    their = theirs.next()?;
+                }
+            }
+        }
+        let mark = format!(
+            "UPDATE {} SET is_new = 1 WHERE {}",
+            shape.name,
+            by_key(shape)
+        );
+        let mut mark = snapshot.connection.prepare(&mark)?;
+        for RowKey(key) in new {
+            mark.execute(params_from_iter(key))?;
+        }
+    }
+    Ok(removed)
+}
+
+/// Whether a broker added this row by itself.
+fn is_brokers_own(RowKey(key): &RowKey) -> bool {
+    matches!(key.as_slice(), [Value::Integer(number)] if *number >= FIRST_OWN)
+}
+
+pub(super) fn by_key(shape: &TableShape) -> String {
+    let terms: Vec<_> = shape
+        .key
+        .iter()
+        .map(|it| format!("{} = ?", quote(it)))
+        .collect();
+    terms.join(" AND ")
+}
+
+/// The keys of rows that go, by the place of their table.
+pub(super) type Removed = Vec<(usize, RowKey)>;

@@ -1,0 +1,220 @@
+//! How a replica takes what its centre tells.
+
+use core::cmp::Ordering;
+
+use countersign_core::change::Change;
+use countersign_core::store::{
+    ReplicaChanges, ReplicaPlace, ReplicaState, StoreError, StoreErrorKind,
+};
+use countersign_core::time::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::difference::find_differences;
+use super::followed::{FIRST_OWN, FOLLOWED, ObjectKind};
+use super::news::News;
+use super::snapshot::{StagedSnapshot, borrowed};
+use super::writer::{Replica, Work};
+use crate::busy_timeout::{ADMIN_WAIT, BATCH_WAIT};
+use crate::changes;
+use crate::error::Fault;
+use crate::row_reader::RowReader;
+use crate::schema::{self, MIGRATIONS};
+use crate::store::SqliteStore;
+use crate::tables::{quote, quoted, raise_sequence};
+
+impl SqliteStore {
+    /// What this store follows; none if it is no replica.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    pub fn replica(&self) -> Result<Option<ReplicaState>, StoreError> {
+        self.look_once("look up what the store follows", state)
+    }
+
+    /// Makes this store a replica of the centre at `source`, or says where its centre is
+    /// by now.
+    ///
+    /// # Errors
+    ///
+    /// Returns kind `Conflict` when it has a content of its own.
+    pub fn become_replica(&mut self, source: &str) -> Result<ReplicaState, StoreError> {
+        let action = "make the store a replica";
+        let is_full = self.act(action, ADMIN_WAIT, |connection| {
+            let is_replica = state(connection)?.is_some();
+            if !is_replica && has_content(connection)? {
+                return Ok(true);
+            }
+            connection
+                .prepare_cached(
+                    "INSERT INTO replica (id, source) VALUES (1, ?1)
+                     ON CONFLICT (id) DO UPDATE SET source = ?1",
+                )?
+                .execute([source])?;
+            for table in FOLLOWED.iter().filter(|it| it.displaced.is_some()) {
+                raise_sequence(connection, table.name, FIRST_OWN)?;
+            }
+            Ok(false)
+        })?;
+        let refused = |detail: &str| {
+            let shown = self.path.display();
+            StoreError::new(action, StoreErrorKind::Conflict)
+                .with_detail(format!("`{shown}` {detail}"))
+        };
+        if is_full {
+            return Err(refused(
+                "has a content of its own, which a replica would lose; name another file",
+            ));
+        }
+        self.replica()?
+            .ok_or_else(|| refused("lost what it follows"))
+    }
+
+    /// Takes note that the centre answered.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be written.
+    pub fn note_contact(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        self.act(ACTION, BATCH_WAIT, |connection| note(connection, None, now))
+    }
+
+    /// Takes what changed at the centre, with the place up to which that is all.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] of kind `Damaged` when it is not what a centre tells, and of
+    /// another kind when the store can't be written; nothing changed then.
+    pub fn take_changes(
+        &mut self,
+        changes: &ReplicaChanges,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        check_schema(changes.schema)?;
+        let done = self.act(ACTION, ADMIN_WAIT, |connection| {
+            let replica = Replica::of(connection)?;
+            let mut news = News::default();
+            let mut work = Work::default();
+            for told in &changes.objects {
+                replica.compare(told, &mut work, &mut news)?;
+            }
+            replica.carry_out(&work.removed, |_, _| Ok(()))?;
+            replica.put_all(&work.put)?;
+            news.tell(connection, now)?;
+            note(connection, Some(changes.place), now)
+        });
+        if !changes.objects.is_empty() {
+            self.sync(ACTION)?;
+        }
+        done
+    }
+
+    /// Takes a snapshot in the place of all that was followed before, in one transaction.
+    ///
+    /// # Errors
+    ///
+    /// As [`SqliteStore::take_changes`].
+    pub fn take_snapshot(
+        &mut self,
+        snapshot: &StagedSnapshot,
+        place: ReplicaPlace,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        // What the broker writes meanwhile is none of what is compared, or stays.
+        let removed = self.look(ACTION, ADMIN_WAIT, |connection| {
+            find_differences(connection, snapshot)
+        })?;
+        let done = self.act(ACTION, ADMIN_WAIT, |connection| {
+            let replica = Replica::of(connection)?;
+            replica.carry_out(&removed, |place, put| {
+                let Some(shape) = snapshot.tables.get(place) else {
+                    return Ok(());
+                };
+                let select = format!(
+                    "SELECT {columns} FROM {name} WHERE is_new = 1 ORDER BY {key}",
+                    columns = quoted(shape.columns.iter().map(|it| &it.name)),
+                    name = shape.name,
+                    key = quoted(shape.key.iter()),
+                );
+                let mut statement = snapshot.connection.prepare(&select)?;
+                let mut rows = statement.query([])?;
+                while let Some(row) = rows.next()? {
+                    put(&borrowed(shape, row)?)?;
+                }
+                Ok(())
+            })?;
+            changes::append(connection, now, &Change::Everything)?;
+            note(connection, Some(place), now)
+        });
+        self.sync(ACTION)?;
+        done
+    }
+}
+
+/// Fails if this is a replica: what is written there its centre would not know.
+pub(crate) fn check_is_none(store: &SqliteStore) -> Result<(), StoreError> {
+    let Some(replica) = store.replica()? else {
+        return Ok(());
+    };
+    let detail = format!(
+        "`{}` is a replica of {}; change it there",
+        store.path.display(),
+        replica.source
+    );
+    Err(StoreError::new("change the store", StoreErrorKind::ReadOnly).with_detail(detail))
+}
+
+fn state(connection: &Connection) -> Result<Option<ReplicaState>, Fault> {
+    let mut statement =
+        connection.prepare_cached("SELECT source, place, contact_at FROM replica WHERE id = 1")?;
+    let mut rows = statement.query([])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let columns = &mut RowReader::of(row);
+    Ok(Some(ReplicaState {
+        source: columns.text()?.into(),
+        place: columns.maybe_parsed(str::parse)?,
+        contact_at: columns.maybe_instant()?,
+    }))
+}
+
+/// Whether there is something that `init` did not put there.
+fn has_content(connection: &Connection) -> Result<bool, Fault> {
+    for table in FOLLOWED.iter().filter(|it| it.kind != ObjectKind::Setting) {
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM {})", quote(table.name));
+        if connection.query_row(&sql, [], |row| row.get(0))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn note(connection: &Connection, place: Option<ReplicaPlace>, now: Timestamp) -> Result<(), Fault> {
+    connection
+        .prepare_cached(
+            "UPDATE replica SET place = coalesce(?1, place), contact_at = ?2 WHERE id = 1",
+        )?
+        .execute(params![place.map(|it| it.to_string()), now.as_millis()])?;
+    Ok(())
+}
+
+/// Fails unless what is told has the shape of what this program knows.
+///
+/// # Errors
+///
+/// Returns kind `Newer` or `Older`.
+fn check_schema(told: u32) -> Result<(), StoreError> {
+    let known = schema::newest(MIGRATIONS);
+    let kind = match told.cmp(&known) {
+        Ordering::Equal => return Ok(()),
+        Ordering::Greater => StoreErrorKind::Newer,
+        Ordering::Less => StoreErrorKind::Older,
+    };
+    let detail = format!(
+        "the centre has schema {told} and this program knows {known}; install the same version"
+    );
+    Err(StoreError::new(ACTION, kind).with_detail(detail))
+}
+
+const ACTION: &str = "take what the centre tells";

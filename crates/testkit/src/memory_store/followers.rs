@@ -1,0 +1,49 @@
+//! Followers.
+
+use countersign_core::follower::{Follower, FollowerName, FollowerProgress};
+use countersign_core::store::rows::FollowerRows;
+use countersign_core::store::{Listed, Page, StoreError};
+
+use super::MemoryTransaction;
+use super::errors::found;
+use super::table::page_of;
+
+impl FollowerRows for MemoryTransaction<'_> {
+    fn follower(&mut self, name: &FollowerName) -> Result<Option<Follower>, StoreError> {
+        Ok(self.tables.followers.get(name).cloned())
+    }
+
+    fn followers(&mut self, page: &Page<FollowerName>) -> Result<Listed<Follower>, StoreError> {
+        let followers = self.tables.followers.values();
+        Ok(page_of(followers.cloned().collect(), page))
+    }
+
+    fn put_follower(&mut self, follower: &Follower) -> Result<(), StoreError> {
+        let mut tenants = follower.tenants.iter().flatten();
+        let has_tenants = tenants.all(|id| self.tables.tenants.contains_key(id));
+        found(has_tenants, "the tenant")?;
+        let before = self.tables.followers.get(&follower.name);
+        let kept = Follower {
+            progress: before.and_then(|it| it.progress),
+            lag: None,
+            ..follower.clone()
+        };
+        self.tables.followers.put(follower.name.clone(), kept);
+        Ok(())
+    }
+
+    fn note_follower(
+        &mut self,
+        name: &FollowerName,
+        progress: FollowerProgress,
+    ) -> Result<(), StoreError> {
+        if let Some(follower) = self.tables.followers.row(name) {
+            follower.progress = Some(progress);
+        }
+        Ok(())
+    }
+
+    fn remove_follower(&mut self, name: &FollowerName) -> Result<bool, StoreError> {
+        Ok(self.tables.followers.remove(name))
+    }
+}

@@ -1,0 +1,80 @@
+//! Followers of a centre.
+
+use countersign_core::follower::{Follower, FollowerName, FollowerProgress};
+use countersign_core::secret::{Secret, SecretDigest};
+use countersign_core::store::rows::FollowerRows as _;
+use countersign_core::store::{AdminStore, GateStore, Intent, all_rows};
+
+use super::{at, commit, look, tenant, tenant_id};
+
+/// All of a follower is kept and written over, but for how far it has followed; it is
+/// listed by name, and is not told of all once its tenants are gone.
+pub fn a_follower_reads_back_as_it_was_written_and_loses_its_tenants(
+    mut store: impl GateStore + AdminStore,
+) {
+    let of_nobody = Follower {
+        tenants: Some(vec![tenant_id("none")]),
+        ..follower("lost")
+    };
+    let mut transaction = store.begin(Intent::Write).unwrap();
+    assert!(transaction.put_follower(&of_nobody).is_err());
+    drop(transaction);
+    let of_acme = Follower {
+        tenants: Some(vec![tenant_id("acme")]),
+        era: 2,
+        rotated_at: at(3),
+        ..follower("b")
+    };
+    let progress = FollowerProgress {
+        position: None,
+        at: at(9),
+    };
+    commit(&mut store, &[], |transaction| {
+        transaction.put_tenant(&tenant("acme"))?;
+        transaction.put_follower(&follower("b"))?;
+        transaction.put_follower(&follower("a"))?;
+        transaction.note_follower(&name("b"), progress)?;
+        transaction.note_follower(&name("nobody"), progress)?;
+        transaction.put_follower(&of_acme)
+    });
+    let noted = Follower {
+        progress: Some(progress),
+        ..of_acme
+    };
+    look(&mut store, |transaction| {
+        assert_eq!(transaction.follower(&name("b"))?, Some(noted.clone()));
+        assert_eq!(transaction.follower(&name("c"))?, None);
+        let listed = all_rows(|page| transaction.followers(page))?;
+        assert_eq!(listed, [follower("a"), noted]);
+        Ok(())
+    });
+    commit(&mut store, &[], |transaction| {
+        transaction.delete_tenant(&tenant_id("acme"))
+    });
+    commit(&mut store, &[], |transaction| {
+        let left = transaction.follower(&name("b"))?;
+        // What it was told of the tenant goes with the era.
+        let left = left.map(|it| (it.tenants, it.era));
+        assert_eq!(left, Some((Some(Vec::new()), 3)));
+        assert!(transaction.remove_follower(&name("a"))?);
+        assert!(!transaction.remove_follower(&name("a"))?);
+        Ok(())
+    });
+}
+
+fn name(text: &str) -> FollowerName {
+    FollowerName::parse(text).unwrap()
+}
+
+fn follower(text: &str) -> Follower {
+    Follower {
+        name: name(text),
+        tenants: None,
+        digest: SecretDigest::of(&Secret::new(text.into())),
+        era: 1,
+        created_at: at(1),
+        rotated_at: at(2),
+        progress: None,
+        lag: None,
+    }
+}
