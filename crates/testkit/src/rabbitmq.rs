@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use tempfile::TempDir;
 
 use crate::artifacts;
@@ -110,12 +110,6 @@ impl RabbitMq {
         let server = self.server.insert(server);
         server.wait_for_log(0, "Server startup complete", PATIENCE)?;
         Ok(())
-    }
-
-    /// Waits until it has logged `needle`, and returns the line.
-    pub fn wait_for_log(&self, needle: &str) -> Result<String> {
-        let server = self.server.as_ref().context("it does not run")?;
-        server.wait_for_log(0, needle, PATIENCE)
     }
 
     fn env(&self, root: &Path) -> Vec<(String, String)> {
