@@ -3,16 +3,16 @@
 use countersign_core::certificate::{
     AuthorityKey, Fingerprint, KeyAlgorithm, SignerHints, Validity,
 };
-use countersign_core::jwt::VerifyingKey;
 use x509_cert::Certificate;
 use x509_cert::certificate::Version;
-use x509_cert::der::asn1::{ObjectIdentifier, UintRef};
-use x509_cert::der::{Decode as _, Reader as _, SliceReader, Tag, Tagged as _};
-use x509_cert::ext::pkix::{BasicConstraints, SubjectKeyIdentifier};
+use x509_cert::der::asn1::ObjectIdentifier;
+use x509_cert::der::referenced::OwnedToRef as _;
+use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, SubjectKeyIdentifier};
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
 use crate::hints::hints;
 use crate::leaf::{extension, written};
+use crate::public_key::PublicKey;
 use crate::read::{CertificateError, certificate_of, validity_of};
 
 /// What an authority's own certificate says.
@@ -39,8 +39,8 @@ pub enum AuthorityError {
     Certificate(#[from] CertificateError),
     /// It is one of a client or a server.
     #[error(
-        "it is no certificate of an authority: no `CA:TRUE` in its basic constraints; take that \
-         of whoever signs the devices' certificates"
+        "it is no certificate of an authority: no `CA:TRUE` in its basic constraints, or a key \
+         usage without `keyCertSign`; take that of whoever signs the devices' certificates"
     )]
     NoAuthority,
     /// Its key is of another kind.
@@ -70,77 +70,42 @@ pub fn read_authority(der: &[u8]) -> Result<ReadAuthority, AuthorityError> {
     })
 }
 
-/// Says whether it may sign others. The first version of X.509 does not tell.
+/// Says whether it may sign others (RFC 5280 §4.2.1.3, §4.2.1.9). The first version of
+/// X.509 does not tell.
 fn may_sign(certificate: &Certificate) -> bool {
     let constraints: Option<BasicConstraints> = extension(certificate, BASIC_CONSTRAINTS);
     match constraints {
-        Some(constraints) => constraints.ca,
+        Some(constraints) => constraints.ca && has_key_for_it(certificate),
         None => certificate.tbs_certificate().version() == Version::V1,
     }
 }
 
+/// Says whether its key is for signing certificates, as far as that is said.
+fn has_key_for_it(certificate: &Certificate) -> bool {
+    let mut extensions = certificate
+        .tbs_certificate()
+        .extensions()
+        .into_iter()
+        .flatten();
+    let usage: Option<KeyUsage> = extension(certificate, KEY_USAGE);
+    let is_silent = extensions.all(|it| it.extn_id != KEY_USAGE);
+    is_silent || usage.is_some_and(|usage| usage.key_cert_sign())
+}
+
 /// The key, if it is of a kind that counts.
 fn key_of(info: &SubjectPublicKeyInfoOwned) -> Option<AuthorityKey> {
-    let parameters = info.algorithm.parameters.as_ref();
-    let bytes = info.subject_public_key.as_bytes()?;
-    let algorithm = match info.algorithm.oid {
-        // None that anybody could sign under.
-        ED25519 if parameters.is_none() => {
-            VerifyingKey::from_bytes(bytes.try_into().ok()?)?;
-            KeyAlgorithm::Ed25519
-        }
-        EC => match parameters?.decode_as().ok()? {
-            P256 if is_point(bytes, 32) => KeyAlgorithm::P256,
-            P384 if is_point(bytes, 48) => KeyAlgorithm::P384,
-            _ => return None,
-        },
-        RSA if parameters.is_none_or(|it| it.tag() == Tag::Null) => {
-            let (bits, exponent) = rsa(bytes)?;
-            let is_good = (LEAST_BITS..=MOST_BITS).contains(&bits) && exponent >= LEAST_EXPONENT;
-            is_good.then_some(KeyAlgorithm::Rsa)?
-        }
-        _ => return None,
+    let algorithm = match PublicKey::of_info(&info.owned_to_ref()).ok()? {
+        PublicKey::Ed25519(_) => KeyAlgorithm::Ed25519,
+        PublicKey::P256(_) => KeyAlgorithm::P256,
+        PublicKey::P384(_) => KeyAlgorithm::P384,
+        PublicKey::Rsa(_) => KeyAlgorithm::Rsa,
     };
     Some(AuthorityKey {
         algorithm,
-        bytes: bytes.into(),
+        bytes: info.subject_public_key.as_bytes()?.into(),
     })
 }
 
-/// Says whether bytes are an uncompressed point (SEC 1 §2.3.3) of two numbers that long.
-fn is_point(bytes: &[u8], length: usize) -> bool {
-    bytes.first() == Some(&4) && bytes.len() == length.saturating_mul(2).saturating_add(1)
-}
-
-/// How many bits the modulus of a key has (RFC 8017 §A.1.1), and the exponent, as far as
-/// it is one of 8 bytes at most.
-fn rsa(bytes: &[u8]) -> Option<(usize, u64)> {
-    let mut reader = SliceReader::new(bytes).ok()?;
-    let (modulus, exponent) = reader
-        .sequence(|reader| {
-            let modulus = UintRef::decode(reader)?;
-            Ok::<_, x509_cert::der::Error>((modulus, UintRef::decode(reader)?))
-        })
-        .ok()?;
-    reader.finish().ok()?;
-    let first = modulus.as_bytes().first()?;
-    let bits = modulus.as_bytes().len().checked_mul(8)?;
-    let bits = bits.checked_sub(usize::try_from(first.leading_zeros()).ok()?)?;
-    let mut wide = [0; 8];
-    let exponent = exponent.as_bytes();
-    let at = wide.len().checked_sub(exponent.len())?;
-    wide.get_mut(at..)?.copy_from_slice(exponent);
-    Some((bits, u64::from_be_bytes(wide)))
-}
-
-const LEAST_BITS: usize = 2_048;
-const MOST_BITS: usize = 4_096;
-const LEAST_EXPONENT: u64 = 65_537;
-
 const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
+const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
 const SUBJECT_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
-const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
-const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
-const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
-const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");

@@ -10,6 +10,7 @@
 pub use self::authority::{AuthorityError, ReadAuthority, read_authority};
 pub use self::pem::PemError;
 pub use self::pem::certificate_of_pem;
+pub use self::public_key::{PublicKey, PublicKeyError, RsaKey, UNCOMPRESSED};
 pub use self::read::{CertificateError, MOST_BYTES};
 pub use self::read::{presented, read};
 
@@ -17,6 +18,7 @@ mod authority;
 mod hints;
 mod leaf;
 mod pem;
+mod public_key;
 mod read;
 mod signature;
 #[cfg(test)]

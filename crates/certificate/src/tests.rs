@@ -53,8 +53,11 @@ fn keys_of_four_kinds_count_and_no_others() {
     let first = read_authority(&der("v1")).unwrap();
     assert_eq!(first.key, key("p256"));
     assert_eq!(first.signer.key_id, None);
-    let of_a_device = read_authority(&der("end"));
-    assert_eq!(of_a_device, Err(AuthorityError::NoAuthority));
+    for name in ["end", "usage-without"] {
+        let of_a_device = read_authority(&der(name));
+        assert_eq!(of_a_device, Err(AuthorityError::NoAuthority), "{name}");
+    }
+    assert!(read_authority(&der("usage-with")).is_ok());
     let malformed = read_authority(b"0");
     let why = CertificateError::Malformed;
     assert_eq!(malformed, Err(AuthorityError::Certificate(why)));

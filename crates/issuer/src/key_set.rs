@@ -4,13 +4,14 @@ use core::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use countersign_certificate::PublicKeyError;
 use countersign_core::given::Given;
 use countersign_core::issuer::{Algorithm, Algorithms, IssuerRecord};
 use serde::{Deserialize, Serialize};
 use x509_cert::Certificate;
 use x509_cert::der::{Decode as _, Encode as _};
 
-use crate::public_key::{PublicKey, PublicKeyError};
+use crate::public_key::PublicKey;
 
 /// An issuer has at most so many keys.
 pub const MOST_KEYS: usize = 16;

@@ -12,8 +12,9 @@
 
 pub use self::claims::Claims;
 pub use self::key_set::{KeyName, KeySet, KeySetError, KeyText, MOST_BYTES, MOST_KEYS};
-pub use self::public_key::{PublicKey, PublicKeyError};
+pub use self::public_key::PublicKey;
 pub use self::token::{LONGEST, Refusal, Unverified, presented};
+pub use countersign_certificate::PublicKeyError;
 
 mod claims;
 mod key_set;
