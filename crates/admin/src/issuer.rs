@@ -100,7 +100,7 @@ impl Command for AddIssuer {
             role_claim: self.role_claim.clone(),
             roles: self.roles.clone(),
             registers: self.registers.clone(),
-            keys: self.keys.to_jwks().into(),
+            keys: self.keys.to_jwks().as_str().into(),
             keys_at: tx.now,
             added_at: tx.now,
         };
@@ -205,7 +205,7 @@ impl Command for SetIssuerKeys {
             refused(ErrorKind::Invalid, &self.name, message)
         })?;
         let after = IssuerRecord {
-            keys: keys.to_jwks().into(),
+            keys: keys.to_jwks().as_str().into(),
             keys_at: tx.now,
             ..before.clone()
         };

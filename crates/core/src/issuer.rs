@@ -4,6 +4,7 @@
 //! and what follows from a token that is its own.
 
 use core::fmt;
+use core::ops::Deref;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -48,7 +49,7 @@ pub struct IssuerRecord {
     /// Which devices it makes of those that it names; none where nobody wants that.
     pub registers: Option<DeviceRegistration>,
     /// Its public keys, as a JWK Set.
-    pub keys: Arc<str>,
+    pub keys: IssuerKeys,
     /// Since when it has these.
     pub keys_at: Timestamp,
     /// Since when it is the tenant's.
@@ -61,9 +62,33 @@ impl IssuerRecord {
     pub fn keys_digest(&self) -> [u8; 32] {
         Sha256::new()
             .chain_update(self.id.0.to_le_bytes())
-            .chain_update(&*self.keys)
+            .chain_update(self.keys.digest)
             .finalize()
             .into()
+    }
+}
+
+/// The public keys of an issuer, as a JWK Set. It is long, so its hash is kept with it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct IssuerKeys {
+    text: Arc<str>,
+    digest: [u8; 32],
+}
+
+impl From<&str> for IssuerKeys {
+    fn from(text: &str) -> Self {
+        Self {
+            text: text.into(),
+            digest: Sha256::digest(text).into(),
+        }
+    }
+}
+
+impl Deref for IssuerKeys {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
     }
 }
 

@@ -218,7 +218,14 @@ impl<S: GateStore> Directory for CachedDirectory<'_, S> {
         id: IssuerId,
         token: &IssuerText,
     ) -> Result<bool, StoreError> {
-        self.store.is_issued_token_revoked(id, token)
+        let key = (id, token.clone());
+        let kept = &mut self.credential_cache.issuers;
+        if let Some(known) = kept.is_revoked(&key) {
+            return Ok(known);
+        }
+        let found = self.store.is_issued_token_revoked(id, token)?;
+        kept.keep_revoked(key, found);
+        Ok(found)
     }
 
     fn was_registered(&mut self, tenant: &TenantId, name: &LoginName) -> Result<bool, StoreError> {

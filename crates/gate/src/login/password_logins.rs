@@ -128,22 +128,25 @@ impl PasswordLogins {
         hash_result: Option<HashResult>,
         now: Timestamp,
     ) -> Attempted {
-        if let Some(presented) = Self::what_was_signed(&request) {
-            let (decided, allowed) =
-                self.decide_by_signature(state, info, &request, &presented, now);
-            match (&decided, allowed) {
-                (Ok(Decided::Refused(Reason::OverBudget)), Err(burst)) => {
-                    return refuse_burst(state, info, &request, burst, now);
-                }
-                // Nobody's token is a password as any other.
-                (Ok(Decided::NeedsHash(_)), _) => {}
-                _ => return self.conclude(state, info, request, None, decided, now),
-            }
-        }
         let key = state.verifier.key();
         let failure = self.retry_results.take_failure(key, &request);
         let hash_result = failure.or(hash_result);
-        let decided = self.decide(state, &info.source(), &request, hash_result.as_ref(), now);
+        let decided = match (Self::what_was_signed(&request), &hash_result) {
+            // What is nobody's token is a password as any other.
+            (Some(presented), None) => {
+                let (decided, allowed) =
+                    self.decide_by_signature(state, info, &request, &presented, now);
+                if let (Ok(Decided::Refused(Reason::OverBudget)), Err(burst)) = (&decided, allowed)
+                {
+                    return refuse_burst(state, info, &request, burst, now);
+                }
+                decided
+            }
+            (_, hash_result) => {
+                let source = info.source();
+                self.decide(state, &source, &request, hash_result.as_ref(), now)
+            }
+        };
         match decided {
             Ok(Decided::NeedsHash(hash_request)) => {
                 let attempt = attempt_of(&request, info.address);

@@ -2,26 +2,31 @@
 
 use std::time::Duration;
 
-use countersign::ConnectOutcome;
 use countersign::core::client_id::ClientIdRule;
 use countersign::core::issuer::{ClaimName, IdentityClaim, IssuerName, IssuerText};
+use countersign::core::lockout::LockoutPolicy;
 use countersign::core::reason::Reason;
 use countersign::core::role::RoleName;
 use countersign::core::rule::{Action, Pattern, Rule};
 use countersign::core::tenant::Authentication;
+use countersign::core::user::GrantedRight;
+use countersign::{ConnectOutcome, Handle};
 use countersign_admin::credential::{
     CreateCredential, DeleteCredential, NewCredential, SuspendCredential,
 };
 use countersign_admin::issuer::{AddIssuer, RemoveIssuer, RevokeIssuedToken, SetIssuerKeys};
 use countersign_admin::role::{ChangeRoleRules, DeleteRole, RoleDeletion};
 use countersign_admin::rule::RuleChange;
+use countersign_admin::settings::{SetSettings, SettingsChanges};
 use countersign_admin::tenant::{SetTenant, TenantChanges};
 use countersign_issuer::{KeySet, KeyText};
 use countersign_testkit::token_issuer::TokenIssuer;
 use serde_json::{Value, json};
 
 use super::certificates::add_device;
-use crate::fixture::{Fixture, JANE, TRY, Try, admitted, name, refused, tenant_id};
+use crate::fixture::{
+    Fixture, JANE, TRY, Try, admitted, is_challenged, name, refused, role_right, tenant_id,
+};
 
 const ISS: &str = "https://sso.example";
 
@@ -230,6 +235,26 @@ fn a_session_ends_with_its_token_and_with_all_that_it_rests_on() {
 }
 
 #[test]
+fn a_token_that_let_its_device_in_counts_no_more_from_the_commit_that_revokes_it() {
+    let mut fixture = fixture();
+    let mine = token(&fixture, 1, "acme", "dev1");
+    for _ in 0..2 {
+        assert_eq!(admitted(&connect(&mut fixture, "jwt", &mine)), "dev1@acme");
+    }
+    let revoke = RevokeIssuedToken {
+        issuer: called("acme"),
+        token: text("t-1"),
+    };
+    fixture.run(&revoke).unwrap();
+    let other = Try {
+        handle: 2,
+        client_id: "b",
+        ..with("jwt", &mine)
+    };
+    assert_eq!(refused(&fixture.connect(other)), Reason::Revoked);
+}
+
+#[test]
 fn other_keys_end_no_session_and_the_ones_before_prove_nothing_more() {
     let mut fixture = fixture();
     let old = token(&fixture, 1, "acme", "dev1");
@@ -326,4 +351,36 @@ fn the_order_of_a_connect_holds_for_tokens_too() {
         refused(&connect(&mut fixture, "jwt", &endless)),
         Reason::Malformed
     );
+}
+
+#[test]
+fn a_password_that_looks_like_nobodys_token_is_a_password_and_fails_once() {
+    const LEE: &str = "lee@mail.test";
+    let mut fixture = fixture();
+    let lockout = SetSettings(SettingsChanges {
+        lockout: Some(LockoutPolicy::parse("failures=2,step=1m,longest=1h").unwrap()),
+        ..SettingsChanges::default()
+    });
+    fixture.run(&lockout).unwrap();
+    let stranger = {
+        let mut claims = claims(&fixture, "acme", "dev1");
+        claims["iss"] = json!("https://other.example");
+        TokenIssuer::new(1).sign(&claims)
+    };
+    fixture.user(LEE, &stranger);
+    fixture.grant(LEE, "acme", role_right("all"));
+    let (seed, _) = fixture.enrol(LEE);
+    let lee = with(LEE, &stranger);
+    // From the second time on the password is remembered.
+    for wrong in [None, Some("000000")] {
+        if let Some(wrong) = wrong {
+            assert!(is_challenged(&fixture.enhance(lee)));
+            assert_eq!(refused(&fixture.resume(lee, wrong)), Reason::BadSecret);
+        }
+        fixture.pass(Duration::from_secs(30));
+        assert!(is_challenged(&fixture.enhance(lee)));
+        let code = fixture.code(&seed, 0);
+        assert_eq!(admitted(&fixture.resume(lee, &code)), LEE);
+        fixture.gate.disconnected(Handle(1));
+    }
 }
