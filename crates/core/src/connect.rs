@@ -157,6 +157,9 @@ pub fn decide(
     if let Some(decision) = issuer::decide(request, at, directory, check)? {
         return Ok(decision);
     }
+    if let Method::Token = request.method {
+        return token::decide_alone(request, at, directory);
+    }
     let Some(name) = &request.name else {
         return match token::decide(None, request, at, directory)? {
             Some(decision) => Ok(decision),

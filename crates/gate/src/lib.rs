@@ -276,7 +276,7 @@ pub use self::host::{
     ClientOrigin, ClientRef, Completion, CompletionStatus, ConnectInfo, ConnectOutcome, Directive,
     Enhanced, Handle, LogLevel, Payload, RefusalCode, Ticket,
 };
-pub use self::login::challenge::{CHALLENGE, ENHANCED_METHOD};
+pub use self::login::challenge::{CHALLENGE, ENHANCED_METHOD, TOKEN_METHODS};
 pub use self::login::refusal::TurnedAway;
 pub use self::pinned::{Pin, Pinned, PinnedClient, PinnedUse};
 pub use countersign_core::rights::TopicUse;

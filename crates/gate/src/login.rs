@@ -19,7 +19,7 @@ use crate::host::{
     LogLevel, OwnedConnectSource, RefusalCode, Ticket,
 };
 use crate::journal::writer::Writer;
-use crate::login::challenge::{CHALLENGE, ChallengeLimit, ENHANCED_METHOD};
+use crate::login::challenge::{CHALLENGE, ChallengeLimit, method_of};
 use crate::login::completions::Completions;
 use crate::login::decision::Decider;
 use crate::login::hash_queue::HashQueue;
@@ -142,20 +142,19 @@ impl Logins {
             may_wait: false,
             ..*info
         };
-        let outcome = match parse(state, &info) {
-            Ok(request) if enhanced.method == ENHANCED_METHOD.as_bytes() => {
+        let outcome = match (parse(state, &info), method_of(enhanced.method)) {
+            (Ok(request), Some(method)) => {
                 let pending = &mut self.passwords.queue.pending;
                 pending.supersede(request.client_id.as_str(), now);
-                let method = Method::Enhanced { code: None };
                 self.attempt(state, &info, Request { method, ..request }, None, now)
             }
-            Ok(request) => {
+            (Ok(request), None) => {
                 let reason = Reason::Malformed;
                 Refusal::new(state, &request, info.address, reason, now)
                     .with_code(RefusalCode::BadMethod)
                     .into_outcome(&mut state.journal)
             }
-            Err(reason) => {
+            (Err(reason), _) => {
                 Refusal::malformed(state, &info, reason, now).into_outcome(&mut state.journal)
             }
         };

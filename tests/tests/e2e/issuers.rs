@@ -2,9 +2,13 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use countersign_testkit::artifacts;
 use countersign_testkit::mqtt::Connect;
 use countersign_testkit::token_issuer::TokenIssuer;
-use countersign_tests::{Fixture, PATIENCE, on_every_broker, topics_so_far, wait_until};
+use countersign_testkit::tools::Tool;
+use countersign_tests::{
+    Fixture, PATIENCE, REFUSED_V5, on_every_broker, topics_so_far, wait_until,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -130,5 +134,50 @@ on_every_broker! {
         fixture.credential("new1", "acme");
         drop(comes("new1").accepted(fixture.port()));
         assert_eq!(fixture.cli.json(&["issuer", "show", "acme"])["registered"], 2);
+    }
+
+    fn a_token_by_a_method_of_mqtt_5_logs_its_device_in(version) {
+        let folder = TempDir::new().unwrap();
+        let fixture = Fixture::start(version);
+        fixture.tenant("acme", &[]);
+        let issuer = TokenIssuer::new(1);
+        add(&fixture, &folder, "acme", &issuer, &[]);
+        let device = fixture.credential("dev1", "acme");
+        let good = issuer.sign(&claims("acme", "dev1", HOUR));
+        let by = |method: &str, data: &str| {
+            Connect::v5("one").authentication(method, Some(data.as_bytes()))
+        };
+        for method in ["OAUTH2-JWT", "CUSTOM-JWT"] {
+            let mut client = by(method, &good).accepted(fixture.port());
+            assert!(client.publish("acme/one", "x", 1, false).unwrap() < 0x80);
+        }
+        // A client that others wrote hears its method again.
+        let wrong = TokenIssuer::new(2).sign(&claims("acme", "dev1", HOUR));
+        let mut observer = fixture.observer("#");
+        let paho = |token: &str| {
+            let script = artifacts::workspace().join("tests/python/method.py");
+            let port = fixture.port().to_string();
+            let python = Tool::new(artifacts::python("python").unwrap()).args([&script]);
+            let python = python.args([&port, "two", "OAUTH2-JWT", "acme/paho"]);
+            let told = python.stdin(token).run(PATIENCE).unwrap();
+            told.stdout.trim().to_owned()
+        };
+        assert_eq!(paho(&good), "0 OAUTH2-JWT");
+        assert_eq!(topics_so_far(&mut observer), ["acme/paho"]);
+        assert!(paho(&wrong).starts_with("135 "));
+        for (connect, code) in [
+            (by("OAUTH2-JWT", &wrong), REFUSED_V5),
+            (by("OAUTH2-JWT", &device.secret).username(&device.username), REFUSED_V5),
+            (by("OAUTH2-JWT", &good).username("dev2@acme"), REFUSED_V5),
+            (by("JWT", &good), Some(0x8c)),
+        ] {
+            assert_eq!(connect.code(fixture.port()), code);
+        }
+        let mut client = by("OAUTH2-JWT", &good).accepted(fixture.port());
+        fixture.broker.reload().unwrap();
+        assert!(client.publish("acme/after", "x", 1, false).unwrap() < 0x80);
+        fixture.cli.json(&["issuer", "revoke", "acme", "t-dev1"]);
+        wait_until("the session ended", || !client.is_alive());
+        assert_eq!(by("OAUTH2-JWT", &good).code(fixture.port()), REFUSED_V5);
     }
 }

@@ -101,6 +101,8 @@ pub enum Method {
         /// The code, once it was asked for: six digits, or a recovery code.
         code: Option<Secret>,
     },
+    /// By enhanced authentication, with a token (JWT, RFC 7519). Nothing else counts.
+    Token,
 }
 
 /// What a CONNECT does with stored sessions (MQTT 5.0 §3.1.2.4, MQTT 3.1.1

@@ -1,6 +1,8 @@
 //! Logins by token (JWT, RFC 7519), presented as the password.
 
-use super::{Admission, ConnectContext, Decision, Identity, LoginRecord, Request, client_ids};
+use super::{
+    Admission, ConnectContext, Decision, Identity, LoginRecord, Request, client_ids, find,
+};
 use crate::jwt::{Claims, Unverified, bearer_name};
 use crate::kind::ANY_BEARER;
 use crate::name::LoginName;
@@ -22,6 +24,23 @@ pub(super) fn decide(
         return Ok(None);
     };
     judge(name, &key, &claims, request, at, directory).map(Some)
+}
+
+/// A login by a token and by nothing else. The name of somebody who has no token is
+/// nobody's here, either.
+pub(super) fn decide_alone(
+    request: &Request,
+    at: &ConnectContext<'_>,
+    directory: &mut dyn Directory,
+) -> Result<Decision, StoreError> {
+    let (name, secret) = (request.name.as_ref(), request.secret.as_ref());
+    if let Some(name) = name
+        && find::find(name, secret, at.schemes, at.now, directory)?.is_some()
+    {
+        return Ok(Decision::Refuse(Reason::BadSecret));
+    }
+    let decided = decide(name, request, at, directory)?;
+    Ok(decided.unwrap_or(Decision::Refuse(Reason::UnknownName)))
 }
 
 fn verify(

@@ -57,7 +57,7 @@ impl SessionExtension {
     /// What a session has from its beginning.
     pub(crate) fn of(method: &Method, groups: Box<[GroupPath]>) -> Option<Box<Self>> {
         let is_enhanced = match method {
-            Method::Enhanced { .. } => true,
+            Method::Enhanced { .. } | Method::Token => true,
             Method::Plain => false,
         };
         (is_enhanced || !groups.is_empty()).then(|| {

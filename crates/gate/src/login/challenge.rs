@@ -6,6 +6,9 @@
 //! Then everything is decided again from the beginning, with the password that
 //! was kept meanwhile.
 //!
+//! With one of [`TOKEN_METHODS`] the Authentication Data is a token (JWT), which is judged
+//! as one that is presented as the password; nothing is asked then.
+//!
 //! A client that was asked for a code has no rights until it has answered.
 //! Hosts can't hold such a login, so its password is hashed at once, as far as
 //! the budget allows.
@@ -13,11 +16,26 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use countersign_core::connect::Method;
 use countersign_core::name::LoginName;
 use countersign_core::time::Timestamp;
 
-/// The method of enhanced authentication that a gate speaks.
+/// The method of enhanced authentication that asks for a code.
 pub const ENHANCED_METHOD: &str = "COUNTERSIGN-TOTP";
+
+/// The methods whose Authentication Data is a token, as Azure Event Grid calls them.
+pub const TOKEN_METHODS: [&str; 2] = ["OAUTH2-JWT", "CUSTOM-JWT"];
+
+/// How a client authenticates that names this method; none if it is not known.
+pub(crate) fn method_of(name: &[u8]) -> Option<Method> {
+    if name == ENHANCED_METHOD.as_bytes() {
+        return Some(Method::Enhanced { code: None });
+    }
+    TOKEN_METHODS
+        .iter()
+        .any(|known| name == known.as_bytes())
+        .then_some(Method::Token)
+}
 
 /// What a client is told that is to send a code.
 pub const CHALLENGE: &str = r#"{"errorCode":-90041}"#;

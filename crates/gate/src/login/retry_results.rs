@@ -133,7 +133,7 @@ fn presented_by(key: &TagKey, request: &Request) -> Option<Tag> {
     let secret = request.secret.as_ref()?;
     let code = match &request.method {
         Method::Enhanced { code: Some(code) } => code.expose(),
-        Method::Enhanced { code: None } | Method::Plain => &[],
+        Method::Enhanced { code: None } | Method::Plain | Method::Token => &[],
     };
     Some(key.tag(&[b"presented", name, code], secret))
 }

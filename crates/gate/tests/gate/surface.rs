@@ -14,8 +14,8 @@ use countersign::sqlite::SqliteStore;
 use countersign::{
     CHALLENGE, ClientOrigin, ClientRef, Completion, CompletionStatus, ConnectInfo, ConnectOutcome,
     Directive, ENHANCED_METHOD, Enhanced, Gate, GateConfig, GateError, Handle, LogLevel,
-    OptionChangeError, Payload, RESPONSE_TOPIC, RefusalCode, SESSION_TOPIC, Ticket, TopicUse,
-    Verdict,
+    OptionChangeError, Payload, RESPONSE_TOPIC, RefusalCode, SESSION_TOPIC, TOKEN_METHODS, Ticket,
+    TopicUse, Verdict,
 };
 
 type SqliteGate = Gate<SqliteStore>;
@@ -99,6 +99,7 @@ fn fields_and_variants_keep_their_names() {
         data: None,
     };
     assert!(enhanced.method == b"COUNTERSIGN-TOTP" && enhanced.data.is_none());
+    assert_eq!(TOKEN_METHODS, ["OAUTH2-JWT", "CUSTOM-JWT"]);
     assert!(client.connected && client.username.is_none());
     let name: Arc<str> = "u".into();
     for outcome in [

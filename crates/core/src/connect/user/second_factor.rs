@@ -24,7 +24,7 @@ pub(super) fn parts<'a>(
             }
             None => (None, None),
         },
-        Method::Plain => (None, None),
+        Method::Plain | Method::Token => (None, None),
     }
 }
 

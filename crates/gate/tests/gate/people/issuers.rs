@@ -10,7 +10,7 @@ use countersign::core::role::RoleName;
 use countersign::core::rule::{Action, Pattern, Rule};
 use countersign::core::tenant::Authentication;
 use countersign::core::user::GrantedRight;
-use countersign::{ConnectOutcome, Handle};
+use countersign::{ConnectInfo, ConnectOutcome, Enhanced, Handle, RefusalCode, TOKEN_METHODS};
 use countersign_admin::credential::{
     CreateCredential, DeleteCredential, NewCredential, SuspendCredential,
 };
@@ -351,6 +351,131 @@ fn the_order_of_a_connect_holds_for_tokens_too() {
         refused(&connect(&mut fixture, "jwt", &endless)),
         Reason::Malformed
     );
+}
+
+/// As enhanced authentication, of which the host tells the name alone.
+fn enhance(
+    fixture: &mut Fixture,
+    method: &str,
+    username: Option<&str>,
+    data: Option<&str>,
+) -> ConnectOutcome {
+    enhance_as(fixture, "a", method, username, data)
+}
+
+fn enhance_as(
+    fixture: &mut Fixture,
+    client_id: &str,
+    method: &str,
+    username: Option<&str>,
+    data: Option<&str>,
+) -> ConnectOutcome {
+    let mut info = ConnectInfo::new(Handle(1), client_id.as_bytes());
+    info.username = username.map(str::as_bytes);
+    info.protocol = 5;
+    let enhanced = Enhanced {
+        method: method.as_bytes(),
+        data: data.map(str::as_bytes),
+    };
+    fixture.gate.connect_enhanced(&info, &enhanced)
+}
+
+#[test]
+fn a_token_by_a_method_of_its_own_is_judged_as_one_that_is_the_password() {
+    let mut fixture = fixture();
+    let ours = token(&fixture, 1, "acme", "dev1");
+    let wrong = token(&fixture, 3, "acme", "dev1");
+    let nobodys = token(&fixture, 1, "acme", "nobody");
+    for method in TOKEN_METHODS {
+        for username in [None, Some("jwt"), Some("dev1@acme")] {
+            let outcome = enhance(&mut fixture, method, username, Some(&ours));
+            assert_eq!(admitted(&outcome), "dev1@acme", "{username:?}");
+            fixture.gate.disconnected(Handle(1));
+        }
+        for (username, presented) in [
+            ("jwt", &wrong),
+            ("jwt", &nobodys),
+            ("dev2@acme", &ours),
+            (JANE, &ours),
+        ] {
+            let outcome = enhance(&mut fixture, method, Some(username), Some(presented));
+            let reason = refused(&connect(&mut fixture, username, presented));
+            assert_eq!(refused(&outcome), reason, "{username}");
+        }
+        fixture.pass(Duration::from_secs(60));
+    }
+    fixture.grant(JANE, "acme", GrantedRight::OrgAdmin);
+    let (ours_own, _) = fixture.token(JANE, &[], 60);
+    let outcome = enhance_as(&mut fixture, "s", TOKEN_METHODS[0], None, Some(&ours_own));
+    assert_eq!(admitted(&outcome), "jwt:script@acme");
+}
+
+#[test]
+fn nothing_but_a_token_counts_there_and_no_tenant_lets_others_in() {
+    let mut fixture = fixture();
+    let open = TenantChanges {
+        authentication: Some(Authentication::Off),
+        ..TenantChanges::default()
+    };
+    let id = tenant_id("acme");
+    fixture.run(&SetTenant { id, changes: open }).unwrap();
+    fixture.settle();
+    let stranger = {
+        let mut claims = claims(&fixture, "acme", "dev1");
+        claims["iss"] = json!("https://other.example");
+        TokenIssuer::new(1).sign(&claims)
+    };
+    for method in TOKEN_METHODS {
+        for (username, data, reason) in [
+            (Some(JANE), Some("right"), Reason::BadSecret),
+            (Some(JANE), Some(&*stranger), Reason::BadSecret),
+            (Some("nobody@acme"), Some("right"), Reason::UnknownName),
+            (Some("nobody@acme"), Some(&*stranger), Reason::UnknownName),
+            (None, Some(&*stranger), Reason::UnknownName),
+            (None, Some(""), Reason::UnknownName),
+            (None, None, Reason::UnknownName),
+        ] {
+            let outcome = enhance(&mut fixture, method, username, data);
+            let ConnectOutcome::Refused {
+                reason: why, code, ..
+            } = &outcome
+            else {
+                panic!("{outcome:?}");
+            };
+            assert_eq!(
+                (*why, *code),
+                (reason, RefusalCode::NotAuthorized),
+                "{username:?}"
+            );
+        }
+    }
+    // A method is what it is called, byte for byte.
+    let ours = token(&fixture, 1, "acme", "dev1");
+    for method in ["oauth2-jwt", "OAUTH2-JWT ", "JWT"] {
+        let outcome = enhance(&mut fixture, method, None, Some(&ours));
+        let ConnectOutcome::Refused { code, .. } = outcome else {
+            panic!("{outcome:?}");
+        };
+        assert_eq!(code, RefusalCode::BadMethod);
+    }
+}
+
+#[test]
+fn a_session_by_such_a_method_survives_a_reload_and_ends_with_its_token() {
+    let mut fixture = fixture();
+    let ours = token(&fixture, 1, "acme", "dev1");
+    let outcome = enhance(&mut fixture, TOKEN_METHODS[0], None, Some(&ours));
+    assert_eq!(admitted(&outcome), "dev1@acme");
+    assert!(fixture.publishes(TRY, "dev1@acme", "acme/x"));
+    fixture.gate.reload();
+    let mut asked_again = ConnectInfo::new(Handle(1), b"a");
+    asked_again.username = Some(b"dev1@acme");
+    asked_again.protocol = 5;
+    assert_eq!(admitted(&fixture.gate.connect(&asked_again)), "dev1@acme");
+    fixture.pass(Duration::from_secs(3_600));
+    assert_eq!(fixture.kicked(), ["a"]);
+    let outcome = enhance(&mut fixture, TOKEN_METHODS[0], None, Some(&ours));
+    assert_eq!(refused(&outcome), Reason::Expired);
 }
 
 #[test]
