@@ -31,11 +31,12 @@ use countersign_core::tenant::Tenant;
 use countersign_core::thing::of_application;
 use countersign_core::time::Timestamp;
 
-use self::overrides::{DirectVerifier, DirectoryOverrides, Strictness};
+use self::overrides::{DirectVerifier, DirectoryOverrides, Signer, Strictness};
 use self::rights::SessionKey;
 
 mod bans;
 mod broker;
+mod connect_answer;
 mod limits;
 mod listeners;
 mod overrides;
@@ -44,6 +45,7 @@ mod rights;
 mod topic;
 
 pub(crate) use self::broker::{BRIDGE_STATES, keeps_some_of};
+pub use self::connect_answer::{ConnectAnswer, ConnectVerdict, SignedBy};
 pub use self::listeners::{Listeners, described_listeners};
 pub use self::question::{Answer, Question, QuestionError};
 pub use self::rights::{Considered, EffectiveRules};
@@ -67,38 +69,6 @@ pub struct ConnectCheck<'a> {
     pub address: Option<IpAddr>,
 }
 
-/// What a CONNECT would come to.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ConnectVerdict {
-    /// It is let in as who it says it is.
-    Allow,
-    /// It is let in unauthenticated, where a tenant allows that.
-    AllowUnauthenticated,
-    /// It is refused.
-    Deny(Reason),
-}
-
-impl ConnectVerdict {
-    /// Says whether it is let in.
-    #[must_use]
-    pub fn is_allowed(self) -> bool {
-        match self {
-            Self::Allow | Self::AllowUnauthenticated => true,
-            Self::Deny(_) => false,
-        }
-    }
-
-    /// The reason, in the words of the audit.
-    #[must_use]
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::Allow => "ok",
-            Self::AllowUnauthenticated => Reason::Unauthenticated.as_str(),
-            Self::Deny(reason) => reason.as_str(),
-        }
-    }
-}
-
 /// Asks a store what a broker would answer, at one instant.
 pub struct PolicyCheck<'s, S> {
     store: &'s mut S,
@@ -111,6 +81,8 @@ pub struct PolicyCheck<'s, S> {
     tenants: BTreeMap<TenantId, Arc<Tenant>>,
     credentials: HashMap<String, Option<Arc<Credential>>>,
     effective: HashMap<SessionKey, Arc<EffectiveRules>>,
+    /// Who signed what the last client presented that was asked about.
+    signed_by: Option<SignedBy>,
 }
 
 impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
@@ -140,6 +112,7 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
                 .collect(),
             credentials: HashMap::new(),
             effective: HashMap::new(),
+            signed_by: None,
         })
     }
 
@@ -148,10 +121,15 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
     /// # Errors
     ///
     /// As [`PolicyCheck::new`].
-    pub fn connect(&mut self, presented: ConnectCheck<'_>) -> Result<ConnectVerdict, StoreError> {
+    pub fn connect(&mut self, presented: ConnectCheck<'_>) -> Result<ConnectAnswer, StoreError> {
         let Ok(client_id) = ClientId::parse(presented.client_id) else {
-            return Ok(ConnectVerdict::Deny(Reason::Malformed));
+            return Ok(ConnectAnswer {
+                verdict: ConnectVerdict::Deny(Reason::Malformed),
+                owner: None,
+                signed_by: None,
+            });
         };
+        let username = presented.username;
         let who = CheckedClient {
             client_id: Some(client_id.clone()),
             username: presented.username,
@@ -161,7 +139,8 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
             address: presented.address,
             strictness: Strictness::Full,
         };
-        Ok(match self.identify_within_limits(who, Some(&client_id))? {
+        self.signed_by = None;
+        let verdict = match self.identify_within_limits(who, Some(&client_id))? {
             Ok(
                 Identity::Bearer { .. }
                 | Identity::Certificate { .. }
@@ -171,11 +150,16 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
             ) => ConnectVerdict::Allow,
             Ok(Identity::Unauthenticated { .. }) => ConnectVerdict::AllowUnauthenticated,
             Err(reason) => ConnectVerdict::Deny(reason),
+        };
+        Ok(ConnectAnswer {
+            verdict,
+            owner: self.owner_behind(verdict, &client_id, username)?,
+            signed_by: self.signed_by.take(),
         })
     }
 
     /// Why a CONNECT with the right secret would be refused now, if it would. Without a
-    /// client id, none is taken for wrong.
+    /// client id, none is taken for wrong; without an address, none is taken for banned.
     ///
     /// # Errors
     ///
@@ -184,6 +168,7 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
         &mut self,
         username: &str,
         client_id: Option<&str>,
+        address: Option<IpAddr>,
     ) -> Result<Option<Reason>, StoreError> {
         let client_id = match client_id.map(ClientId::parse).transpose() {
             Ok(client_id) => client_id,
@@ -199,7 +184,7 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
             password: None,
             certificate: None,
             listener: None,
-            address: None,
+            address,
         };
         Ok(
             match self.identify_within_limits(who, client_id.as_ref())? {
@@ -265,6 +250,7 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
         };
         let mut check = DirectVerifier {
             assumed: is_assumed.then_some(&request.client_id),
+            signer: None,
         };
         let mut look = DirectoryOverrides {
             store: &mut *self.store,
@@ -284,6 +270,15 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
             look.credentials.insert(name, Some(Arc::new(made)));
             decision = decide(&request, &at, &mut look, &mut check)?;
         }
+        self.signed_by = match (check.signer, &request.certificate) {
+            (Some(Signer::Issuer(name)), _) => Some(SignedBy::Issuer(name)),
+            (Some(Signer::Authority(key)), Some(PresentedCertificate::Read { leaf, .. })) => {
+                let alike = self.store.authorities_like(&leaf.signer())?;
+                let authority = alike.iter().find(|it| it.key == key);
+                authority.map(|it| SignedBy::Authority(it.fingerprint))
+            }
+            (Some(Signer::Authority(_)) | None, _) => None,
+        };
         Ok(match decision {
             Decision::Admit(admission) => Ok(admission.identity),
             Decision::Refuse(reason) => Err(reason),
@@ -295,25 +290,18 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
     }
 
     /// Whose the client id is, where that is why a CONNECT is refused.
-    ///
-    /// # Errors
-    ///
-    /// As [`PolicyCheck::new`].
-    pub fn owner_behind(
+    fn owner_behind(
         &mut self,
         verdict: ConnectVerdict,
-        client_id: &str,
+        client_id: &ClientId,
         username: Option<&str>,
     ) -> Result<Option<ClientIdOwner>, StoreError> {
-        let Ok(client_id) = ClientId::parse(client_id) else {
-            return Ok(None);
-        };
         if verdict != ConnectVerdict::Deny(Reason::ClientIdOwned) {
             return Ok(None);
         }
-        let live = self.connected(&client_id)?;
+        let live = self.connected(client_id)?;
         let claimant = username.and_then(|name| LoginName::parse(name).ok());
-        let owner = owner_of_client_id(&client_id, claimant.as_ref(), &live, &mut *self.store)?;
+        let owner = owner_of_client_id(client_id, claimant.as_ref(), &live, &mut *self.store)?;
         let is_kept = self.listeners.reservation(client_id.as_str()) != Reservation::Free;
         Ok(owner.or_else(|| is_kept.then_some(ClientIdOwner::Host)))
     }
@@ -476,7 +464,12 @@ mod tests {
             password: None,
             listener: None,
         };
-        fixture.policy_check().connect(presented).unwrap().reason()
+        fixture
+            .policy_check()
+            .connect(presented)
+            .unwrap()
+            .verdict
+            .reason()
     }
 
     #[test]
@@ -542,12 +535,9 @@ mod tests {
                 password: None,
                 listener: None,
             };
-            let verdict = policy_check.connect(presented).unwrap();
-            let owner = policy_check
-                .owner_behind(verdict, client_id, username)
-                .unwrap();
-            assert_eq!(owner.is_some(), !verdict.is_allowed());
-            (verdict.reason(), owner)
+            let answer = policy_check.connect(presented).unwrap();
+            assert_eq!(answer.owner.is_some(), !answer.verdict.is_allowed());
+            (answer.verdict.reason(), answer.owner)
         };
         let kept = ("client-id-owned", Some(ClientIdOwner::Host));
         assert_eq!(connect(&mut fixture, &untold, "local.x"), kept);
@@ -670,7 +660,7 @@ mod tests {
                 password: None,
                 listener,
             };
-            policy_check.connect(presented).unwrap().reason()
+            policy_check.connect(presented).unwrap().verdict.reason()
         };
         for (username, listener, reason) in [
             ("dev1@acme", None, "ok"),

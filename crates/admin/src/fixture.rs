@@ -328,7 +328,7 @@ impl Fixture {
             password: password.map(|bytes| Secret::new(bytes.to_vec())),
             listener: None,
         };
-        self.policy_check().connect(presented).unwrap()
+        self.policy_check().connect(presented).unwrap().verdict
     }
 
     /// Asks what a broker would answer.

@@ -175,6 +175,8 @@ pub(crate) const CONNECT_ANSWER: &[&str] = &[
     "considered",
     "held_by",
     "held_since",
+    "authority",
+    "issuer",
 ];
 pub(crate) const CREDENTIAL: &[&str] = &[
     "updated_at",

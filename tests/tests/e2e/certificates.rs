@@ -155,7 +155,7 @@ on_every_broker! {
             assert_eq!(publish(MINE, "removed"), Some(5), "{kind}");
         }
         let added = speaks("acme", "ours", &["cn"]);
-        speaks("beta", "theirs", &["cn"]);
+        let theirs = speaks("beta", "theirs", &["cn"]);
         // Each speaks for its tenant, whatever both are called.
         assert_eq!(publish(MINE, "ours"), Some(0));
         assert_eq!(topics_so_far(&mut observer), ["acme/ours"]);
@@ -163,11 +163,13 @@ on_every_broker! {
             let file = authority.path(&format!("{certificate}.crt"));
             let check = ["check", "connect", "--certificate", &file, "--client-id", "c", "--json"];
             let printed = fixture.cli.run(&check).stdout;
-            printed.parse::<serde_json::Value>().unwrap()["reason"].clone()
+            let answer: serde_json::Value = printed.parse().unwrap();
+            (answer["reason"].clone(), answer["authority"].as_str().map(str::to_owned))
         };
-        assert_eq!(check("meter2"), "ok");
+        assert_eq!(check("meter2"), ("ok".into(), Some(theirs)));
+        assert_eq!(check(MINE), ("ok".into(), Some(added.clone())));
         for certificate in ["other", "forged"] {
-            assert_eq!(check(certificate), "certificate-unknown", "{certificate}");
+            assert_eq!(check(certificate).0, "certificate-unknown", "{certificate}");
         }
         for mode in ["required", "optional", "off"] {
             fixture.set_authentication("acme", mode);

@@ -87,6 +87,10 @@ on_every_broker! {
         ] {
             assert_eq!(connect("bad", username, token).code(fixture.port()), Some(5), "{username}");
         }
+        // The program says the same, and whose token it was.
+        let check = ["check", "connect", "--username", "jwt", "--client-id", "one"];
+        let answer = fixture.cli.json_with_stdin(&[&check[..], &["--password-stdin"]].concat(), good.as_bytes());
+        assert_eq!((&answer["reason"], &answer["issuer"]), (&json!("ok"), &json!("acme")));
         // A reload asks again about all, and ends none.
         fixture.broker.reload().unwrap();
         nameless.publish("acme/after", "x", 1, false).unwrap();

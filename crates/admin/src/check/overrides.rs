@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use countersign_core::certificate::{
-    AuthorityId, AuthorityRecord, CertificateRecord, Fingerprint, SignerHints,
+    AuthorityId, AuthorityKey, AuthorityRecord, CertificateRecord, Fingerprint, Leaf, SignerHints,
 };
 use countersign_core::client_id::{ClientId, ClientIdRule, ClientIdTie};
-use countersign_core::connect::{DummyVerified, SecretCheck, SecretVerdict};
+use countersign_core::connect::{DummyVerified, SecretCheck, SecretVerdict, SignatureVerdict};
 use countersign_core::credential::{Credential, CredentialId};
-use countersign_core::issuer::{IssuerId, IssuerRecord, IssuerText};
+use countersign_core::issuer::{IssuerId, IssuerName, IssuerRecord, IssuerText, PresentedToken};
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::kind::Kind;
 use countersign_core::lockout::Lockout;
@@ -232,6 +232,14 @@ pub(super) fn remembered<S: Directory>(
 pub(super) struct DirectVerifier<'a> {
     /// The client id that goes with a secret that is taken for right.
     pub(super) assumed: Option<&'a ClientId>,
+    /// Whose signature was found.
+    pub(super) signer: Option<Signer>,
+}
+
+/// Whose key signed what a client presents.
+pub(super) enum Signer {
+    Authority(AuthorityKey),
+    Issuer(IssuerName),
 }
 
 impl SecretCheck for DirectVerifier<'_> {
@@ -259,6 +267,27 @@ impl SecretCheck for DirectVerifier<'_> {
 
     fn dummy_verify(&mut self, _presented: &Secret, _form: NameForm) -> DummyVerified {
         DummyVerified::Done
+    }
+
+    fn is_signed(
+        &mut self,
+        _fingerprint: &Fingerprint,
+        leaf: &dyn Leaf,
+        key: &AuthorityKey,
+    ) -> SignatureVerdict {
+        let is_signed = leaf.is_signed_with(key);
+        if is_signed {
+            self.signer = Some(Signer::Authority(key.clone()));
+        }
+        SignatureVerdict::of(is_signed)
+    }
+
+    fn is_issued(&mut self, token: &dyn PresentedToken, issuer: &IssuerRecord) -> SignatureVerdict {
+        let is_issued = token.is_signed_by(issuer);
+        if is_issued {
+            self.signer = Some(Signer::Issuer(issuer.name.clone()));
+        }
+        SignatureVerdict::of(is_issued)
     }
 }
 

@@ -2,11 +2,10 @@
 
 use std::net::IpAddr;
 
-use countersign_core::connect::ClientIdOwner;
 use countersign_core::store::{AdminStore, GateStore, StoreError};
 use serde::{Deserialize, Deserializer};
 
-use super::{ConnectCheck, ConnectVerdict, PolicyCheck, TopicAnswer, TopicCheck, Usage};
+use super::{ConnectAnswer, ConnectCheck, PolicyCheck, TopicAnswer, TopicCheck, Usage};
 
 /// A question about a client.
 #[derive(Clone, Debug, Deserialize)]
@@ -48,9 +47,8 @@ fn said_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Str
 /// The answer to a question.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// What a CONNECT would come to, and whose the client id is where that is why it
-    /// is refused.
-    Connect(ConnectVerdict, Option<ClientIdOwner>),
+    /// What a CONNECT would come to.
+    Connect(ConnectAnswer),
     /// What a client may do with a topic.
     Topic(TopicAnswer),
 }
@@ -61,7 +59,11 @@ impl Answer {
     #[must_use]
     pub fn without_others(self) -> Self {
         match self {
-            Self::Connect(verdict, _) => Self::Connect(verdict, None),
+            Self::Connect(answer) => Self::Connect(ConnectAnswer {
+                owner: None,
+                signed_by: None,
+                ..answer
+            }),
             Self::Topic(mut answer) => {
                 if let Some(wall) = &mut answer.wall
                     && wall.owner != wall.tenant
@@ -102,7 +104,7 @@ impl<S: AdminStore + GateStore> PolicyCheck<'_, S> {
         let usage = match question.check {
             QuestionKind::Connect => {
                 let client_id = client_id.ok_or(QuestionError::Missing("client_id"))?;
-                let verdict = self.connect(ConnectCheck {
+                let answer = self.connect(ConnectCheck {
                     certificate: None,
                     client_id,
                     username,
@@ -110,8 +112,7 @@ impl<S: AdminStore + GateStore> PolicyCheck<'_, S> {
                     listener,
                     address: question.address,
                 })?;
-                let owner = self.owner_behind(verdict, client_id, username)?;
-                return Ok(Answer::Connect(verdict, owner));
+                return Ok(Answer::Connect(answer));
             }
             QuestionKind::Deliver => Usage::Deliver { topic: topic? },
             QuestionKind::Publish => Usage::Publish {

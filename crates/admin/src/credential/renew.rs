@@ -314,7 +314,7 @@ mod tests {
                 password: None,
                 listener: None,
             };
-            fixture.policy_check().connect(presented).unwrap()
+            fixture.policy_check().connect(presented).unwrap().verdict
         };
         assert_eq!(connect(&token(&issued)), ConnectVerdict::Allow);
         let old = token(&IssuedCredential {

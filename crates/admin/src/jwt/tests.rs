@@ -28,7 +28,7 @@ fn let_in(fixture: &mut Fixture, username: Option<&str>, token: &str) -> Connect
         password: Some(Secret::new(token.as_bytes().to_vec())),
         listener: None,
     };
-    fixture.policy_check().connect(presented).unwrap()
+    fixture.policy_check().connect(presented).unwrap().verdict
 }
 
 fn made(fixture: &mut Fixture) -> String {

@@ -8,7 +8,7 @@ use countersign_core::time::rfc3339;
 use serde::ser::{SerializeMap as _, SerializeSeq as _};
 use serde::{Serialize, Serializer};
 
-use crate::check::{Answer, ConnectVerdict, Considered, TopicAnswer, Wall};
+use crate::check::{Answer, ConnectAnswer, Considered, SignedBy, TopicAnswer, Wall};
 
 /// The answer to a question.
 #[derive(Debug, Serialize)]
@@ -25,9 +25,7 @@ impl<'a> AnswerView<'a> {
     #[must_use]
     pub fn of(answer: &'a Answer) -> Self {
         match answer {
-            Answer::Connect(verdict, owner) => {
-                Self::Connect(ConnectAnswerView::of(*verdict, owner.as_ref()))
-            }
+            Answer::Connect(answer) => Self::Connect(ConnectAnswerView::of(answer)),
             Answer::Topic(answer) => Self::Topic(TopicAnswerView::of(answer)),
         }
     }
@@ -45,14 +43,19 @@ pub struct ConnectAnswerView {
     held_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     held_since: Option<String>,
+    /// The authority that signed the certificate, by the fingerprint of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authority: Option<String>,
+    /// The issuer that signed the token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<String>,
 }
 
 impl ConnectAnswerView {
-    /// The view of an answer, and of whose the client id is where that was the
-    /// reason.
+    /// The view of an answer.
     #[must_use]
-    pub fn of(verdict: ConnectVerdict, owner: Option<&ClientIdOwner>) -> Self {
-        let (held_by, held_since) = match owner {
+    pub fn of(answer: &ConnectAnswer) -> Self {
+        let (held_by, held_since) = match &answer.owner {
             None => (None, None),
             Some(ClientIdOwner::Credential { name, since }) => {
                 (Some(name.to_string()), since.map(rfc3339))
@@ -61,13 +64,20 @@ impl ConnectAnswerView {
             Some(ClientIdOwner::Host) => (Some(ClientIdOwner::OF_HOST.into()), None),
             Some(ClientIdOwner::Former) => (Some("an earlier holder".into()), None),
         };
+        let (authority, issuer) = match &answer.signed_by {
+            None => (None, None),
+            Some(SignedBy::Authority(fingerprint)) => (Some(fingerprint.to_string()), None),
+            Some(SignedBy::Issuer(name)) => (None, Some(name.to_string())),
+        };
         Self {
-            verdict: word(verdict.is_allowed()),
-            reason: verdict.reason(),
+            verdict: word(answer.verdict.is_allowed()),
+            reason: answer.verdict.reason(),
             rule: None,
             considered: [],
             held_by,
             held_since,
+            authority,
+            issuer,
         }
     }
 }

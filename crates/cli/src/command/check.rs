@@ -182,7 +182,7 @@ impl Check {
                 } else {
                     None
                 };
-                let verdict = policy_check.connect(ConnectCheck {
+                let answer = policy_check.connect(ConnectCheck {
                     client_id: &connect.client_id,
                     username: connect.username.as_deref(),
                     password,
@@ -190,11 +190,8 @@ impl Check {
                     listener: connect.listener,
                     address: connect.address,
                 })?;
-                let username = connect.username.as_deref();
-                let owner = policy_check.owner_behind(verdict, &connect.client_id, username)?;
-                let answer = ConnectAnswerView::of(verdict, owner.as_ref());
-                invocation.output.record(&answer)?;
-                Ok(exit_code(verdict.is_allowed()))
+                invocation.output.record(&ConnectAnswerView::of(&answer))?;
+                Ok(exit_code(answer.verdict.is_allowed()))
             }
             (
                 Some(CheckCommand::Publish {

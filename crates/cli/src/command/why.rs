@@ -1,5 +1,6 @@
 //! `countersign why`.
 
+use std::net::IpAddr;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -23,6 +24,9 @@ pub(crate) struct Why {
     /// The client id it connects with. Without this, none is taken for wrong.
     #[arg(long, value_name = "ID")]
     client_id: Option<String>,
+    /// The address it comes from. Without this, none is taken for banned.
+    #[arg(long)]
+    address: Option<IpAddr>,
 }
 
 impl Why {
@@ -32,7 +36,7 @@ impl Why {
         let report = run_on(&mut store, &LookIntoName(self.name.clone()))?;
         let mut policy_check = PolicyCheck::new(&mut store, now(), places)?;
         let client_id = self.client_id.as_deref();
-        let refusal = policy_check.refusal(self.name.as_str(), client_id)?;
+        let refusal = policy_check.refusal(self.name.as_str(), client_id, self.address)?;
         let advice = advice(&report, refusal);
         let answer = WhyAnswer {
             view: WhyView::of(&report, refusal),
@@ -163,12 +167,16 @@ fn remedy(reason: Reason, name: &str) -> String {
         Reason::Unauthenticated => {
             "it presented no login, and its tenant asks for one (`tenant show`).".into()
         }
-        Reason::Banned => "its address or its client id is banned (`ban list`).".into(),
+        Reason::Banned => {
+            "its address or its client id is banned; `ban list` says why and until when, `ban \
+             remove` lifts it."
+                .into()
+        }
         Reason::OverLimit => {
             "it has as many connections, or published as much, as it may (`limit show`); or there \
              are as many things as there may be."
                 .into()
-        },
+        }
         Reason::DeniedByRule | Reason::NoRule | Reason::OtherTenant => {
             "no rule lets it do that, or one forbids it.".into()
         }

@@ -133,6 +133,29 @@ fn a_client_id_counts_where_it_is_given() {
 }
 
 #[test]
+fn an_address_counts_where_it_is_given() {
+    let fixture = Fixture::with_credential();
+    fixture.run("ban add --address 192.0.2.0/24").done();
+    for (line, reasons) in [
+        ("why dev1@acme", serde_json::json!([])),
+        (
+            "why dev1@acme --address 192.0.2.7",
+            serde_json::json!(["banned"]),
+        ),
+        (
+            "why dev1@acme --address ::ffff:192.0.2.7",
+            serde_json::json!(["banned"]),
+        ),
+        (
+            "why dev1@acme --address 198.51.100.7",
+            serde_json::json!([]),
+        ),
+    ] {
+        assert_eq!(fixture.json(line)["reasons"], reasons, "{line}");
+    }
+}
+
+#[test]
 fn a_name_that_is_a_secret_is_masked() {
     let fixture = Fixture::with_credential();
     let token = format!("at_{}", "0123456789abcdef".repeat(2));

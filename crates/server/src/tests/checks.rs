@@ -129,6 +129,15 @@ fn why_tells_what_keeps_a_name_out() {
     );
     let with_id = server.get(&format!("{path}?client_id=oth-1")).with(200);
     assert_eq!(with_id.body["reasons"], json!(["client-id-owned"]));
+    let ban = json!({ "address": "192.0.2.0/24" });
+    server.post("/api/v1/bans", ban).with(201);
+    for (address, reasons) in [
+        ("192.0.2.7", json!(["banned"])),
+        ("198.51.100.7", json!([])),
+    ] {
+        let why = server.get(&format!("{path}?address={address}")).with(200);
+        assert_eq!(why.body["reasons"], reasons, "{address}");
+    }
     let suspend = "/api/v1/credentials/dev1@acme/suspend";
     server.ask("POST", suspend, None, &[]).with(200);
     server.become_somebody(None);

@@ -1,5 +1,7 @@
 //! Why a name's client can't connect, or may not do something.
 
+use std::net::IpAddr;
+
 use axum::http::StatusCode;
 use countersign_admin::check::{Listeners, PolicyCheck};
 use countersign_admin::view::WhyView;
@@ -32,6 +34,8 @@ pub(super) fn routes() -> Vec<Route> {
 struct WhyWords {
     /// The client id it connects with; without it, none is taken for wrong.
     client_id: Option<String>,
+    /// The address it comes from; without it, none is taken for banned.
+    address: Option<IpAddr>,
 }
 
 /// A name that nothing has was refused all the same.
@@ -41,7 +45,7 @@ fn why(call: &mut Call<'_>, words: WhyWords, _: Nothing) -> Result<Answer, Probl
     let listeners = Listeners::of_store(call.store)?;
     let mut policy_check = PolicyCheck::new(call.store, call.now, listeners)?;
     let client_id = words.client_id.as_deref();
-    let refusal = policy_check.refusal(name.as_str(), client_id)?;
+    let refusal = policy_check.refusal(name.as_str(), client_id, words.address)?;
     Answer::ok(&WhyView::of(&report, refusal))
 }
 
