@@ -504,7 +504,7 @@ typedef struct countersign_issued countersign_issued;
  * own for each broker that uses the store) must be given. The others are
  * `chain`, `default_tenant`, `hash_budget`, `hash_round`, `hash_threads`,
  * `listener_PORT` and `tls_listeners`; docs/reference/options.md says what they
- * mean.
+ * mean. (`dynsec_tenant` is for Rust hosts and the plugin alone.)
  */
 typedef struct countersign_options countersign_options;
 

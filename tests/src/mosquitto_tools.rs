@@ -7,8 +7,8 @@ use std::time::Duration;
 use countersign_testkit::tools::Tool;
 use countersign_testkit::{Version, artifacts};
 
-/// Runs a program, which must succeed.
-pub fn run_tool(version: Version, program: &str, args: &[&str]) {
+/// A program.
+pub fn tool(version: Version, program: &str) -> Tool {
     let broker = artifacts::broker(version).unwrap();
     let (path, first) = broker.command.split_last().unwrap();
     let path = path.replace("sbin/mosquitto", &format!("bin/{program}"));
@@ -17,7 +17,15 @@ pub fn run_tool(version: Version, program: &str, args: &[&str]) {
     for (name, value) in &broker.env {
         tool = tool.env(name, value);
     }
-    let output = tool.args(args).run(Duration::from_secs(60)).unwrap();
+    tool
+}
+
+/// Runs a program, which must succeed.
+pub fn run_tool(version: Version, program: &str, args: &[&str]) {
+    let output = tool(version, program)
+        .args(args)
+        .run(Duration::from_secs(60))
+        .unwrap();
     assert_eq!(output.code, Some(0), "{args:?}: {}", output.stderr);
 }
 

@@ -16,6 +16,7 @@ use crate::tree::Tree;
 const CRATES: &[&str] = &[
     "countersign",
     "countersign-admin",
+    "countersign-control",
     "countersign-core",
     "countersign-issuer",
     "countersign-sqlite",

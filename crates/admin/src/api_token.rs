@@ -114,7 +114,7 @@ impl Command for CreateApiToken {
         lookup::check_tenant(tx, new.scope.tenant())?;
         let mut expires_at = now.plus(new.lifetime.0);
         let (owner, parent) = match tx.caller.authority {
-            Authority::Platform => (None, None),
+            Authority::Operator(_) | Authority::Platform => (None, None),
             Authority::User(user) => (Some(user.id), None),
             Authority::Session(id) => (Some(id), None),
             Authority::Token(id) => {

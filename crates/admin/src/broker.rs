@@ -299,6 +299,7 @@ mod tests {
         let mut record = fixture.run(&ShowBroker("edge".into())).unwrap().record;
         record.options = Some(ListenerOptions {
             default_tenant: None,
+            dynsec_tenant: None,
             listeners: [(1884, "acme"), (1885, "other"), (8884, "other")]
                 .map(|(port, tenant)| (port, tenant_id(tenant)))
                 .into(),

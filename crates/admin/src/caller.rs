@@ -3,6 +3,7 @@
 use countersign_core::api_token::{ApiTokenId, TokenScope};
 use countersign_core::credential::{Credential, CredentialId, Generation};
 use countersign_core::jwt::{KeyId, TokenId};
+use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::RoleName;
 use countersign_core::store::BrokerPresence;
@@ -37,6 +38,10 @@ pub struct Caller<'a> {
 pub enum Authority {
     /// That of a platform administrator: the owner of the store's file is one.
     Platform,
+    /// That of an operator who asks where its own rules let it ask: at the topic of
+    /// dynamic-security's commands. It is the platform's there, as long as it is in
+    /// force.
+    Operator(CredentialId),
     /// That of the principal whose session it is, as the command's own
     /// transaction finds it.
     Session(CredentialId),
@@ -225,9 +230,9 @@ impl Authority {
     pub(crate) fn own(self) -> Result<SignedInUser, AdminError> {
         match self {
             Self::User(user) => Ok(user),
-            Self::Platform | Self::Session(_) | Self::Token(_) => Err(forbidden(
-                "the caller is not a user who signed in with a password",
-            )),
+            Self::Operator(_) | Self::Platform | Self::Session(_) | Self::Token(_) => Err(
+                forbidden("the caller is not a user who signed in with a password"),
+            ),
         }
     }
 
@@ -389,6 +394,16 @@ impl Authority {
     }
 }
 
+/// The name of an operator who speaks for the owner.
+fn operator(store: &mut Rows<'_>, id: CredentialId, now: Timestamp) -> Result<String, AdminError> {
+    let found = store.credential_by_id(id)?;
+    let found = found.ok_or_else(|| forbidden("the caller was deleted"))?;
+    if matches!(found.kind, Kind::Operator) && found.is_in_force(now).is_ok() {
+        return Ok(found.name.to_string());
+    }
+    Err(forbidden("the caller is not an operator in force"))
+}
+
 impl Caller<'_> {
     /// The principal in whose name the command acts: the one whose session runs it, or
     /// the owner of the API token.
@@ -401,7 +416,7 @@ impl Caller<'_> {
             Authority::Session(id) => Some(id),
             Authority::User(user) => Some(user.id),
             Authority::Token(id) => store.api_token(id)?.and_then(|token| token.owner),
-            Authority::Platform => None,
+            Authority::Operator(_) | Authority::Platform => None,
         };
         found.ok_or_else(|| {
             AdminError::invalid(

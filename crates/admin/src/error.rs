@@ -89,6 +89,8 @@ pub enum Noun {
     Broker,
     /// The caller of the command.
     Caller,
+    /// What a door was asked for, in the words of that door.
+    Command,
     /// A certificate that stands for a credential.
     Certificate,
     /// A client id.
@@ -165,6 +167,12 @@ impl AdminError {
             Subject::new(noun, name),
             message.to_string(),
         )
+    }
+
+    /// A refusal in the words of a door, of what its own rules don't allow.
+    #[must_use]
+    pub fn of_door(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self::new(kind, Subject::nameless(Noun::Command), message)
     }
 
     /// New secrets could not be kept for those whom they are given to.

@@ -259,7 +259,7 @@ pub fn check_name(
 }
 
 /// Checks the rules of a tenant's role or credential, or of an operator.
-fn check_rules<'a>(
+pub(crate) fn check_rules<'a>(
     rules: impl ExactSizeIterator<Item = &'a Rule>,
     tenant: Option<&Tenant>,
 ) -> Result<(), AdminError> {

@@ -30,6 +30,7 @@ pub mod check;
 pub mod clients;
 pub mod command;
 pub mod context;
+pub mod control_note;
 pub mod credential;
 mod difference;
 pub mod error;

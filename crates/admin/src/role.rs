@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use countersign_core::change::Change;
+use countersign_core::control_note::NoteKind;
 use countersign_core::limit::UseLimits;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::{Role, RoleName};
@@ -13,6 +14,7 @@ use countersign_core::time::Timestamp;
 use crate::caller::Permission;
 use crate::cascade;
 use crate::command::{Command, Tx};
+use crate::control_note;
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup::{self, Rows};
 use crate::rule::RuleChange;
@@ -22,9 +24,11 @@ use crate::view::RoleView;
 mod assignment;
 mod holders;
 mod preview;
+mod rewrite;
 
 pub use self::assignment::{AssignRole, Assignment, UnassignRole};
 pub use self::preview::{PreviewAssignment, PreviewRoleRules, RoleRuleWarnings};
+pub use self::rewrite::RewriteRole;
 pub use crate::difference::ChangeEffect;
 pub use crate::lookup::ShownRole;
 
@@ -262,6 +266,7 @@ impl Command for DeleteRole {
             tx.changed(Change::Credential(user.id));
         }
         tx.delete_role(tenant, name)?;
+        control_note::remove(tx, tenant, NoteKind::Role, name.as_str())?;
         Ok(())
     }
 }

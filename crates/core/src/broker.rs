@@ -32,6 +32,8 @@ pub struct BrokerRecord {
 pub struct ListenerOptions {
     /// The tenant of clients that name none.
     pub default_tenant: Option<TenantId>,
+    /// The tenant that the commands of dynamic-security are about, where it takes them.
+    pub dynsec_tenant: Option<TenantId>,
     /// The only tenant that each of these ports takes.
     pub listeners: BTreeMap<u16, TenantId>,
     /// The ports whose clients came through TLS.
@@ -44,6 +46,7 @@ impl ListenerOptions {
     pub fn of(options: &Options) -> Self {
         Self {
             default_tenant: options.default_tenant.clone(),
+            dynsec_tenant: options.dynsec_tenant.clone(),
             listeners: options.listeners.clone(),
             tls_listeners: options.tls_listeners.clone(),
         }
@@ -54,6 +57,7 @@ impl ListenerOptions {
     pub fn to_json(&self) -> String {
         let written = Written {
             default_tenant: self.default_tenant.as_ref().map(ToString::to_string),
+            dynsec_tenant: self.dynsec_tenant.as_ref().map(ToString::to_string),
             listeners: self
                 .listeners
                 .iter()
@@ -75,6 +79,7 @@ impl ListenerOptions {
         let written: Written = serde_json::from_str(json).map_err(|_| ListenerOptionsError)?;
         Ok(Self {
             default_tenant: written.default_tenant.map(tenant).transpose()?,
+            dynsec_tenant: written.dynsec_tenant.map(tenant).transpose()?,
             listeners: written
                 .listeners
                 .into_iter()
@@ -90,6 +95,9 @@ impl ListenerOptions {
 #[serde(deny_unknown_fields)]
 struct Written {
     default_tenant: Option<String>,
+    /// Brokers of earlier versions write none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dynsec_tenant: Option<String>,
     listeners: BTreeMap<u16, String>,
     tls_listeners: Vec<u16>,
 }
@@ -118,6 +126,9 @@ mod tests {
             r#"{"default_tenant":"acme","listeners":{"1884":"other"},"tls_listeners":[8883,8884]}"#
         );
         assert_eq!(ListenerOptions::parse(&json), Ok(options));
+        let options = Options::parse([("store", "/s.db"), ("dynsec_tenant", "acme")]);
+        let options = ListenerOptions::of(&options.unwrap());
+        assert_eq!(ListenerOptions::parse(&options.to_json()), Ok(options));
         let none = ListenerOptions::default();
         assert_eq!(ListenerOptions::parse(&none.to_json()), Ok(none));
         for other in [

@@ -24,6 +24,7 @@ pub mod change;
 pub mod client_id;
 pub mod connect;
 pub mod control;
+pub mod control_note;
 pub mod credential;
 pub mod duration;
 pub mod follower;

@@ -26,6 +26,9 @@ pub struct Options {
     pub chain: ChainMode,
     /// The tenant of clients that name none.
     pub default_tenant: Option<TenantId>,
+    /// The tenant that the commands of Mosquitto's dynamic-security are about; if none,
+    /// they are not taken.
+    pub dynsec_tenant: Option<TenantId>,
     /// How much of each second slow hashes may take on the broker's thread.
     pub hash_budget: Percent,
     /// How long slow hashes may take on the broker's thread before it serves
@@ -66,6 +69,7 @@ impl Options {
                 "broker" => rest.broker = Some(broker_name(value).ok_or_else(|| bad(BROKER))?),
                 "chain" => rest.chain = ChainMode::parse(value).ok_or_else(|| bad(CHAIN))?,
                 "default_tenant" => rest.default_tenant = Some(tenant(key, value)?),
+                "dynsec_tenant" => rest.dynsec_tenant = Some(tenant(key, value)?),
                 "hash_budget" => {
                     rest.hash_budget = Percent::parse(value).ok_or_else(|| bad(PERCENT))?;
                 }
@@ -95,6 +99,7 @@ impl Options {
             broker: rest.broker,
             chain: rest.chain,
             default_tenant: rest.default_tenant,
+            dynsec_tenant: rest.dynsec_tenant,
             hash_budget: rest.hash_budget,
             hash_round: rest.hash_round,
             hash_threads: rest.hash_threads,
@@ -272,6 +277,7 @@ struct OptionValues {
     broker: Option<String>,
     chain: ChainMode,
     default_tenant: Option<TenantId>,
+    dynsec_tenant: Option<TenantId>,
     hash_budget: Percent,
     hash_round: Millis,
     hash_threads: Option<u16>,

@@ -1,5 +1,5 @@
 //! Commands that sessions give about themselves, as JSON on
-//! `$CONTROL/countersign/v1/session`.
+//! `$CONTROL/countersign/v1/session`, and those of Mosquitto's dynamic-security.
 //!
 //! A command that concerns the session alone is executed at once. An
 //! administrative act goes to the [`AdminWorker`]. A poll sends the answer to a
@@ -14,20 +14,24 @@ use countersign_core::store::GateStore;
 
 use crate::command::admin_worker::{AdminWorker, JobResult, ReplySlot};
 use crate::connection::session::{Phase, Session};
-use crate::host::{ClientRef, Directive, Handle};
+use crate::host::{ClientRef, Directive, Handle, Payload};
 use crate::state::State;
 
+use self::control_job::{ControlJob, TOO_MANY, UNAVAILABLE};
 use self::error::CommandError;
 use self::execute::{CommandStep, execute};
 use self::json::{ParsedCommand, Response};
 
 mod admin_job;
 pub(crate) mod admin_worker;
+mod control_job;
 pub(crate) mod error;
 mod execute;
 pub(crate) mod json;
 
-pub use countersign_core::control::{RESPONSE_TOPIC, SESSION_TOPIC};
+pub use countersign_core::control::{
+    DYNSEC_RESPONSE_TOPIC, DYNSEC_TOPIC, RESPONSE_TOPIC, SESSION_TOPIC,
+};
 
 /// The messages with commands that are not answered yet.
 pub(crate) struct CommandQueue {
@@ -42,9 +46,17 @@ pub(crate) struct CommandQueue {
 struct PendingMessage {
     handle: Handle,
     session: SessionNumber,
-    responses: Vec<Response>,
-    /// How many of them wait for the admin worker.
+    answer: Answer,
+    /// How many responses wait for the admin worker.
     missing: usize,
+}
+
+/// The answer to a message, as far as it is there.
+enum Answer {
+    /// To commands that a session gives about itself.
+    Session(Vec<Response>),
+    /// To a message of dynamic-security, once it is carried out.
+    Control(Option<Payload>),
 }
 
 impl CommandQueue {
@@ -65,17 +77,31 @@ impl CommandQueue {
     /// Fetches the results of the admin worker, once the wake signal was
     /// acknowledged.
     pub(crate) fn take_results(&mut self) {
-        for JobResult { slot, outcome } in self.admin_worker.take() {
-            let Some(pending) = self.messages.get_mut(&slot.message) else {
+        for result in self.admin_worker.take() {
+            let message = match &result {
+                JobResult::Response { slot, .. } => slot.message,
+                JobResult::Control { message, .. } => *message,
+            };
+            let Some(pending) = self.messages.get_mut(&message) else {
                 continue;
             };
-            let response = pending.responses.get_mut(slot.response);
-            if let Some(response) = response.filter(|response| response.outcome.is_none()) {
-                response.outcome = Some(outcome);
-                pending.missing = pending.missing.saturating_sub(1);
+            match (&mut pending.answer, result) {
+                (Answer::Session(responses), JobResult::Response { slot, outcome }) => {
+                    let response = responses.get_mut(slot.response);
+                    if let Some(response) = response.filter(|response| response.outcome.is_none()) {
+                        response.outcome = Some(outcome);
+                        pending.missing = pending.missing.saturating_sub(1);
+                    }
+                }
+                (Answer::Control(answer), JobResult::Control { answer: came, .. }) => {
+                    *answer = Some(came);
+                    pending.missing = 0;
+                }
+                (Answer::Session(_), JobResult::Control { .. })
+                | (Answer::Control(_), JobResult::Response { .. }) => continue,
             }
             if pending.missing == 0 {
-                self.ready.push_back(slot.message);
+                self.ready.push_back(message);
             }
         }
     }
@@ -111,7 +137,7 @@ impl CommandQueue {
         let message = self.enter(PendingMessage {
             handle,
             session: number,
-            responses: Vec::with_capacity(count),
+            answer: Answer::Session(Vec::new()),
             missing: 0,
         });
         let responses: Vec<Response> = match parsed {
@@ -134,8 +160,72 @@ impl CommandQueue {
             .iter()
             .filter(|response| response.outcome.is_none())
             .count();
-        pending.responses = responses;
+        pending.answer = Answer::Session(responses);
         if pending.missing == 0 {
+            self.ready.push_back(message);
+            (state.config.wake)();
+        }
+    }
+
+    /// Takes a message that a connection published on [`DYNSEC_TOPIC`].
+    pub(crate) fn control<S: GateStore>(
+        &mut self,
+        state: &mut State<S>,
+        client: &ClientRef<'_>,
+        payload: &[u8],
+    ) {
+        let Some(tenant) = state.config.options.dynsec_tenant.clone() else {
+            return;
+        };
+        // Whatever its host has looked at.
+        if !state.may_control(client) {
+            return;
+        }
+        let (now, handle) = (state.now(), client.handle);
+        let Some(session) = state
+            .sessions
+            .get_mut(handle)
+            .filter(|session| session.phase == Phase::Live)
+        else {
+            return;
+        };
+        let (number, credential) = (session.number, session.credential());
+        let asked = &mut session.extension_mut().command_rate;
+        if asked.open >= MOST_UNANSWERED || self.messages.len() >= MOST_OPEN {
+            return;
+        }
+        let is_admitted = asked.admits(1, now);
+        asked.open = asked.open.saturating_add(1);
+        let message = self.enter(PendingMessage {
+            handle,
+            session: number,
+            answer: Answer::Control(None),
+            missing: 1,
+        });
+        let record = credential.map(|id| state.view.store.credential_by_id(id));
+        let sent = match record {
+            _ if !is_admitted => Err(TOO_MANY),
+            // It is copied before it is read.
+            _ if payload.len() > control_job::LONGEST => Err(control_job::TOO_LONG),
+            Some(Ok(Some(record))) => {
+                let job = ControlJob::new(&record, tenant, payload);
+                let sent = self.admin_worker.send_control(message, job);
+                sent.map_err(|error| {
+                    if error == CommandError::LimitExceeded {
+                        TOO_MANY
+                    } else {
+                        UNAVAILABLE
+                    }
+                })
+            }
+            Some(Ok(None) | Err(_)) | None => Err(UNAVAILABLE),
+        };
+        if let Err(why) = sent
+            && let Some(pending) = self.messages.get_mut(&message)
+        {
+            let answer = control_job::payload(control_job::refusal(why));
+            pending.answer = Answer::Control(Some(answer));
+            pending.missing = 0;
             self.ready.push_back(message);
             (state.config.wake)();
         }
@@ -194,11 +284,15 @@ impl CommandQueue {
                 .map(|session| session.number)
                 .max()
                 .is_some_and(|newest| newest == pending.session);
-            if let Some(payload) = json::write(&pending.responses).filter(|_| is_newest) {
+            let (topic, payload) = match pending.answer {
+                Answer::Session(responses) => (RESPONSE_TOPIC, json::write(&responses)),
+                Answer::Control(answer) => (DYNSEC_RESPONSE_TOPIC, answer),
+            };
+            if let Some(payload) = payload.filter(|_| is_newest) {
                 directives.push(Directive::Reply {
                     handle: pending.handle,
                     client_id,
-                    topic: RESPONSE_TOPIC,
+                    topic,
                     payload,
                 });
             }

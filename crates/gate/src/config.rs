@@ -113,6 +113,11 @@ impl GateConfig {
         }
     }
 
+    /// Whether the host's clients may give the commands of dynamic-security.
+    pub(crate) fn takes_dynsec(&self) -> bool {
+        self.options.dynsec_tenant.is_some()
+    }
+
     /// What a login changes, if its client may be let in at this host.
     pub(crate) fn taken_from(&self, admission: Admission) -> Result<Admission, Reason> {
         if self.hears_of_ends {

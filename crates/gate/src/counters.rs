@@ -40,6 +40,8 @@ pub(crate) struct Counters {
 pub(crate) enum BrokerAct {
     /// Bans an address from which too many logins failed.
     Ban,
+    /// Carries out a message of dynamic-security.
+    Control,
     /// Makes a token.
     MakeToken,
     /// Ends a session that somebody asked to be ended.
@@ -53,8 +55,9 @@ pub(crate) enum BrokerAct {
 }
 
 impl BrokerAct {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Ban,
+        Self::Control,
         Self::MakeToken,
         Self::Kick,
         Self::Lock,
@@ -66,6 +69,7 @@ impl BrokerAct {
     const fn label(self) -> Label {
         Label::of(match self {
             Self::Ban => "ban.add",
+            Self::Control => "control",
             Self::MakeToken => "jwt.create",
             Self::Kick => "client.kick",
             Self::Lock => "user.lock",

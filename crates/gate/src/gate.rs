@@ -232,6 +232,17 @@ impl<S: GateStore> Gate<S> {
         self.commands.command(&mut self.state, client, payload);
     }
 
+    /// Takes a message that a connection published on
+    /// [`DYNSEC_TOPIC`](crate::DYNSEC_TOPIC), in the form of Mosquitto's
+    /// dynamic-security. The answer comes as a [`Directive::Reply`], on
+    /// [`DYNSEC_RESPONSE_TOPIC`](crate::DYNSEC_RESPONSE_TOPIC).
+    ///
+    /// There is none where the option `dynsec_tenant` is not given, or where the client
+    /// may not publish there: it must be a user's, or an operator's whose rules say so.
+    pub fn control(&mut self, client: &ClientRef<'_>, payload: &[u8]) {
+        self.commands.control(&mut self.state, client, payload);
+    }
+
     /// Takes note that a connection is gone. Unknown ones don't matter.
     ///
     /// The session still answers [`Gate::check`] for its Will, and for what is

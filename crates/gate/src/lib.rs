@@ -108,7 +108,7 @@
 //! | has read the AUTH that answers a challenge | [`Gate::resume`] |
 //! | has let a connection in that a certificate vouches for | [`Gate::arrived`] |
 //! | is about to route a PUBLISH, to take a SUBSCRIBE, to deliver a message, to send a Will | [`Gate::check`] |
-//! | has checked a PUBLISH on [`SESSION_TOPIC`] | [`Gate::command`] |
+//! | has checked a PUBLISH on [`SESSION_TOPIC`], on [`DYNSEC_TOPIC`] | [`Gate::command`], [`Gate::control`] |
 //! | has lost a connection, or ended it | [`Gate::disconnected`] |
 //! | was woken, and at least every 100 ms | [`Gate::poll`] |
 //! | has carried out a [`Directive::Complete`] | [`Gate::completed`] |
@@ -269,7 +269,7 @@ pub use countersign_core as core;
 pub use countersign_sqlite as sqlite;
 
 pub use self::background::{Background, Job, Join, Progress, Threads};
-pub use self::command::{RESPONSE_TOPIC, SESSION_TOPIC};
+pub use self::command::{DYNSEC_RESPONSE_TOPIC, DYNSEC_TOPIC, RESPONSE_TOPIC, SESSION_TOPIC};
 pub use self::config::{GateConfig, GateError, OptionChangeError};
 pub use self::gate::Gate;
 pub use self::host::{

@@ -32,6 +32,7 @@ const BASIC_AUTH: &str = "basic-auth";
 const CONNECT: &str = "connect";
 const CONTROL: &str = "control";
 const DISCONNECT: &str = "disconnect";
+pub(crate) const DYNSEC: &str = "dynsec";
 const EXT_AUTH_CONTINUE: &str = "ext-auth-continue";
 const EXT_AUTH_START: &str = "ext-auth-start";
 const PSK_KEY: &str = "psk-key";

@@ -23,6 +23,8 @@ pub(crate) trait PluginGate {
     fn resume(&mut self, handle: Handle, client_id: &[u8], data: Option<&[u8]>) -> ConnectOutcome;
     /// See [`Gate::command`].
     fn command(&mut self, peer: &ClientRef<'_>, payload: &[u8]);
+    /// See [`Gate::control`].
+    fn control(&mut self, peer: &ClientRef<'_>, payload: &[u8]);
     /// See [`Gate::arrived`].
     fn arrived(&mut self, peer: &ClientRef<'_>);
     /// See [`Gate::check_known_sized`].
@@ -79,6 +81,10 @@ impl PluginGate for Gate<SqliteStore> {
 
     fn command(&mut self, peer: &ClientRef<'_>, payload: &[u8]) {
         self.command(peer, payload);
+    }
+
+    fn control(&mut self, peer: &ClientRef<'_>, payload: &[u8]) {
+        self.control(peer, payload);
     }
 
     fn arrived(&mut self, peer: &ClientRef<'_>) {

@@ -16,6 +16,7 @@ use countersign_config::OPTION_PREFIX;
 use countersign_mosquitto_sys as sys;
 
 use crate::boundary::{self, shielded};
+use crate::events::DYNSEC;
 use crate::host::symbols::{Symbols, log_without_table};
 use crate::host::{Host, Identifier};
 use crate::instances::{self, InstanceKey};
@@ -125,6 +126,7 @@ fn start(
         return Err(StartError::NoPorts);
     }
     let chain = options.chain;
+    let takes_dynsec = options.dynsec_tenant.is_some();
     let key = InstanceKey {
         store: options.store.clone(),
         broker: options.broker.clone().unwrap_or_else(hostname::broker_name),
@@ -150,12 +152,15 @@ fn start(
     let plugin = Plugin::new(host, identifier, chain, Box::new(gate), waker.ok());
     let plugin = Rc::new(plugin);
     // SAFETY: it stays where it is until `cleanup` or the lines below.
-    if let Err((event, code)) = unsafe { Plugin::register(&plugin) } {
+    if let Err((event, code)) = unsafe { Plugin::register(&plugin, takes_dynsec) } {
         // The broker forgot it.
         if let Some(plugin) = Rc::into_inner(plugin) {
             plugin.close();
         }
-        return Err(if code == sys::MOSQ_ERR_ALREADY_EXISTS {
+        let is_taken = code == sys::MOSQ_ERR_ALREADY_EXISTS;
+        return Err(if is_taken && event == DYNSEC {
+            StartError::DynsecLoaded
+        } else if is_taken {
             StartError::Twice(key.broker)
         } else {
             StartError::Unregistered { event, code }
@@ -192,6 +197,12 @@ fn introduction(host: &dyn Host, config: &GateConfig) -> String {
 /// Why a plugin can't start.
 #[derive(Debug, thiserror::Error)]
 enum StartError {
+    /// Mosquitto's dynamic-security is there itself.
+    #[error(
+        "`plugin_opt_dynsec_tenant` can't be beside Mosquitto's dynamic-security plugin, which has \
+         the topic: remove its `plugin` line, or the option"
+    )]
+    DynsecLoaded,
     /// The gate does not open.
     #[error(transparent)]
     Gate(#[from] GateError),
@@ -237,9 +248,11 @@ impl StartError {
             Self::NoPorts | Self::Option(_) | Self::RelativeStore(_) | Self::Unreadable => {
                 sys::MOSQ_ERR_INVAL
             }
-            Self::Gate(_) | Self::Store(_) | Self::Twice(_) | Self::Unregistered { .. } => {
-                sys::MOSQ_ERR_UNKNOWN
-            }
+            Self::DynsecLoaded
+            | Self::Gate(_)
+            | Self::Store(_)
+            | Self::Twice(_)
+            | Self::Unregistered { .. } => sys::MOSQ_ERR_UNKNOWN,
         }
     }
 }

@@ -862,3 +862,13 @@ WHEN EXISTS (SELECT 1 FROM follower) BEGIN
     INSERT INTO object_change (kind, number, tenant, name)
         VALUES ('ban', OLD.id, OLD.tenant, NULL);
 END;
+
+-- What dynamic-security's commands said of something, and nothing else here keeps: orders,
+-- priorities, texts, groups without members. name is empty for the tenant itself.
+CREATE TABLE control_note (
+    tenant TEXT NOT NULL REFERENCES tenant (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    note TEXT NOT NULL,
+    PRIMARY KEY (tenant, kind, name)
+) STRICT, WITHOUT ROWID;

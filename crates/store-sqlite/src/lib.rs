@@ -29,6 +29,7 @@ mod changes;
 mod client_id_bindings;
 mod client_ids;
 mod connect;
+mod control_notes;
 mod credential_kind;
 mod credential_reader;
 mod credentials;

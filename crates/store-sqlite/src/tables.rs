@@ -242,6 +242,7 @@ pub(crate) const EXPORTED: &[ExportedTable] = &[
         )),
     ),
     table("ban", Some("tenant = ?1")),
+    table("control_note", Some("tenant = ?1")),
     table("pruned_session", Some(of_tenant!("credential"))),
     table(
         "api_token",

@@ -28,6 +28,7 @@ mod brokers;
 mod certificates;
 mod changes;
 mod client_ids;
+mod control_notes;
 mod credential_rows;
 mod credentials;
 mod errors;

@@ -14,6 +14,7 @@ mod devicewise;
 mod doctor;
 mod document;
 mod doors;
+mod dynsec;
 mod enhanced;
 mod floods;
 mod given_out_elsewhere;

@@ -12,7 +12,7 @@ use countersign_core::store::BrokerPresence;
 use countersign_core::time::Timestamp;
 use countersign_core::user::{GrantedRight, User};
 
-use super::{Authority, SignedInUser};
+use super::{Authority, SignedInUser, operator};
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup::{Rows, no_tenant};
 
@@ -24,7 +24,7 @@ pub(super) struct Standing {
 }
 
 enum Who {
-    /// The owner of the store.
+    /// The owner of the store, or who speaks for it.
     Owner,
     /// A principal. One that is not in force may do nothing.
     Principal {
@@ -53,6 +53,7 @@ impl Standing {
     ) -> Result<Self, AdminError> {
         let (name, who) = match authority {
             Authority::Platform => ("the owner".to_owned(), Who::Owner),
+            Authority::Operator(id) => (operator(store, id, now)?, Who::Owner),
             Authority::Session(id) => {
                 let principal = principal(store, id)?;
                 let is_in_force = principal.is_in_force(now).is_ok();

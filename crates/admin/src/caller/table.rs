@@ -123,6 +123,7 @@ macro_rules! rows {
 
 mod callers;
 mod complete;
+mod control;
 mod everybody;
 mod followers;
 mod furnished;
@@ -136,6 +137,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
     let parts = [
         rows_of_all(fixture),
         followers::rows(),
+        control::rows(),
         hooks::rows(),
         issuers::rows(),
         limits::rows(),

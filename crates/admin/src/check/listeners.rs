@@ -34,6 +34,7 @@ pub fn described_listeners<S: AdminStore>(
 #[derive(Clone, Debug, Default)]
 pub struct Listeners {
     default_tenant: Option<TenantId>,
+    has_dynsec: bool,
     listeners: BTreeMap<u16, TenantId>,
     tls_listeners: Option<Vec<u16>>,
     bridges: Option<BTreeSet<String>>,
@@ -45,6 +46,7 @@ impl Listeners {
     pub fn of(options: &ListenerOptions) -> Self {
         Self {
             default_tenant: options.default_tenant.clone(),
+            has_dynsec: options.dynsec_tenant.is_some(),
             listeners: options.listeners.clone(),
             tls_listeners: Some(options.tls_listeners.clone()),
             bridges: None,
@@ -82,6 +84,11 @@ impl Listeners {
             Some(bridges) if bridges.contains(client_id) => Reservation::Taken,
             Some(_) => Reservation::Free,
         }
+    }
+
+    /// Whether the broker takes the commands of dynamic-security.
+    pub(super) fn has_dynsec(&self) -> bool {
+        self.has_dynsec
     }
 
     pub(super) fn listener(&self, listener: Option<u16>) -> Listener {

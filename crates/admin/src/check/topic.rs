@@ -5,7 +5,7 @@ use std::sync::Arc;
 use countersign_core::access::{AccessSubject, joined_tenant};
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::Identity;
-use countersign_core::control;
+use countersign_core::control::{self, CommandClient};
 use countersign_core::name::TenantId;
 use countersign_core::reason::Reason;
 use countersign_core::rights::TopicUse;
@@ -164,7 +164,11 @@ impl<S: AdminStore + GateStore> PolicyCheck<'_, S> {
             Ok(identity) => identity,
             Err(reason) => return Ok(TopicAnswer::refused(reason)),
         };
-        let is_authenticated = identity.credential().is_some();
+        let command_client = CommandClient {
+            is_authenticated: identity.credential().is_some(),
+            is_user: matches!(identity, Identity::User { .. }),
+            has_dynsec: self.listeners.has_dynsec(),
+        };
         let client_id = client_id.as_ref();
         let usage = ask.usage.as_topic_use();
         let tenant = if let Identity::Unauthenticated { tenant: None } = identity {
@@ -184,7 +188,7 @@ impl<S: AdminStore + GateStore> PolicyCheck<'_, S> {
             mut decided_by,
             outcomes,
         } = effective.rights.explain(usage, &self.owners);
-        if let Some(whatever_rules_say) = control::judge(usage, is_authenticated) {
+        if let Some(whatever_rules_say) = control::judge(usage, command_client) {
             verdict = whatever_rules_say;
             decided_by = None;
         }

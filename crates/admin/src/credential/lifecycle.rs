@@ -1,6 +1,7 @@
 //! The commands of the life cycle: suspend, reactivate, revoke, delete and untie.
 
 use countersign_core::change::Change;
+use countersign_core::control_note::NoteKind;
 use countersign_core::lifecycle::Act;
 use countersign_core::name::LoginName;
 use countersign_core::store::StoreError;
@@ -8,6 +9,7 @@ use countersign_core::store::StoreError;
 use super::{ShownCredential, change_one, conflict, require_tenant, transition};
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
+use crate::control_note;
 use crate::error::AdminError;
 use crate::text::FreeText;
 use crate::view::AuditedCredential;
@@ -116,6 +118,9 @@ pub(crate) fn delete_found(
 ) -> Result<(), StoreError> {
     let credential = &described.credential;
     tx.delete_credential(credential.id)?;
+    if let Some(tenant) = &credential.tenant {
+        control_note::remove(tx, tenant, NoteKind::Client, credential.name.as_str())?;
+    }
     let before = AuditedCredential::of(described);
     tx.record(act, credential.name.as_str(), Some(&before), None);
     tx.changed(Change::Credential(credential.id));

@@ -23,6 +23,7 @@ pub struct BrokerView {
 #[derive(Clone, Debug, Serialize)]
 struct ListenerOptionsView {
     default_tenant: Option<String>,
+    dynsec_tenant: Option<String>,
     listeners: BTreeMap<String, String>,
     tls_listeners: Vec<u16>,
 }
@@ -51,6 +52,7 @@ impl ListenerOptionsView {
         let listeners = options.listeners.iter();
         Self {
             default_tenant: options.default_tenant.as_ref().map(ToString::to_string),
+            dynsec_tenant: options.dynsec_tenant.as_ref().map(ToString::to_string),
             listeners: listeners
                 .map(|(port, tenant)| (port.to_string(), tenant.to_string()))
                 .collect(),

@@ -37,7 +37,12 @@ fn missing_tenants(options: &Options, content: &Content) -> Vec<Problem> {
     let default = default.map(|id| ("plugin_opt_default_tenant".to_owned(), id));
     let listeners = options.listeners.iter();
     let listeners = listeners.map(|(port, id)| (format!("plugin_opt_listener_{port}"), id));
-    let missing = default.chain(listeners).filter(|(_, id)| is_missing(id));
+    let dynsec = options.dynsec_tenant.iter();
+    let dynsec = dynsec.map(|id| ("plugin_opt_dynsec_tenant".to_owned(), id));
+    let missing = default
+        .chain(dynsec)
+        .chain(listeners)
+        .filter(|(_, id)| is_missing(id));
     let problems = missing.map(|(option, id)| {
         Problem::new(
             format!("`{option} {id}` names a tenant that does not exist"),

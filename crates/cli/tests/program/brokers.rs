@@ -23,6 +23,7 @@ fn introduce(fixture: &Fixture, name: &str, tenant: &str) -> SqliteStore {
         last_seen: Timestamp::from_millis(2_000),
         options: Some(ListenerOptions {
             default_tenant: None,
+            dynsec_tenant: None,
             listeners: [(1_884, TenantId::parse(tenant).unwrap())].into(),
             tls_listeners: vec![8_883],
         }),
@@ -70,6 +71,7 @@ fn brokers_are_listed_and_those_that_are_gone_can_be_forgotten() {
             "last_seen": "1970-01-01T00:00:02.000Z",
             "options": {
                 "default_tenant": null,
+                "dynsec_tenant": null,
                 "listeners": { "1884": "acme" },
                 "tls_listeners": [8883],
             },

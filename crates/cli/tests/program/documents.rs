@@ -564,6 +564,7 @@ const PAGES: &[&str] = &[
     "docs/brokers.md",
     "docs/hooks.md",
     "docs/fleet.md",
+    "docs/dynamic-security.md",
     "docs/audit.md",
     "docs/troubleshooting.md",
     "docs/passwords.md",

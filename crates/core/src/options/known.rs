@@ -44,6 +44,13 @@ pub const OPTIONS: &[KnownOption] = &[
                 a stored one works where it did before",
     },
     KnownOption {
+        name: "dynsec_tenant",
+        value: TENANT,
+        without: "such commands are not taken",
+        about: "the tenant that the commands of Mosquitto's dynamic-security are about, which its \
+                tools publish on `$CONTROL/dynamic-security/v1`",
+    },
+    KnownOption {
         name: "listener_PORT",
         value: TENANT,
         without: "the port takes all tenants",

@@ -6,6 +6,7 @@
 
 use super::rows::BrokerPresence;
 use crate::audit::{AuditKey, AuditRow};
+use crate::control_note::ControlNote;
 use crate::credential::Credential;
 use crate::jwt::TokenId;
 use crate::name::{LoginName, TenantId};
@@ -94,6 +95,14 @@ impl Keyed for BrokerPresence {
 
     fn key(&self) -> Self::Key {
         (self.broker.clone(), self.presence.session)
+    }
+}
+
+impl Keyed for ControlNote {
+    type Key = Box<str>;
+
+    fn key(&self) -> Box<str> {
+        self.key.name.clone()
     }
 }
 

@@ -15,10 +15,12 @@ use countersign_core::time::Timestamp;
 
 use crate::background::{Job, Join, Progress};
 use crate::command::admin_job::{AdminJob, run_job};
+use crate::command::control_job::{self, ControlJob, UNAVAILABLE};
 use crate::command::error::CommandError;
 use crate::command::json::CommandResult;
 use crate::config::GateConfig;
-use crate::counters::Counters;
+use crate::counters::{BrokerAct, Counters};
+use crate::host::Payload;
 use crate::wakeup::{Inbound, WakeSignal};
 
 /// The host's end of the admin worker.
@@ -33,6 +35,8 @@ pub(crate) struct AdminWorker {
 enum WorkerMessage {
     /// Run this job.
     Job(ReplySlot, AdminJob),
+    /// Carry out this message of dynamic-security.
+    Control(u64, ControlJob),
     /// To open the store anew, for an open one keeps what it read.
     Reload,
 }
@@ -45,9 +49,14 @@ pub(crate) struct ReplySlot {
 }
 
 /// The result of a job.
-pub(crate) struct JobResult {
-    pub(crate) slot: ReplySlot,
-    pub(crate) outcome: Result<CommandResult, CommandError>,
+pub(crate) enum JobResult {
+    /// One of the responses to a message.
+    Response {
+        slot: ReplySlot,
+        outcome: Result<CommandResult, CommandError>,
+    },
+    /// The whole answer to a message of dynamic-security.
+    Control { message: u64, answer: Payload },
 }
 
 impl AdminWorker {
@@ -87,9 +96,17 @@ impl AdminWorker {
 
     /// Queues a job; says why not.
     pub(crate) fn send(&self, slot: ReplySlot, job: AdminJob) -> Result<(), CommandError> {
+        self.queue(WorkerMessage::Job(slot, job))
+    }
+
+    /// Queues a message of dynamic-security; says why not.
+    pub(crate) fn send_control(&self, message: u64, job: ControlJob) -> Result<(), CommandError> {
+        self.queue(WorkerMessage::Control(message, job))
+    }
+
+    fn queue(&self, message: WorkerMessage) -> Result<(), CommandError> {
         let work = self.work.as_ref().ok_or(CommandError::Unavailable)?;
-        let sent = work.try_send(WorkerMessage::Job(slot, job));
-        sent.map_err(|error| match error {
+        work.try_send(message).map_err(|error| match error {
             TrySendError::Full(_) => CommandError::LimitExceeded,
             TrySendError::Disconnected(_) => CommandError::Unavailable,
         })
@@ -147,7 +164,16 @@ impl<S: GateStore + AdminStore> Job for Worker<S> {
                 }))
                 .unwrap_or(Err(CommandError::Unavailable));
                 self.counters.act(act, outcome.is_ok());
-                self.done.put([JobResult { slot, outcome }]);
+                self.done.put([JobResult::Response { slot, outcome }]);
+            }
+            Ok(WorkerMessage::Control(message, job)) => {
+                let answer = catch_unwind(AssertUnwindSafe(|| {
+                    job.run(&mut self.store, (self.clock)())
+                }));
+                self.counters.act(BrokerAct::Control, answer.is_ok());
+                let refusal = |_| control_job::payload(control_job::refusal(UNAVAILABLE));
+                let answer = answer.unwrap_or_else(refusal);
+                self.done.put([JobResult::Control { message, answer }]);
             }
             Ok(WorkerMessage::Reload) => {
                 if let Ok(store) = self.store.reopen() {

@@ -144,7 +144,7 @@ impl ExternalLogin {
     pub(crate) fn judge<S: GateStore>(&self, state: &mut State<S>, usage: TopicUse<'_>) -> Verdict {
         let session = &self.session;
         session
-            .judge_command(usage)
+            .judge_command(usage, state.config.takes_dynsec())
             .unwrap_or_else(|| session.judge(usage, &mut state.view.snapshot.verdict_cache))
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use countersign_core::backoff::ip_of;
 use countersign_core::ban::BanSubject;
 use countersign_core::client_id::{ClientId, ClientIdTie};
-use countersign_core::control;
+use countersign_core::control::{self, CommandClient};
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::presence::SessionNumber;
@@ -139,8 +139,13 @@ impl Session {
     /// The verdict on a use of the topics of commands; none for all others. No rule
     /// is asked, neither of those that allow nor of those that deny.
     #[inline]
-    pub(crate) fn judge_command(&self, usage: TopicUse<'_>) -> Option<Verdict> {
-        let verdict = control::judge(usage, self.credential().is_some())?;
+    pub(crate) fn judge_command(&self, usage: TopicUse<'_>, has_dynsec: bool) -> Option<Verdict> {
+        let client = CommandClient {
+            is_authenticated: self.credential().is_some(),
+            is_user: matches!(self.principal, Principal::User { .. }),
+            has_dynsec,
+        };
+        let verdict = control::judge(usage, client)?;
         // The Will of a session that is gone is no command.
         Some(match self.phase {
             Phase::Live => verdict,

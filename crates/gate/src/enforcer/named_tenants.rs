@@ -57,7 +57,10 @@ impl NamedTenants {
             .map(|(port, tenant)| (format!("listener_{port}"), tenant));
         let default = options.default_tenant.iter();
         let named = default.map(|tenant| ("default_tenant".to_owned(), tenant));
+        let dynsec = options.dynsec_tenant.iter();
+        let dynsec = dynsec.map(|tenant| ("dynsec_tenant".to_owned(), tenant));
         let missing: BTreeSet<_> = named
+            .chain(dynsec)
             .chain(listeners)
             .filter(|(_, tenant)| !snapshot.has_tenant(tenant) && !snapshot.is_damaged(tenant))
             .map(|(option, tenant)| (option, tenant.clone()))
@@ -65,6 +68,8 @@ impl NamedTenants {
         for (option, tenant) in missing.difference(&self.missing) {
             let effect = if option.starts_with("listener_") {
                 "only operators can log in there"
+            } else if option == "dynsec_tenant" {
+                "its commands are refused"
             } else {
                 "clients without a tenant in their name are refused"
             };

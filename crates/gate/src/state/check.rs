@@ -1,6 +1,7 @@
 //! Uses of topics, judged by the rights of sessions.
 
 use countersign_core::audit::RefusedAct;
+use countersign_core::control::DYNSEC_TOPIC;
 use countersign_core::presence::PresenceEvent;
 use countersign_core::reason::Reason;
 use countersign_core::rights::TopicUse;
@@ -55,6 +56,25 @@ impl<S: GateStore> State<S> {
         self.journal.writer.deny(denied, tenant, now);
     }
 
+    /// Whether the session of a client may give the commands of dynamic-security. Nothing
+    /// is counted.
+    pub(crate) fn may_control(&mut self, client: &ClientRef<'_>) -> bool {
+        let publish = TopicUse::Publish {
+            topic: DYNSEC_TOPIC.as_bytes(),
+            qos: 0,
+            retain: false,
+        };
+        let has_dynsec = self.config.takes_dynsec();
+        let session = self.sessions.get(client.handle);
+        session.is_some_and(|session| {
+            let by_rules = || session.judge(publish, &mut self.view.snapshot.verdict_cache);
+            let verdict = session.judge_command(publish, has_dynsec);
+            session.is(client)
+                && session.phase == Phase::Live
+                && verdict.unwrap_or_else(by_rules).is_allowed()
+        })
+    }
+
     fn judge(
         &mut self,
         client: &ClientRef<'_>,
@@ -65,7 +85,7 @@ impl<S: GateStore> State<S> {
         if !session.is(client) || session.is_past(usage) {
             return None;
         }
-        if let Some(verdict) = session.judge_command(usage) {
+        if let Some(verdict) = session.judge_command(usage, self.config.takes_dynsec()) {
             return Some(verdict);
         }
         let verdict = session.judge(usage, &mut self.view.snapshot.verdict_cache);

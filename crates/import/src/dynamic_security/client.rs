@@ -1,6 +1,7 @@
 //! What a client comes to, but for its roles and groups.
 
 use countersign_admin::text::FreeText;
+use countersign_control::acl::TEXT_NAME;
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::credential::check_attribute;
 
@@ -41,6 +42,3 @@ pub(super) fn description(texts: &Texts, item: &mut Item) -> Option<FreeText> {
         }
     }
 }
-
-/// The attribute that keeps `textname`.
-const TEXT_NAME: &str = "textname";

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use countersign_admin::import::ImportedTenant;
+use countersign_control::acl::DEFAULT_ROLE;
 use countersign_core::name::GroupPath;
 use countersign_core::role::RoleName;
 use countersign_core::rule::Effect;
@@ -53,7 +54,7 @@ impl<'a> Mapper<'a> {
         found: &ImportedTenant,
         read: &DynamicSecurity,
     ) -> Self {
-        let default_role = RoleName::parse("default-access").ok();
+        let default_role = RoleName::parse(DEFAULT_ROLE).ok();
         let roles = read.roles.iter().map(|role| &*role.name);
         let tenant = found.tenant.as_ref();
         Self {

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use countersign_control::acl::asked_before;
+
 use crate::source::dynamic_security::{DynamicSecurity, Membership};
 
 /// For each pair of roles, by their places in the file, whether one holder of both
@@ -21,8 +23,7 @@ impl Order {
         let in_order = |roles: &[Membership]| -> Vec<usize> {
             let mut roles: Vec<&Membership> = roles.iter().collect();
             roles.sort_by(|one, other| {
-                let by_priority = other.priority.cmp(&one.priority);
-                by_priority.then_with(|| one.name.cmp(&other.name))
+                asked_before((one.priority, &one.name), (other.priority, &other.name))
             });
             let found = roles.iter().filter_map(|role| places.get(&*role.name));
             found.copied().collect()
@@ -39,7 +40,7 @@ impl Order {
         for client in &read.clients {
             let mut sequence = in_order(&client.roles);
             let mut own = groups.remove(&*client.username).unwrap_or_default();
-            own.sort_by(|one, other| other.0.cmp(&one.0).then_with(|| one.1.cmp(other.1)));
+            own.sort_by(|one, other| asked_before((one.0, one.1), (other.0, other.1)));
             sequence.extend(own.into_iter().flat_map(|(_, _, roles)| roles));
             sequences.insert(sequence);
         }

@@ -1,14 +1,14 @@
 //! The rules of dynamic-security's roles, and which of them a deny that always wins
 //! would change.
 
-use countersign_core::rule::{Action, Effect};
-use countersign_core::topic::FilterRef;
+use countersign_control::acl::{
+    ALLOW_LESS, AclKind, DENY_WINS, Reach, TAKES_MORE, WITHHOLD, place,
+};
 
 use super::order::Order;
-use crate::plan::desired::{DesiredRule, Item, Outcome};
+use crate::plan::desired::{DesiredRule, Item};
 use crate::receiving::intersect;
-use crate::source::dynamic_security::{Acl, AclKind, Role};
-use crate::written_rule::{self, Substitution, WRITE_ANEW};
+use crate::source::dynamic_security::{Acl, Role};
 
 /// A rule of a role there, and what it is here.
 pub(super) struct RoleAcl {
@@ -25,12 +25,7 @@ pub(super) fn of_roles(roles: &[Role]) -> Vec<Vec<RoleAcl>> {
         let mut acls: Vec<&Acl> = role.acls.iter().collect();
         // A stable sort: of one priority the first one in the file comes first. The
         // literal ones for SUBSCRIBE come before all patterns.
-        acls.sort_by_key(|acl| {
-            (
-                acl.kind != AclKind::SubscribeLiteral,
-                core::cmp::Reverse(acl.priority),
-            )
-        });
+        acls.sort_by_key(|acl| place(acl.kind, acl.priority));
         acls.into_iter().map(RoleAcl::of).collect()
     };
     roles.iter().map(of_role).collect()
@@ -38,43 +33,8 @@ pub(super) fn of_roles(roles: &[Role]) -> Vec<Vec<RoleAcl>> {
 
 impl RoleAcl {
     fn of(acl: &Acl) -> Self {
-        let effect = if acl.is_allowed {
-            Effect::Allow
-        } else {
-            Effect::Deny
-        };
-        let is_literal = acl.kind == AclKind::SubscribeLiteral;
-        let (action, substitution) = match acl.kind {
-            AclKind::Publish => (Action::Publish, Substitution::Levels),
-            AclKind::SubscribeLiteral => (Action::Subscribe, Substitution::None),
-            AclKind::Deliver
-            | AclKind::SubscribePattern
-            | AclKind::UnsubscribeLiteral
-            | AclKind::UnsubscribePattern => (Action::Subscribe, Substitution::Levels),
-        };
-        let (rule, outcome) = match acl.kind {
-            AclKind::UnsubscribeLiteral | AclKind::UnsubscribePattern => {
-                (None, of_unsubscribe(acl.is_allowed))
-            }
-            AclKind::Deliver
-            | AclKind::Publish
-            | AclKind::SubscribeLiteral
-            | AclKind::SubscribePattern => {
-                written_rule::rule(effect, action, &acl.topic, substitution)
-            }
-        };
-        let is_whole = !matches!(outcome, Outcome::Lost(_));
-        let mut item = Item::new(acl.place.clone(), acl.topic.clone(), outcome);
-        let rule = match rule {
-            Some(rule) if is_literal && is_whole => match rule.into_literal() {
-                Ok(rule) => Some(rule),
-                Err(why) => {
-                    item.lose(&why.to_string(), WRITE_ANEW);
-                    None
-                }
-            },
-            rule => rule,
-        };
+        let (rule, outcome) = acl.kind.rule(&acl.topic, acl.is_allowed);
+        let item = Item::new(acl.place.clone(), acl.topic.clone(), outcome);
         let reach = rule
             .as_ref()
             .map(|rule| rule.pattern().widest().as_str().to_owned());
@@ -91,6 +51,13 @@ impl RoleAcl {
     /// What it is here.
     pub(super) fn into_desired(self) -> DesiredRule {
         self.desired
+    }
+
+    fn reach(&self) -> Reach<'_> {
+        Reach {
+            kind: self.acl.kind,
+            filter: &self.reach,
+        }
     }
 
     fn is_allow_of(&self, is_meant: impl Fn(AclKind) -> bool) -> bool {
@@ -110,40 +77,12 @@ impl RoleAcl {
 
     /// Whether it could grant a SUBSCRIBE with a wildcard.
     fn grants_wildcard(&self) -> bool {
-        self.is_allow_of(is_subscribe) && self.reach.contains(['+', '#'])
+        self.is_allow_of(AclKind::is_subscribe) && self.reach.contains(['+', '#'])
     }
-}
-
-fn of_unsubscribe(is_allowed: bool) -> Outcome {
-    if is_allowed {
-        Outcome::Kept
-    } else {
-        Outcome::Changed("UNSUBSCRIBE is always allowed here".into())
-    }
-}
-
-const fn is_subscribe(kind: AclKind) -> bool {
-    matches!(kind, AclKind::SubscribeLiteral | AclKind::SubscribePattern)
-}
-
-const fn is_publish(kind: AclKind) -> bool {
-    matches!(kind, AclKind::Publish)
 }
 
 const fn is_deliver(kind: AclKind) -> bool {
     matches!(kind, AclKind::Deliver)
-}
-
-fn meet(one: &RoleAcl, other: &RoleAcl) -> bool {
-    let parse = |text| FilterRef::parse(text).ok();
-    match (parse(one.reach.as_str()), parse(other.reach.as_str())) {
-        // A literal one is about a filter, and not about what that matches.
-        (Some(allow), Some(deny)) if other.acl.kind == AclKind::SubscribeLiteral => {
-            allow.covers(deny)
-        }
-        (Some(allow), Some(deny)) => allow.intersects(deny),
-        _ => true,
-    }
 }
 
 /// Gives up each allow that comes before a deny that it meets.
@@ -158,10 +97,9 @@ pub(super) fn lose_what_comes_first(roles: &mut [Vec<RoleAcl>], order: &Order) {
                 // Within one role only what stands behind it comes later.
                 let skipped = if role == other { at } else { 0 };
                 let met = denies.iter().skip(skipped).find(|deny| {
-                    [is_subscribe as fn(AclKind) -> bool, is_publish, is_deliver]
-                        .iter()
-                        .any(|kind| allow.is_allow_of(kind) && deny.is_deny_of(kind))
-                        && meet(allow, deny)
+                    allow.is_allow_of(|_| true)
+                        && deny.is_deny_of(|_| true)
+                        && allow.reach().meets_deny(deny.reach())
                 });
                 if let Some(deny) = met {
                     lost.push((role, at, deny.acl.place.to_string()));
@@ -171,9 +109,8 @@ pub(super) fn lose_what_comes_first(roles: &mut [Vec<RoleAcl>], order: &Order) {
     }
     for (role, at, deny) in lost {
         if let Some(allow) = roles.get_mut(role).and_then(|acls| acls.get_mut(at)) {
-            let why =
-                format!("it comes before the deny at {deny} there, and a deny always wins here");
-            allow.lose(&why, "deny less there, or allow only what is not denied");
+            let why = format!("it comes before the deny at {deny} there, and {DENY_WINS}");
+            allow.lose(&why, ALLOW_LESS);
         }
     }
 }
@@ -182,45 +119,36 @@ pub(super) fn lose_what_comes_first(roles: &mut [Vec<RoleAcl>], order: &Order) {
 /// wider subscription goes past it.
 pub(super) fn tell_denies_that_take_more(roles: &mut [Vec<RoleAcl>], allows_all: bool) {
     let all = || roles.iter().flatten();
-    let filters = |is_meant: &dyn Fn(&RoleAcl) -> bool| -> Vec<String> {
-        all()
-            .filter(|acl| is_meant(acl))
-            .map(|acl| acl.reach.clone())
-            .collect()
+    let of = |is_meant: &dyn Fn(&RoleAcl) -> bool| -> Vec<(AclKind, String)> {
+        let meant = all().filter(|acl| is_meant(acl));
+        meant.map(|acl| (acl.acl.kind, acl.reach.clone())).collect()
     };
-    let mut allowed = filters(&|acl| acl.is_allow_of(is_subscribe));
+    let mut allowed = of(&|acl| acl.is_allow_of(AclKind::is_subscribe));
     if allows_all {
-        allowed.push("#".into());
+        allowed.push((AclKind::SubscribePattern, "#".into()));
     }
-    let withheld = filters(&|acl| acl.is_deny_of(is_deliver));
+    let withheld = of(&|acl| acl.is_deny_of(is_deliver));
     for acl in roles.iter_mut().flatten() {
-        let is_pattern = acl.acl.kind == AclKind::SubscribePattern;
-        if !is_pattern || !acl.is_deny_of(is_subscribe) {
+        if !acl.is_deny_of(AclKind::is_subscribe) {
             continue;
         }
-        let Ok(deny) = FilterRef::parse(&acl.reach) else {
-            continue;
-        };
-        let parsed = |texts: &[String]| -> bool {
-            texts
-                .iter()
-                .filter_map(|text| FilterRef::parse(text).ok())
-                .any(|other| other.covers(deny))
-        };
-        let goes_past = allowed
-            .iter()
-            .filter_map(|text| FilterRef::parse(text).ok())
-            .any(|allow| allow.intersects(deny) && !deny.covers(allow));
+        let deny = acl.reach();
+        let goes_past = reaches_of(&allowed).any(|it| it.goes_past(deny));
+        let is_withheld = reaches_of(&withheld).any(|it| it.withholds(deny));
         if goes_past
-            && !parsed(&withheld)
+            && !is_withheld
             && let Some(item) = &mut acl.desired.item
         {
-            item.lose(
-                "there a wider subscription is delivered past it; here it keeps from being delivered, too",
-                "deny it under publishClientReceive as well",
-            );
+            item.lose(TAKES_MORE, WITHHOLD);
         }
     }
+}
+
+fn reaches_of(list: &[(AclKind, String)]) -> impl Iterator<Item = Reach<'_>> {
+    list.iter().map(|(kind, filter)| Reach {
+        kind: *kind,
+        filter,
+    })
 }
 
 /// Where nothing is delivered that no rule allows, leaves of the rules for SUBSCRIBE
@@ -241,7 +169,7 @@ pub(super) fn join_deliveries(roles: &mut [Vec<RoleAcl>], delivers_by_default: b
                 .collect()
         };
         let (at_subscribed, mut subscribed): (Vec<usize>, Vec<DesiredRule>) =
-            take(is_subscribe).into_iter().unzip();
+            take(AclKind::is_subscribe).into_iter().unzip();
         let (at_received, mut received): (Vec<usize>, Vec<DesiredRule>) =
             take(is_deliver).into_iter().unzip();
         if delivers_by_default {

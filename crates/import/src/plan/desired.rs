@@ -14,6 +14,8 @@ use countersign_core::rule::Rule;
 
 use countersign_core::time::Timestamp;
 
+pub(crate) use countersign_control::written_rule::Outcome;
+
 use crate::place::Place;
 
 /// A line or object of a source, and what becomes of it as far as is known.
@@ -25,36 +27,6 @@ pub(crate) struct Item {
     pub(crate) what: Box<str>,
     /// What becomes of it.
     pub(crate) outcome: Outcome,
-}
-
-/// What becomes of a line or object.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Outcome {
-    /// It means something else here: what is different.
-    Changed(Box<str>),
-    /// It means here what it meant there.
-    Kept,
-    /// It is not taken over.
-    Lost(Box<Lost>),
-}
-
-/// Why something is not taken over.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Lost {
-    /// Why.
-    pub(crate) why: String,
-    /// What can be done about it.
-    pub(crate) fix: String,
-}
-
-impl Outcome {
-    /// It is not taken over.
-    pub(crate) fn lost(why: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self::Lost(Box::new(Lost {
-            why: why.into(),
-            fix: fix.into(),
-        }))
-    }
 }
 
 impl Item {

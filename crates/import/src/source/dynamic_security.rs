@@ -1,9 +1,11 @@
 //! The file of Mosquitto's dynamic-security plugin, as 2.0 and 2.1 write it.
 
+pub use countersign_control::acl::AclKind;
+
 use super::{MOST_RULES, PassedOver, TOO_MANY_RULES};
 use crate::content::SourceContent;
 use crate::error::SourceError;
-use crate::json::Json;
+use crate::json;
 use crate::place::Place;
 use crate::stored_password::StoredPassword;
 
@@ -135,23 +137,6 @@ pub struct Acl {
     pub is_allowed: bool,
 }
 
-/// What a rule of a role is about.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum AclKind {
-    /// To receive: `publishClientReceive`.
-    Deliver,
-    /// `publishClientSend`.
-    Publish,
-    /// `subscribeLiteral`.
-    SubscribeLiteral,
-    /// `subscribePattern`.
-    SubscribePattern,
-    /// `unsubscribeLiteral`.
-    UnsubscribeLiteral,
-    /// `unsubscribePattern`.
-    UnsubscribePattern,
-}
-
 impl DynamicSecurity {
     /// Reads what `content` holds as the plugin does.
     ///
@@ -165,7 +150,7 @@ impl DynamicSecurity {
     /// holds a member twice or with another type than the plugin expects, and
     /// for more than 1,000,000 clients or 4,000,000 of anything else.
     pub fn parse(content: &SourceContent) -> Result<Self, SourceError> {
-        let root = Json::parse(content)?;
+        let root = json::parse(content)?;
         let read = reading::configuration(content, &root)?;
         if read.items() > MOST_RULES {
             return Err(SourceError::new(content.name.whole(), TOO_MANY_RULES));

@@ -10,7 +10,7 @@ use countersign_mosquitto_sys as sys;
 
 use super::boundary::{answer, answer_bare, answer_mut};
 use super::{
-    ACL_CHECK, BASIC_AUTH, CONNECT, CONTROL, ConnectEvent, DISCONNECT, EXT_AUTH_CONTINUE,
+    ACL_CHECK, BASIC_AUTH, CONNECT, CONTROL, ConnectEvent, DISCONNECT, DYNSEC, EXT_AUTH_CONTINUE,
     EXT_AUTH_START, PSK_KEY, RELOAD, TICK,
 };
 use crate::boundary::BrokerClient;
@@ -163,16 +163,53 @@ pub(super) unsafe extern "C" fn on_control(
     event_data: *mut c_void,
     userdata: *mut c_void,
 ) -> c_int {
+    let take = |plugin: &Plugin, client: &BrokerClient<'_>, payload: &[u8]| {
+        plugin.command(client, payload);
+    };
+    // SAFETY: by this function's contract.
+    unsafe { on_message(CONTROL, event_data, userdata, take) }
+}
+
+/// `MOSQ_EVT_CONTROL`: a client published commands in the form of dynamic-security.
+///
+/// Answers as [`on_control`] does.
+///
+/// # Safety
+///
+/// As of [`on_control`].
+pub(super) unsafe extern "C" fn on_dynsec(
+    _event: c_int,
+    event_data: *mut c_void,
+    userdata: *mut c_void,
+) -> c_int {
+    let take = |plugin: &Plugin, client: &BrokerClient<'_>, payload: &[u8]| {
+        plugin.control(client, payload);
+    };
+    // SAFETY: by this function's contract.
+    unsafe { on_message(DYNSEC, event_data, userdata, take) }
+}
+
+/// Hands the payload of a message over.
+///
+/// # Safety
+///
+/// As of [`on_control`].
+unsafe fn on_message(
+    name: &'static str,
+    event_data: *mut c_void,
+    userdata: *mut c_void,
+    take: impl Fn(&Plugin, &BrokerClient<'_>, &[u8]),
+) -> c_int {
     let body = |plugin: &Plugin, client: BrokerClient<'_>, event: &sys::mosquitto_evt_control| {
         let length = usize::try_from(event.payloadlen).unwrap_or(0);
         // SAFETY: the broker keeps so many bytes, or null, during the callback.
         let payload = unsafe { client.data(event.payload, length) };
-        plugin.command(&client, payload.unwrap_or_default());
+        take(plugin, &client, payload.unwrap_or_default());
         sys::MOSQ_ERR_SUCCESS
     };
     // SAFETY: by this function's contract; the broker passes null or a client that
     // lives as long as the event.
-    unsafe { answer(CONTROL, sys::MOSQ_ERR_SUCCESS, event_data, userdata, body) }
+    unsafe { answer(name, sys::MOSQ_ERR_SUCCESS, event_data, userdata, body) }
 }
 
 /// `MOSQ_EVT_EXT_AUTH_START`: may this client connect, or authenticate again,

@@ -5,12 +5,12 @@ use core::ffi::CStr;
 use countersign_mosquitto_sys as sys;
 
 use super::callbacks::{
-    on_acl_check, on_basic_auth, on_connect, on_control, on_disconnect, on_ext_auth_continue,
-    on_ext_auth_start, on_psk_key, on_reload, on_tick,
+    on_acl_check, on_basic_auth, on_connect, on_control, on_disconnect, on_dynsec,
+    on_ext_auth_continue, on_ext_auth_start, on_psk_key, on_reload, on_tick,
 };
 use super::{
-    ACL_CHECK, BASIC_AUTH, CONNECT, CONTROL, DISCONNECT, EXT_AUTH_CONTINUE, EXT_AUTH_START, Event,
-    MOSQ_EVT_CLIENT_OFFLINE, MOSQ_EVT_CONNECT, PSK_KEY, RELOAD, TICK,
+    ACL_CHECK, BASIC_AUTH, CONNECT, CONTROL, DISCONNECT, DYNSEC, EXT_AUTH_CONTINUE, EXT_AUTH_START,
+    Event, MOSQ_EVT_CLIENT_OFFLINE, MOSQ_EVT_CONNECT, PSK_KEY, RELOAD, TICK,
 };
 
 /// All events that the plugin answers.
@@ -93,6 +93,19 @@ pub(crate) static EVENTS: [Event; 11] = [
         about: None,
     },
 ];
+
+/// What is answered besides, where the options say so: commands in the form of
+/// Mosquitto's dynamic-security.
+pub(crate) static DYNSEC_EVENT: Event = Event {
+    id: sys::MOSQ_EVT_CONTROL.cast_signed(),
+    name: DYNSEC,
+    callback: on_dynsec,
+    is_needed: true,
+    about: Some(DYNSEC_TOPIC),
+};
+
+/// Where these are published: [`countersign::DYNSEC_TOPIC`].
+const DYNSEC_TOPIC: &CStr = c"$CONTROL/dynamic-security/v1";
 
 /// Where commands are published: [`countersign::SESSION_TOPIC`].
 const COMMAND_TOPIC: &CStr = c"$CONTROL/countersign/v1/session";

@@ -621,7 +621,7 @@ fn all_callbacks_are_taken_back_when_one_is_refused() {
         let code = sys::MOSQ_ERR_NOT_SUPPORTED;
         fixture.host.refuses_event.set(Some((event.name, code)));
         // SAFETY: it outlives the fixture's last line here.
-        let registered = unsafe { Plugin::register(fixture.plugin()) };
+        let registered = unsafe { Plugin::register(fixture.plugin(), false) };
         if event.is_needed {
             assert_eq!(registered, Err((event.name, code)));
         } else {

@@ -1,31 +1,50 @@
 //! Commands of sessions, and the answers to them.
 
-use countersign::{Handle, LogLevel, Payload};
+use countersign::{ClientRef, Handle, LogLevel, Payload};
 
 use super::Plugin;
 use crate::boundary::BrokerClient;
 use crate::instances;
+use crate::plugin_gate::PluginGate;
 
 impl Plugin {
     /// Has the commands of a session carried out, by the plugin that let it in.
     pub(crate) fn command(&self, client: &BrokerClient<'_>, payload: &[u8]) {
+        self.hand_over(client, |gate, peer| gate.command(peer, payload));
+    }
+
+    /// Has the commands of dynamic-security carried out that a session published, by the
+    /// plugin that let it in.
+    pub(crate) fn control(&self, client: &BrokerClient<'_>, payload: &[u8]) {
+        self.hand_over(client, |gate, peer| gate.control(peer, payload));
+    }
+
+    fn hand_over(
+        &self,
+        client: &BrokerClient<'_>,
+        take: impl FnOnce(&mut dyn PluginGate, &ClientRef<'_>),
+    ) {
         let lets_in = |plugin: &Self| plugin.clients.borrow().is_here(client.handle());
         if !lets_in(self)
             && let Some(other) = instances::others(self).iter().find(|it| lets_in(it))
         {
-            other.carry_out_command(client, payload);
+            other.hand_to_gate(client, take);
             return;
         }
-        self.carry_out_command(client, payload);
+        self.hand_to_gate(client, take);
     }
 
-    fn carry_out_command(&self, client: &BrokerClient<'_>, payload: &[u8]) {
+    fn hand_to_gate(
+        &self,
+        client: &BrokerClient<'_>,
+        take: impl FnOnce(&mut dyn PluginGate, &ClientRef<'_>),
+    ) {
         if self.has_no_ticks() || self.pending_kicks.borrow().holds(client.handle()) {
             return;
         }
         let peer = self.described(client);
         if let Ok(mut gate) = self.gate.try_borrow_mut() {
-            gate.command(&peer, payload);
+            take(&mut **gate, &peer);
         }
     }
 

@@ -7,11 +7,12 @@ use countersign_mosquitto_sys as sys;
 
 use super::Plugin;
 use crate::events::Event;
-use crate::events::table::EVENTS;
+use crate::events::table::{DYNSEC_EVENT, EVENTS};
 use crate::instances;
 
 impl Plugin {
-    /// Registers all callbacks; says which one the broker refused, and how.
+    /// Registers all callbacks, that of dynamic-security's commands if it takes them; says
+    /// which one the broker refused, and how.
     ///
     /// # Errors
     ///
@@ -21,9 +22,13 @@ impl Plugin {
     ///
     /// The plugin stays where it is, and is used through shared references alone,
     /// until [`Plugin::unregister`] has returned.
-    pub(crate) unsafe fn register(this: &Rc<Self>) -> Result<(), (&'static str, c_int)> {
+    pub(crate) unsafe fn register(
+        this: &Rc<Self>,
+        takes_dynsec: bool,
+    ) -> Result<(), (&'static str, c_int)> {
         let others = instances::others(this);
-        for event in &EVENTS {
+        let dynsec = takes_dynsec.then_some(&DYNSEC_EVENT);
+        for event in EVENTS.iter().chain(dynsec) {
             let userdata = Rc::as_ptr(this).cast_mut().cast::<c_void>();
             // SAFETY: the callbacks take a pointer to a plugin, which stays valid
             // until they are unregistered, by this function's contract.
@@ -47,7 +52,7 @@ impl Plugin {
 
     fn has_registered(&self, event: &'static Event) -> bool {
         let registered = self.registered.borrow();
-        registered.iter().any(|it| it.id == event.id)
+        registered.iter().any(|it| it.name == event.name)
     }
 
     /// Takes back all callbacks.

@@ -143,6 +143,10 @@ const NOT_FOLLOWED: &[(&str, &str)] = &[
     ),
     ("follower", "a follower has none"),
     ("follower_tenant", "a follower has none"),
+    (
+        "control_note",
+        "notes of commands decide nothing, and commands are for the centre",
+    ),
     ("hook", "hooks are answered by the service of the centre"),
     ("kick_request", "each store has its own"),
     ("lockout", "each broker counts by itself"),

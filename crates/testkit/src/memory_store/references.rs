@@ -49,6 +49,7 @@ impl Tables {
                 tenants.for_each(|tenants| tenants.retain(|it| it != id));
             },
         );
+        self.control_notes.remove_where(|key, _| key.tenant == *id);
         self.bans.remove_where(|_, ban| tenant_of(ban) == Some(id));
         let issuers = self
             .issuers

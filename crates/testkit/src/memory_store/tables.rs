@@ -8,6 +8,7 @@ use countersign_core::broker::BrokerRecord;
 use countersign_core::certificate::{AuthorityId, AuthorityRecord, CertificateRecord, Fingerprint};
 use countersign_core::change::Change;
 use countersign_core::client_id::ClientIdTie;
+use countersign_core::control_note::{ControlNote, NoteKey};
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::follower::{Follower, FollowerName};
 use countersign_core::hook::{Hook, HookName};
@@ -49,6 +50,7 @@ pub(super) struct Tables {
     pub(super) authorities: Table<AuthorityId, AuthorityRecord>,
     pub(super) certificates: Table<Fingerprint, CertificateRecord>,
     pub(super) bans: Table<BanId, Ban>,
+    pub(super) control_notes: Table<NoteKey, ControlNote>,
     pub(super) credential_imports: Table<CredentialId, ImportMark>,
     pub(super) role_imports: Table<(TenantId, RoleName), ImportMark>,
     pub(super) recovery_codes: Table<i64, (CredentialId, SecretDigest)>,

@@ -20,6 +20,7 @@ fn described(name: &str, started: i64) -> BrokerRecord {
         last_seen: at(started),
         options: Some(ListenerOptions {
             default_tenant: Some(tenant_id("acme")),
+            dynsec_tenant: None,
             listeners: [(1_884, tenant_id("other"))].into(),
             tls_listeners: vec![8_883],
         }),

@@ -65,7 +65,7 @@ pub(super) fn callers(fixture: &mut Fixture) -> Vec<(String, Authority, Column)>
     ];
     let mut callers = Vec::new();
     let mut add = |name: String, authority, sort, owns| {
-        let gone = ["a deleted", "a revoked", "before a reset"];
+        let gone = ["a deleted", "a revoked", "before a reset", "that says"];
         let column = Column {
             sort,
             owns,
@@ -133,6 +133,20 @@ pub(super) fn callers(fixture: &mut Fixture) -> Vec<(String, Authority, Column)>
         let session = Authority::Session(id);
         add(who.into(), session, Sort::Nobody, false);
     }
+    let operator = id_of(fixture, &login_name("root"));
+    add(
+        "an operator at the topic of dynamic-security".into(),
+        Authority::Operator(operator),
+        Sort::Platform,
+        false,
+    );
+    let device = id_of(fixture, &login_name("pump@acme"));
+    add(
+        "a device that says it is an operator".into(),
+        Authority::Operator(device),
+        Sort::Nobody,
+        false,
+    );
     let gone = Authority::Session(CredentialId(9_999));
     add("a deleted caller".into(), gone, Sort::Nobody, false);
     let gone = Authority::Token(ApiTokenId(9_999));

@@ -3,6 +3,7 @@
 mod authorities;
 mod certificates;
 mod commands;
+mod dynsec;
 mod enhanced;
 mod external;
 mod issuers;

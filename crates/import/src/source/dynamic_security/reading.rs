@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use countersign_control::acl::DEFAULT_PRIORITY;
 use countersign_core::secret::SaltReading;
 
 use super::object::Object;
@@ -250,23 +251,3 @@ fn texts(object: &mut Object<'_>) -> Result<Texts, SourceError> {
         description: object.text("textdescription")?,
     })
 }
-
-impl AclKind {
-    fn of(text: &str) -> Option<Self> {
-        let kinds = [
-            ("publishClientReceive", Self::Deliver),
-            ("publishClientSend", Self::Publish),
-            ("subscribeLiteral", Self::SubscribeLiteral),
-            ("subscribePattern", Self::SubscribePattern),
-            ("unsubscribeLiteral", Self::UnsubscribeLiteral),
-            ("unsubscribePattern", Self::UnsubscribePattern),
-        ];
-        let mut known = kinds.into_iter();
-        known
-            .find(|(name, _)| name.eq_ignore_ascii_case(text))
-            .map(|(_, kind)| kind)
-    }
-}
-
-/// Of a role or client in a list.
-const DEFAULT_PRIORITY: i64 = -1;

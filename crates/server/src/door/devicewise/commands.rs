@@ -218,7 +218,10 @@ fn organisation(call: &mut Call<'_>) -> Result<TenantId, Failure> {
 fn user(call: &mut Call<'_>) -> Result<Option<ShownUser>, Failure> {
     match call.who()?.authority {
         Authority::User(_) => Ok(Some(call.run(&ShowMe)?)),
-        Authority::Platform | Authority::Session(_) | Authority::Token(_) => Ok(None),
+        Authority::Operator(_)
+        | Authority::Platform
+        | Authority::Session(_)
+        | Authority::Token(_) => Ok(None),
     }
 }
 
@@ -226,7 +229,10 @@ fn user(call: &mut Call<'_>) -> Result<Option<ShownUser>, Failure> {
 fn session(call: &Call<'_>) -> Result<Option<WebSessionId>, Failure> {
     match call.who()?.authority {
         Authority::User(SignedInUser { session, .. }) => Ok(session),
-        Authority::Platform | Authority::Session(_) | Authority::Token(_) => Ok(None),
+        Authority::Operator(_)
+        | Authority::Platform
+        | Authority::Session(_)
+        | Authority::Token(_) => Ok(None),
     }
 }
 
