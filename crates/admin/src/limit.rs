@@ -34,8 +34,16 @@ pub struct ShownLimits {
     pub limits: UseLimits,
 }
 
+/// What becomes of limits that are not said.
+#[derive(Clone, Copy, Debug)]
+pub enum Unsaid {
+    /// They go.
+    Go,
+    /// They stay.
+    Stay,
+}
+
 /// Limits a tenant, a role or a credential; what its limits are then is the output.
-/// Those that are not said stay.
 ///
 /// What a tenant may is for the platform to say, and never for its own administrators.
 #[derive(Clone, Debug)]
@@ -44,6 +52,8 @@ pub struct SetLimits {
     pub of: Limited,
     /// To what.
     pub limits: UseLimits,
+    /// What becomes of others.
+    pub unsaid: Unsaid,
 }
 
 impl Command for SetLimits {
@@ -62,12 +72,15 @@ impl Command for SetLimits {
         let mut found = Found::of(tx, &self.of)?;
         let before = *found.limits();
         let said = self.limits;
-        let after = UseLimits {
-            connections: said.connections.or(before.connections),
-            messages_per_second: said.messages_per_second.or(before.messages_per_second),
-            bytes_per_second: said.bytes_per_second.or(before.bytes_per_second),
-            payload: said.payload.or(before.payload),
-            share: said.share.or(before.share),
+        let after = match self.unsaid {
+            Unsaid::Go => said,
+            Unsaid::Stay => UseLimits {
+                connections: said.connections.or(before.connections),
+                messages_per_second: said.messages_per_second.or(before.messages_per_second),
+                bytes_per_second: said.bytes_per_second.or(before.bytes_per_second),
+                payload: said.payload.or(before.payload),
+                share: said.share.or(before.share),
+            },
         };
         *found.limits() = after;
         found.put(tx, "limit.set", &self.of, before)
@@ -213,6 +226,7 @@ mod tests {
         SetLimits {
             of: of.clone(),
             limits: limits(text),
+            unsaid: Unsaid::Stay,
         }
     }
 
@@ -244,15 +258,22 @@ mod tests {
             assert_eq!(both.limits, expected);
             let shown = fixture.run(&ShowLimits(of.clone())).unwrap();
             assert_eq!(shown.limits, expected);
+            let alone = SetLimits {
+                unsaid: Unsaid::Go,
+                ..set(&of, "payload=7")
+            };
+            let alone = fixture.run(&alone).unwrap();
+            assert_eq!(alone.limits, limits("payload=7"));
             let cleared = fixture.run(&ClearLimits(of.clone())).unwrap();
-            assert_eq!(cleared.limits, expected);
+            assert_eq!(cleared.limits, alone.limits);
             let shown = fixture.run(&ShowLimits(of)).unwrap();
             assert!(shown.limits.is_none());
         }
         let acts = fixture.acts();
-        let expected = ["acme", "ops@acme", "dev1@acme"]
-            .map(|subject| ["set", "set", "clear"].map(|act| format!("limit.{act} {subject}")));
-        assert_eq!(acts[acts.len() - 9..], expected.concat());
+        let expected = ["acme", "ops@acme", "dev1@acme"].map(|subject| {
+            ["set", "set", "set", "clear"].map(|act| format!("limit.{act} {subject}"))
+        });
+        assert_eq!(acts[acts.len() - 12..], expected.concat());
     }
 
     #[test]
@@ -280,6 +301,7 @@ mod tests {
                     connections: Limit::new(1),
                     ..UseLimits::default()
                 },
+                unsaid: Unsaid::Stay,
             };
             let kind = fixture.run(&set).map(drop).map_err(|error| error.kind());
             let expected = [Ok(()), Err(ErrorKind::Invalid), Err(ErrorKind::Invalid)];

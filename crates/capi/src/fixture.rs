@@ -4,7 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant, SystemTime};
 
 use countersign_admin::credential::{CreateCredential, NewCredential};
-use countersign_admin::limit::{Limited, SetLimits};
+use countersign_admin::limit::{Limited, SetLimits, Unsaid};
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::tenant::{CreateTenant, NewTenant};
 use countersign_admin::user::{ConfirmSecondFactor, CreateUser, EnrolSecondFactor, GrantUser};
@@ -151,6 +151,7 @@ impl Fixture {
                 payload: Limit::new(most),
                 ..UseLimits::default()
             },
+            unsaid: Unsaid::Stay,
         };
         self.act(|store, context| run(store, context, &set).unwrap());
         self.settle();

@@ -27,6 +27,7 @@ mod followers;
 mod hooks;
 mod issuers;
 mod jwts;
+mod limits;
 mod me;
 mod operators;
 mod registering;
@@ -58,6 +59,7 @@ pub(crate) fn routes() -> Vec<Route> {
         schemes::routes(),
         settings::routes(),
         bans::routes(),
+        limits::routes(),
         authorities::routes(),
         issuers::routes(),
         brokers::routes(),

@@ -109,7 +109,7 @@ mod tests {
     use crate::check::ConnectVerdict;
     use crate::clients::tests::presence;
     use crate::fixture::{Fixture, login_name, tenant_id};
-    use crate::limit::{Limited, SetLimits};
+    use crate::limit::{Limited, SetLimits, Unsaid};
 
     #[test]
     fn a_connection_more_than_there_may_be_is_refused_and_one_that_takes_over_is_not() {
@@ -137,6 +137,7 @@ mod tests {
                         connections: Limit::new(most),
                         ..UseLimits::default()
                     },
+                    unsaid: Unsaid::Stay,
                 };
                 fixture.run(&set).unwrap();
                 assert_eq!(fixture.check("dev1@acme", None), expected, "{of:?}");

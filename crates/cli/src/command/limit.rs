@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use countersign_admin::limit::{ClearLimits, Limited, SetLimits, ShowLimits};
+use countersign_admin::limit::{ClearLimits, Limited, SetLimits, ShowLimits, Unsaid};
 use countersign_admin::view::LimitsView;
 use countersign_core::limit::{Limit, Share, UseLimits};
 use countersign_core::name::{LoginName, TenantId};
@@ -108,7 +108,11 @@ impl LimitCommand {
             Self::Set(set) => {
                 let of = set.of.into_limited()?;
                 let limits = set.to.into();
-                let shown = invocation.run(&SetLimits { of, limits })?;
+                let shown = invocation.run(&SetLimits {
+                    of,
+                    limits,
+                    unsaid: Unsaid::Stay,
+                })?;
                 let done = format!("limited to {}", shown.limits);
                 invocation.output.act(&done, &LimitsView::of(&shown))?;
             }

@@ -12,7 +12,7 @@ use countersign::core::tenant::Authentication;
 use countersign::{ClientRef, ConnectInfo, ConnectOutcome, Handle, TopicUse};
 use countersign_admin::audit::ListAudit;
 use countersign_admin::credential::{CreateCredential, NewCredential};
-use countersign_admin::limit::{ClearLimits, Limited, SetLimits};
+use countersign_admin::limit::{ClearLimits, Limited, SetLimits, Unsaid};
 use countersign_admin::tenant::{SetTenant, TenantChanges};
 
 use crate::fixture::{Fixture, TRY, Try, client, name, tenant_id};
@@ -56,7 +56,12 @@ impl Fixture {
 
     fn limit(&mut self, of: Limited, text: &str) {
         let limits = UseLimits::parse(text).unwrap();
-        self.run(&SetLimits { of, limits }).unwrap();
+        self.run(&SetLimits {
+            of,
+            limits,
+            unsaid: Unsaid::Stay,
+        })
+        .unwrap();
         self.settle();
     }
 

@@ -68,6 +68,37 @@ fn a_role_is_made_given_rules_and_groups_and_deleted() {
 }
 
 #[test]
+fn limits_are_put_shown_and_taken_away() {
+    let server = with_tenant("n-limits");
+    let steps = r#"
+        POST credentials {"name":"dev1","tenant":"n-limits"} => 201
+        POST tenants/n-limits/roles {"name":"ops"} => 201
+        GET tenants/n-limits/limits => 200 {"tenant":"n-limits","role":null,"name":null,"payload":null,"share":null}
+        PUT tenants/n-limits/limits {"connections":500,"bytes_per_second":1000000,"share":25} => 200 {"connections":500,"share":25}
+        # What is not said any more is not limited.
+        PUT tenants/n-limits/limits {"messages_per_second":1000,"payload":null} => 200 {"connections":null,"messages_per_second":1000,"share":null}
+        GET tenants/n-limits/limits => 200 {"messages_per_second":1000,"bytes_per_second":null}
+        PUT tenants/n-limits/roles/ops/limits {"connections":2} => 200 {"role":"ops","tenant":"n-limits","connections":2}
+        GET tenants/n-limits/roles/ops/limits => 200 {"connections":2}
+        PUT tenants/n-limits/roles/ops/limits {"share":10} => 422 {"kind":"invalid"}
+        PUT credentials/dev1@n-limits/limits {"payload":4096} => 200 {"name":"dev1@n-limits","tenant":null,"payload":4096}
+        PUT credentials/dev1@n-limits/limits {"payload":0} => 422 {"kind":"invalid"}
+        PUT credentials/dev1@n-limits/limits {"payload":-1} => 422
+        PUT credentials/dev1@n-limits/limits {"topics":1} => 422
+        PUT tenants/n-limits/limits {"share":101} => 422 {"kind":"invalid"}
+        GET credentials/dev1@n-limits/limits => 200 {"payload":4096}
+        DELETE credentials/dev1@n-limits/limits => 204
+        GET credentials/dev1@n-limits/limits => 200 {"payload":null}
+        DELETE tenants/n-limits/roles/ops/limits => 204
+        DELETE tenants/n-limits/limits => 204
+        GET tenants/n-limits/limits => 200 {"messages_per_second":null}
+        GET credentials/none@n-limits/limits => 404 {"kind":"not-found"}
+        PUT tenants/n-limits/roles/none/limits {"payload":1} => 404
+    "#;
+    live(server, steps);
+}
+
+#[test]
 fn a_ban_is_made_listed_and_lifted() {
     let server = with_tenant("n-bans");
     let banned = json!({"client_id": "pump-7", "tenant": "n-bans", "reason": "noisy"});

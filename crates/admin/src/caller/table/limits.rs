@@ -4,7 +4,7 @@ use countersign_core::limit::{Limit, UseLimits};
 
 use super::{May, Try, trying};
 use crate::fixture::{login_name, role_name, tenant_id};
-use crate::limit::{ClearLimits, Limited, SetLimits, ShowLimits};
+use crate::limit::{ClearLimits, Limited, SetLimits, ShowLimits, Unsaid};
 
 pub(super) fn rows() -> Vec<(&'static str, May, Try)> {
     let tenant = || Limited::Tenant(tenant_id("acme"));
@@ -16,6 +16,7 @@ pub(super) fn rows() -> Vec<(&'static str, May, Try)> {
             connections: Limit::new(1),
             ..UseLimits::default()
         },
+        unsaid: Unsaid::Stay,
     };
     rows! {
         Admin ClearLimits ClearLimits(pump());
