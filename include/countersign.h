@@ -406,6 +406,10 @@ typedef enum countersign_reason {
    * The address or the client id is banned.
    */
   COUNTERSIGN_REASON_BANNED = 28,
+  /**
+   * The keys of the token's issuer were fetched too long ago, or never.
+   */
+  COUNTERSIGN_REASON_KEYS_OUTDATED = 29,
 } countersign_reason;
 
 /**

@@ -3,6 +3,7 @@
 
 pub mod authority;
 pub mod hooked;
+pub mod key_server;
 pub mod maker;
 pub mod mosquitto_tools;
 pub mod people;

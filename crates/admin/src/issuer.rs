@@ -9,13 +9,14 @@ use countersign_core::auto_registration::DeviceRegistration;
 use countersign_core::change::Change;
 use countersign_core::issuer::{
     Algorithms, ClaimName, IdentityClaim, IssuerId, IssuerName, IssuerRecord, IssuerText,
-    MOST_ALIKE, MOST_ISSUERS, MOST_ISSUERS_OF_TENANT, MOST_REVOKED, MOST_ROLE_WORDS, RoleWord,
+    KeySource, MOST_ALIKE, MOST_ISSUERS, MOST_ISSUERS_OF_TENANT, MOST_REVOKED, MOST_ROLE_WORDS,
+    NO_KEYS, RoleWord,
 };
 use countersign_core::jwt;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
 use countersign_core::store::Intent;
-use countersign_issuer::{KeySet, KeyText};
+use countersign_issuer::KeySet;
 use serde::Serialize;
 
 use crate::caller::Permission;
@@ -24,6 +25,12 @@ use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup::{self, Rows};
 use crate::registration;
 use crate::view::IssuerView;
+
+pub use self::keys::{
+    AskForKeys, FetchedKeys, KeyOrigin, ListDueKeys, NoteFetchedKeys, Noted, SetIssuerKeys,
+};
+
+mod keys;
 
 /// Has an issuer speak for a tenant: its tokens name credentials of that one, and of no
 /// other.
@@ -48,7 +55,7 @@ pub struct AddIssuer {
     /// Which devices it makes of those that it names, if it does.
     pub registers: Option<DeviceRegistration>,
     /// Its public keys.
-    pub keys: KeySet,
+    pub keys: KeyOrigin<KeySet>,
 }
 
 impl Command for AddIssuer {
@@ -89,6 +96,12 @@ impl Command for AddIssuer {
             return Err(refused(ErrorKind::Exists, &self.name, message));
         }
         self.check_room(tx, alike.len())?;
+        let (keys, source) = match &self.keys {
+            KeyOrigin::Given(keys) => (keys.to_jwks().as_str().into(), None),
+            KeyOrigin::Fetched(place) => {
+                (NO_KEYS.into(), Some(KeySource::new(place.clone(), tx.now)))
+            }
+        };
         let mut record = IssuerRecord {
             id: IssuerId(0),
             name: self.name.clone(),
@@ -100,8 +113,9 @@ impl Command for AddIssuer {
             role_claim: self.role_claim.clone(),
             roles: self.roles.clone(),
             registers: self.registers.clone(),
-            keys: self.keys.to_jwks().as_str().into(),
+            keys,
             keys_at: tx.now,
+            source,
             added_at: tx.now,
         };
         record.id = tx.add_issuer(&record)?;
@@ -178,46 +192,6 @@ impl Command for ShowIssuer {
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<IssuerRecord, AdminError> {
         found(tx, &self.0)
-    }
-}
-
-/// Gives an issuer other keys. Tokens that the ones before have signed prove nothing from
-/// then on; sessions that they opened go on until their tokens end.
-#[derive(Clone, Debug)]
-pub struct SetIssuerKeys {
-    /// The issuer.
-    pub name: IssuerName,
-    /// Its public keys, for the algorithms that it signs by.
-    pub keys: KeyText,
-}
-
-impl Command for SetIssuerKeys {
-    type Output = IssuerRecord;
-
-    fn needs(&self) -> Permission {
-        Permission::Platform
-    }
-
-    fn apply(&self, tx: &mut Tx<'_>) -> Result<IssuerRecord, AdminError> {
-        let before = found(tx, &self.name)?;
-        let keys = self.keys.read(&before.algorithms).map_err(|error| {
-            let message = format!("the keys are of no use: {error}");
-            refused(ErrorKind::Invalid, &self.name, message)
-        })?;
-        let after = IssuerRecord {
-            keys: keys.to_jwks().as_str().into(),
-            keys_at: tx.now,
-            ..before.clone()
-        };
-        tx.set_issuer_keys(after.id, &after.keys, after.keys_at)?;
-        tx.record(
-            "issuer.set",
-            self.name.as_str(),
-            Some(&IssuerView::of(&before)),
-            Some(&IssuerView::of(&after)),
-        );
-        tx.changed(Change::Tenant(after.tenant.clone()));
-        Ok(after)
     }
 }
 
@@ -327,6 +301,7 @@ fn refused(kind: ErrorKind, name: &IssuerName, message: impl Into<String>) -> Ad
 pub(crate) mod tests {
     use countersign_core::store::rows::IssuerRows as _;
     use countersign_core::store::{AdminStore as _, AdminTransaction as _};
+    use countersign_issuer::KeyText;
 
     use super::*;
     use crate::fixture::{Fixture, role_name, tenant_id};
@@ -348,7 +323,7 @@ pub(crate) mod tests {
             tenant: tenant_id("acme"),
             issuer: text("https://sso.example"),
             audience: text(called),
-            keys: KeySet::of_pem(pem, &algorithms).unwrap(),
+            keys: KeyOrigin::Given(KeySet::of_pem(pem, &algorithms).unwrap()),
             algorithms,
             identity: IdentityClaim::parse("sub").unwrap(),
             role_claim: None,
@@ -377,7 +352,7 @@ pub(crate) mod tests {
         assert_eq!(listed.as_slice(), core::slice::from_ref(&added));
         let set = |pem: &str| SetIssuerKeys {
             name: name("sso"),
-            keys: KeyText::Pem(pem.into()),
+            keys: KeyOrigin::Given(KeyText::Pem(pem.into())),
         };
         let of_rsa = set(include_str!("../../issuer/tests/keys/rsa.pem"));
         assert_eq!(fixture.run(&of_rsa).unwrap_err().kind(), ErrorKind::Invalid);

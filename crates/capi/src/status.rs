@@ -116,6 +116,8 @@ pub enum countersign_reason {
     COUNTERSIGN_REASON_CERTIFICATE_UNKNOWN = 27,
     /// The address or the client id is banned.
     COUNTERSIGN_REASON_BANNED = 28,
+    /// The keys of the token's issuer were fetched too long ago, or never.
+    COUNTERSIGN_REASON_KEYS_OUTDATED = 29,
 }
 
 impl From<Reason> for countersign_reason {
@@ -130,6 +132,7 @@ impl From<Reason> for countersign_reason {
             Reason::ClientIdOwned => Self::COUNTERSIGN_REASON_CLIENT_ID_OWNED,
             Reason::DeniedByRule => Self::COUNTERSIGN_REASON_DENIED_BY_RULE,
             Reason::Expired => Self::COUNTERSIGN_REASON_EXPIRED,
+            Reason::KeysOutdated => Self::COUNTERSIGN_REASON_KEYS_OUTDATED,
             Reason::Locked => Self::COUNTERSIGN_REASON_LOCKED,
             Reason::Malformed => Self::COUNTERSIGN_REASON_MALFORMED,
             Reason::MfaRequired => Self::COUNTERSIGN_REASON_MFA_REQUIRED,

@@ -45,6 +45,7 @@ const WORDS: &[&CStr] = &[
     c"client-id-owned",
     c"denied-by-rule",
     c"expired",
+    c"keys-outdated",
     c"locked",
     c"malformed",
     c"mfa-required",

@@ -17,6 +17,7 @@ mod access;
 mod beside;
 mod broker;
 mod files;
+mod issuers;
 mod listeners;
 mod mosquitto_files;
 mod places;

@@ -338,6 +338,12 @@ pub(crate) const ISSUER: &[&str] = &[
     "registered",
     "keys",
     "keys_at",
+    "jwks_url",
+    "allow_private",
+    "max_key_age",
+    "fetched_at",
+    "tried_at",
+    "problem",
     "added_at",
 ];
 pub(crate) const REVOKED: &[&str] = &["revoked"];

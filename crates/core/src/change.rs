@@ -2,6 +2,7 @@
 
 use crate::ban::BanId;
 use crate::credential::CredentialId;
+use crate::issuer::IssuerId;
 use crate::name::{GroupPath, TenantId};
 
 /// The place of a change in the log; grows by one with each.
@@ -19,6 +20,9 @@ pub enum Change {
     Everything,
     /// The roles changed that this group of a tenant holds.
     Group(TenantId, GroupPath),
+    /// The keys of an issuer were changed, or fetched, or could not be. No session ends by
+    /// that.
+    IssuerKeys(IssuerId),
     /// An administrator asked for a live session to be ended.
     KickRequested(KickRequestId),
     /// A tenant was made, changed or deleted.

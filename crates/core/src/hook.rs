@@ -10,6 +10,7 @@ use crate::network::Network;
 use crate::seal::Sealed;
 use crate::secret::SecretDigest;
 use crate::time::Timestamp;
+use crate::url;
 
 /// A hook: one broker, or several that are configured alike, and what they are asked
 /// for.
@@ -69,32 +70,23 @@ impl KickUrl {
     /// Returns [`KickUrlError`] for anything else: what would send a password over a
     /// network in the clear, too.
     pub fn parse(text: &str) -> Result<Self, KickUrlError> {
-        let url = Self(text.trim_end_matches('/').into());
+        let given = Self(text.trim_end_matches('/').into());
         let is_good = |byte: u8| {
             byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/' | b':')
         };
-        let host_of = |authority: &str| match authority.strip_prefix('[') {
-            Some(rest) => {
-                let (host, port) = rest.split_once(']')?;
-                let is_port = port.is_empty() || is_port(port.strip_prefix(':')?);
-                (is_port && host.parse::<core::net::Ipv6Addr>().is_ok()).then(|| host.to_owned())
-            }
-            None => {
-                let (host, port) = authority.split_once(':').unwrap_or((authority, "80"));
-                let is_host = !host.is_empty() && host.bytes().all(is_good) && is_port(port);
-                is_host.then(|| host.to_owned())
-            }
-        };
-        let host = url.parts().and_then(|(scheme, authority, path)| {
+        let is_safe = given.parts().is_some_and(|(scheme, authority, path)| {
             let is_path = path.bytes().all(is_good) && !path.contains("//");
-            let host = host_of(authority).filter(|_| is_path)?;
-            let address = host.parse::<IpAddr>();
-            let is_here = host == "localhost" || address.is_ok_and(|it| it.is_loopback());
-            (scheme == "https" || is_here).then_some(host)
+            let host = url::host_and_port(authority).filter(|_| is_path);
+            host.is_some_and(|(host, _)| {
+                let address = host.parse::<IpAddr>();
+                let is_here = host == "localhost" || address.is_ok_and(|it| it.is_loopback());
+                scheme == "https" || is_here
+            })
         });
-        match host {
-            Some(_) if text.len() <= LONGEST_URL => Ok(url),
-            Some(_) | None => Err(KickUrlError(text.into())),
+        if is_safe && text.len() <= LONGEST_URL {
+            Ok(given)
+        } else {
+            Err(KickUrlError(text.into()))
         }
     }
 
@@ -102,10 +94,7 @@ impl KickUrl {
     /// is empty.
     #[must_use]
     pub fn parts(&self) -> Option<(&str, &str, &str)> {
-        let (scheme, rest) = self.0.split_once("://")?;
-        let path = rest.find('/').unwrap_or(rest.len());
-        let (authority, path) = rest.split_at_checked(path)?;
-        matches!(scheme, "http" | "https").then_some((scheme, authority, path))
+        url::parts(&self.0).filter(|(scheme, ..)| matches!(*scheme, "http" | "https"))
     }
 
     /// The address.
@@ -113,10 +102,6 @@ impl KickUrl {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-fn is_port(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|it| it > 0)
 }
 
 const LONGEST_URL: usize = 255;

@@ -18,8 +18,12 @@ use crate::role::RoleName;
 use crate::time::Timestamp;
 
 pub use self::algorithm::{Algorithm, Algorithms, AlgorithmsError};
+pub use self::key_source::{
+    KeyPlace, KeySource, KeysUrl, KeysUrlError, LONGEST_PROBLEM, MaxKeyAge, MaxKeyAgeError,
+};
 
 mod algorithm;
+mod key_source;
 
 /// The number of an issuer; one that is added again has another.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -52,11 +56,21 @@ pub struct IssuerRecord {
     pub keys: IssuerKeys,
     /// Since when it has these.
     pub keys_at: Timestamp,
+    /// Where they are fetched; none if they were given.
+    pub source: Option<KeySource>,
     /// Since when it is the tenant's.
     pub added_at: Timestamp,
 }
 
 impl IssuerRecord {
+    /// Says whether its keys count at `now`: fetched ones do for so long, and there are
+    /// none before the first were fetched.
+    #[must_use]
+    pub fn has_keys(&self, now: Timestamp) -> bool {
+        let source = self.source.as_ref();
+        &*self.keys != NO_KEYS && source.is_none_or(|it| now < it.keys_end_at())
+    }
+
     /// What its keys are known by.
     #[must_use]
     pub fn keys_digest(&self) -> [u8; 32] {
@@ -264,6 +278,8 @@ impl fmt::Display for IdentityClaim {
 #[error("`{0}` is no identity; it is `sub`, `client_id` or `claim:NAME`")]
 pub struct IdentityClaimError(Given);
 
+/// The keys of an issuer before the first were fetched.
+pub const NO_KEYS: &str = "{\"keys\":[]}";
 /// So many issuers one tenant may have.
 pub const MOST_ISSUERS_OF_TENANT: usize = 16;
 /// So many issuers all tenants together may have.

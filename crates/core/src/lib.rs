@@ -61,5 +61,6 @@ pub mod time;
 pub mod token;
 pub mod topic;
 pub mod totp;
+pub mod url;
 pub mod user;
 pub mod web_session;

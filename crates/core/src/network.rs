@@ -143,6 +143,41 @@ impl FromStr for Network {
 #[error("`{0}` is not an address or a range of them, such as `10.0.0.0/8`")]
 pub struct NetworkError(Given);
 
+/// Says whether an address may be anybody's on the Internet: it is not of this machine, of
+/// a network of one's own, or kept for something else (the registries of IANA for RFC 6890).
+#[must_use]
+pub fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => match address.segments() {
+            // An address of IPv4 behind NAT64.
+            [0x64, 0xff9b, 0, 0, 0, 0, ..] => {
+                let [.., first, second, third, fourth] = address.octets();
+                is_public_v4(Ipv4Addr::new(first, second, third, fourth))
+            }
+            [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x2002, ..] | [0x3fff, 0..=0xfff, ..] => false,
+            [0x2000..=0x3fff, ..] => true,
+            _ => false,
+        },
+    }
+}
+
+const fn is_public_v4(address: Ipv4Addr) -> bool {
+    !matches!(
+        address.octets(),
+        [0 | 10 | 127 | 224..=255, ..]
+            | [100, 64..=127, ..]
+            | [169, 254, ..]
+            | [172, 16..=31, ..]
+            | [192, 168, ..]
+            | [192, 0, 0 | 2, _]
+            | [192, 88, 99, _]
+            | [198, 18 | 19, ..]
+            | [198, 51, 100, _]
+            | [203, 0, 113, _]
+    )
+}
+
 /// The bits of an address; those of IPv4 are where IPv6 has room for them.
 fn bits(address: IpAddr) -> u128 {
     match address {
@@ -167,6 +202,60 @@ mod tests {
 
     fn address(text: &str) -> IpAddr {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_is_nobodys_alone_is_public() {
+        for public in [
+            "8.8.8.8",
+            "172.15.0.1",
+            "172.32.0.1",
+            "100.63.0.1",
+            "100.128.0.1",
+            "192.0.1.1",
+            "223.255.255.255",
+            "::ffff:8.8.8.8",
+            "2606:4700::1",
+            "2001:200::1",
+            "64:ff9b::808:808",
+        ] {
+            assert!(is_public(address(public)), "{public}");
+        }
+        for private in [
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "127.255.0.1",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.1",
+            "192.0.2.1",
+            "192.168.0.1",
+            "198.18.0.1",
+            "203.0.113.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::127.0.0.1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::7f00:1",
+            "64:ff9b::a00:1",
+            "64:ff9b:1::808:808",
+            "2001::1",
+            "2001:db8::1",
+            "2002:7f00:1::1",
+            "fc00::1",
+            "fd00::1",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+        ] {
+            assert!(!is_public(address(private)), "{private}");
+        }
     }
 
     #[test]

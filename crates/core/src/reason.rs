@@ -60,6 +60,8 @@ reasons! {
     DeniedByRule = "denied-by-rule",
     /// The credential's time is over.
     Expired = "expired",
+    /// The keys of the token's issuer were fetched too long ago, or never.
+    KeysOutdated = "keys-outdated",
     /// The user is locked out for now.
     Locked = "locked",
     /// A name, client id or topic has a shape that nothing valid has.

@@ -248,6 +248,8 @@ impl Enforcer {
         match change {
             // Bans are read beside the host's thread.
             Change::Ban(_) => return Ok(()),
+            // What was proved by the keys before stays proved.
+            Change::IssuerKeys(_) => {}
             Change::Credential(id) => {
                 let handles = handles.unwrap_or_else(|| self.begin(state, *id));
                 return self.follow_credential(state, *id, handles, now, budget, directives);

@@ -21,8 +21,10 @@ use crate::console;
 use crate::counts::ServiceCounts;
 use crate::door::{Door, DoorError, Doors};
 use crate::events::Events;
+use crate::fetch::NAME_THREADS;
 use crate::followers::Followers;
 use crate::hook::Hooks;
+use crate::key_fetcher::keep_keys_fresh;
 use crate::listen::{Connections, Front, accept};
 use crate::metrics;
 use crate::network::TrustedProxies;
@@ -208,7 +210,7 @@ impl Bound {
         let on_hooks = of(Vec::new());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(RUNTIME_THREADS)
-            .max_blocking_threads(1)
+            .max_blocking_threads(NAME_THREADS)
             .thread_name("countersign-net")
             .enable_io()
             .enable_time()
@@ -224,6 +226,7 @@ impl Bound {
         let done = runtime.block_on(async {
             begin(&answerer);
             tokio::spawn(look_each_minute(Arc::clone(answerer.app())));
+            tokio::spawn(keep_keys_fresh(Arc::clone(answerer.app())));
             serve_all(
                 listeners,
                 tls,

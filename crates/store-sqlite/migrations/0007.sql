@@ -276,10 +276,11 @@ CREATE INDEX ban_by_end ON ban (until) WHERE until IS NOT NULL;
 -- Whom no ban is to keep out by mistake.
 CREATE INDEX person_of_platform ON person (credential) WHERE platform_admin = 1;
 
--- Brokers keep bans by themselves; found as it is written here.
+-- Brokers keep bans by themselves, and an issuer's keys end no session; found as it is
+-- written here.
 DROP INDEX change_of_policy;
 CREATE INDEX change_of_policy ON change (seq)
-    WHERE kind NOT IN ('ban', 'credential', 'group', 'kick');
+    WHERE kind NOT IN ('ban', 'credential', 'group', 'issuer-keys', 'kick');
 CREATE INDEX change_of_ban ON change (seq) WHERE kind = 'ban';
 
 -- Issuers of others, who sign tokens for credentials of a tenant. issuer and audience are
@@ -321,6 +322,22 @@ CREATE TABLE issuer_revocation (
     revoked_at INTEGER NOT NULL,
     PRIMARY KEY (issuer, token)
 ) STRICT, WITHOUT ROWID;
+
+-- Where an issuer's keys are fetched, and what came of it: when that last went well, when
+-- it was last tried, and what went wrong then. asked counts how often administrators asked
+-- for it, answered how many of those a service has done. max_age is in seconds.
+CREATE TABLE issuer_source (
+    issuer INTEGER PRIMARY KEY REFERENCES issuer (id) ON DELETE CASCADE,
+    url TEXT NOT NULL,
+    allow_private INTEGER NOT NULL,
+    max_age INTEGER NOT NULL,
+    set_at INTEGER NOT NULL,
+    fetched_at INTEGER,
+    tried_at INTEGER,
+    problem TEXT,
+    asked INTEGER NOT NULL,
+    answered INTEGER NOT NULL
+) STRICT;
 
 -- Which devices authorities and issuers make of those that they name, and how many they
 -- made: ever, and in the last second that they made any in. With the role that such a
@@ -825,6 +842,24 @@ CREATE TRIGGER followed_issuer_role_removed AFTER DELETE ON issuer_role
 WHEN EXISTS (SELECT 1 FROM follower) BEGIN
     INSERT INTO object_change (kind, number, tenant, name)
         VALUES ('issuer', OLD.issuer, OLD.tenant, NULL);
+END;
+
+CREATE TRIGGER followed_issuer_source_added AFTER INSERT ON issuer_source
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('issuer', NEW.issuer, (SELECT tenant FROM issuer WHERE id = NEW.issuer), NULL);
+END;
+
+CREATE TRIGGER followed_issuer_source_changed AFTER UPDATE ON issuer_source
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('issuer', NEW.issuer, (SELECT tenant FROM issuer WHERE id = NEW.issuer), NULL);
+END;
+
+CREATE TRIGGER followed_issuer_source_removed AFTER DELETE ON issuer_source
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('issuer', OLD.issuer, (SELECT tenant FROM issuer WHERE id = OLD.issuer), NULL);
 END;
 
 CREATE TRIGGER followed_issuer_revocation_added AFTER INSERT ON issuer_revocation

@@ -35,6 +35,12 @@ impl SqliteStore {
         }
     }
 
+    /// Says whether a live service uses this store. What can't be told is taken for alive.
+    #[must_use]
+    pub fn is_service_alive(&self) -> bool {
+        services().any(|name| self.is_broker_alive(&name))
+    }
+
     /// Keeps other versions of this program from changing the store's schema while a
     /// service uses it, of which there may be several.
     ///

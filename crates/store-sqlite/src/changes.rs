@@ -3,6 +3,7 @@
 use countersign_core::ban::BanId;
 use countersign_core::change::{Change, ChangeLogEnds, ChangeSeq, KickRequestId};
 use countersign_core::credential::CredentialId;
+use countersign_core::issuer::IssuerId;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::store::StoreError;
 use countersign_core::store::rows::ChangeRows;
@@ -44,6 +45,7 @@ pub(crate) fn append(connection: &Connection, at: Timestamp, change: &Change) ->
         Change::Credential(id) => ("credential", Some(id.0), None, None),
         Change::Everything => ("everything", None, None, None),
         Change::Group(id, group) => ("group", None, Some(id.as_str()), Some(group.as_str())),
+        Change::IssuerKeys(id) => ("issuer-keys", Some(id.0), None, None),
         Change::KickRequested(id) => ("kick", Some(id.0), None, None),
         Change::Tenant(id) => ("tenant", None, Some(id.as_str()), None),
     };
@@ -143,6 +145,7 @@ fn read(columns: &mut RowReader<'_>) -> Result<Change, Fault> {
             let tenant = columns.parsed(TenantId::parse)?;
             Change::Group(tenant, columns.parsed(GroupPath::parse)?)
         }
+        "issuer-keys" => Change::IssuerKeys(IssuerId(columns.number()?)),
         "kick" => Change::KickRequested(KickRequestId(columns.number()?)),
         "tenant" => {
             columns.maybe_number()?;

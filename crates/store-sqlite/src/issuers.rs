@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use countersign_core::issuer::{
-    Algorithms, ClaimName, IdentityClaim, IssuerId, IssuerName, IssuerRecord, IssuerText, RoleWord,
+    Algorithms, ClaimName, IdentityClaim, IssuerId, IssuerName, IssuerRecord, IssuerText,
+    KeySource, RoleWord,
 };
 use countersign_core::name::TenantId;
 use countersign_core::registrar::Registrar;
@@ -13,10 +14,10 @@ use countersign_core::store::rows::IssuerRows;
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, Params, params};
 
-use crate::device_registrations;
 use crate::error::Fault;
 use crate::row_reader::RowReader;
 use crate::transaction::SqliteTransaction;
+use crate::{device_registrations, key_sources};
 
 impl IssuerRows for SqliteTransaction<'_> {
     fn issuer(&mut self, id: IssuerId) -> Result<Option<IssuerRecord>, StoreError> {
@@ -54,6 +55,20 @@ impl IssuerRows for SqliteTransaction<'_> {
                 .execute(params![id.0, keys, at.as_millis()])?;
             Ok(set > 0)
         })
+    }
+
+    fn set_key_source(
+        &mut self,
+        id: IssuerId,
+        source: Option<&KeySource>,
+    ) -> Result<(), StoreError> {
+        self.run("write down where keys are fetched", |connection| {
+            key_sources::put(connection, id, source)
+        })
+    }
+
+    fn key_sources(&mut self) -> Result<Vec<(IssuerId, KeySource)>, StoreError> {
+        self.run("look up where keys are fetched", key_sources::all)
     }
 
     fn remove_issuer(&mut self, id: IssuerId) -> Result<bool, StoreError> {
@@ -166,6 +181,7 @@ fn add(connection: &Connection, issuer: &IssuerRecord) -> Result<IssuerId, Fault
             role.as_str()
         ])?;
     }
+    key_sources::put(connection, id, issuer.source.as_ref())?;
     device_registrations::put_new(
         connection,
         Registrar::Issuer(id),
@@ -199,6 +215,7 @@ fn read(
             registers: device_registrations::of(connection, Registrar::Issuer(id))?,
             keys: columns.text()?.into(),
             keys_at: columns.instant()?,
+            source: key_sources::of(connection, id)?,
             added_at: columns.instant()?,
         });
     }

@@ -46,6 +46,7 @@ mod imports;
 mod issuers;
 mod kept_names;
 mod key_file;
+mod key_sources;
 mod kicks;
 mod limits;
 mod listings;

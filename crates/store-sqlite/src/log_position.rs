@@ -27,5 +27,5 @@ pub(crate) fn of(connection: &Connection) -> Result<LogPosition, Fault> {
 /// One row, whatever is stored. The conditions are those of indexes, word for word.
 pub(crate) const STANDING: &str = "SELECT coalesce((SELECT max(seq) FROM change), 0),
             coalesce((SELECT max(seq) FROM change WHERE kind = 'ban'), 0),
-            coalesce((SELECT max(seq) FROM change WHERE kind NOT IN ('ban', 'credential', 'group', 'kick')), 0),
+            coalesce((SELECT max(seq) FROM change WHERE kind NOT IN ('ban', 'credential', 'group', 'issuer-keys', 'kick')), 0),
             (SELECT number FROM session_change WHERE id = 1)";

@@ -262,6 +262,10 @@ pub(crate) const EXPORTED: &[ExportedTable] = &[
         "issuer_revocation",
         Some("issuer IN (SELECT id FROM issuer WHERE tenant = ?1)"),
     ),
+    table(
+        "issuer_source",
+        Some("issuer IN (SELECT id FROM issuer WHERE tenant = ?1)"),
+    ),
     table("device_registration", Some("tenant = ?1")),
     table("registered_name", Some("tenant = ?1")),
 ];

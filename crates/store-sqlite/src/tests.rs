@@ -178,6 +178,11 @@ const WHOLE_TABLES: &[(&str, &str, &str)] = &[
         "one row for each tenant, found by an index",
     ),
     ("issuers.rs", "SCAN issuer", "it has 1,024 rows at most"),
+    (
+        "key_sources.rs",
+        "SCAN issuer_source",
+        "it has a row of each issuer at most",
+    ),
     ("settings.rs", "SCAN setting", "one row for each setting"),
     ("tables/fill.rs", "SCAN setting", "one row for each setting"),
     (

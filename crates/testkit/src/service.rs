@@ -68,7 +68,17 @@ impl Service {
     /// Starts it on a port that is free, with more options, and waits until it listens.
     pub fn start(cli: &Cli, options: &[&str]) -> Result<Self> {
         let serve = ["serve", "--listen", "127.0.0.1:0"];
-        let process = cli.tool(&[&serve[..], options].concat()).background()?;
+        Self::of(cli.tool(&[&serve[..], options].concat()))
+    }
+
+    /// Starts it so that it trusts these authorities (PEM) and no others.
+    pub fn start_trusting(cli: &Cli, file: &str) -> Result<Self> {
+        let serve = cli.tool(&["serve", "--listen", "127.0.0.1:0"]);
+        Self::of(serve.env("SSL_CERT_FILE", file))
+    }
+
+    fn of(serve: Tool) -> Result<Self> {
+        let process = serve.background()?;
         let end = Instant::now() + PATIENCE;
         loop {
             let log = process.stderr();

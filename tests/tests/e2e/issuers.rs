@@ -6,8 +6,11 @@ use countersign_testkit::artifacts;
 use countersign_testkit::mqtt::Connect;
 use countersign_testkit::token_issuer::TokenIssuer;
 use countersign_testkit::tools::Tool;
+use countersign_tests::authority::Authority;
+use countersign_tests::key_server::KeyServer;
+use countersign_tests::service::Service;
 use countersign_tests::{
-    Fixture, PATIENCE, REFUSED_V5, on_every_broker, topics_so_far, wait_until,
+    Fixture, PATIENCE, REFUSED_V5, on_every_broker, text, topics_so_far, wait_until,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -33,6 +36,11 @@ fn add(fixture: &Fixture, folder: &TempDir, tenant: &str, issuer: &TokenIssuer, 
         tenant,
     ];
     fixture.cli.json(&[&known, more].concat());
+}
+
+/// The issuer of tenant `acme`.
+fn shown(fixture: &Fixture) -> Value {
+    fixture.cli.json(&["issuer", "show", "acme"])
 }
 
 /// What a token claims that lasts for so long.
@@ -105,6 +113,89 @@ on_every_broker! {
         clock.set(HOUR + Duration::from_secs(1));
         fixture.broker.wait_for_log("ended the session of `dev2@acme` (three): expired", PATIENCE).unwrap();
         wait_until("the session ended", || !short.is_alive());
+    }
+
+    fn keys_are_fetched_from_where_an_issuer_publishes_them_and_the_last_good_ones_stay(version) {
+        let authority = Authority::new();
+        let server = KeyServer::start(&authority);
+        let [first, second] = [1, 2].map(TokenIssuer::new);
+        server.publish(&first.jwks());
+        let (fixture, clock) = Fixture::start_with_clock(version);
+        fixture.tenant("acme", &[]);
+        fixture.credential("dev1", "acme");
+        let url = format!("https://{}/keys", server.address);
+        let add = |name: &str, url: &str, more: &[&str]| {
+            let known = [
+                "issuer", "add", name, "--tenant", "acme", "--iss", "https://sso.example",
+                "--jwks-url", url, "--alg", "EdDSA", "--audience", name,
+            ];
+            fixture.cli.json(&[&known, more].concat())
+        };
+        let added = add("acme", &url, &["--allow-private"]);
+        assert_eq!((&added["keys"], &added["fetched_at"]), (&json!([]), &Value::Null));
+        let lasting = claims("acme", "dev1", 30 * 24 * HOUR);
+        let [old, new] = [&first, &second].map(|issuer| issuer.sign(&lasting));
+        assert_eq!(connect("one", "jwt", &old).code(fixture.port()), Some(5));
+        fixture.wait_for_cause("jwt", "keys-outdated");
+        let alone = fixture.cli.refused(&["issuer", "refresh", "acme"]);
+        assert!(alone.contains("no `countersign serve` runs"), "{alone}");
+        let _service = Service::start_trusting(&fixture.cli, &authority.path("ca.crt")).unwrap();
+        // It begins by itself.
+        wait_until("keys were fetched", || shown(&fixture)["fetched_at"].is_string());
+        assert_eq!(shown(&fixture)["keys"][0]["kid"], "key-1");
+        let mut session = connect("one", "jwt", &old).accepted(fixture.port());
+
+        // Other keys, for which somebody asks.
+        server.publish(&second.jwks());
+        let refreshed = fixture.cli.json(&["issuer", "refresh", "acme"]);
+        assert_eq!(refreshed["keys"], json!([{ "kid": "key-2", "alg": "EdDSA" }]));
+        let mut other = connect("two", "jwt", &new).accepted(fixture.port());
+        assert_eq!(connect("three", "jwt", &old).code(fixture.port()), Some(5));
+        assert!(session.is_alive(), "its token counts until it ends");
+
+        // Whatever else is there, the last good ones stay.
+        let good = shown(&fixture)["fetched_at"].clone();
+        let asked = server.requests();
+        let long = "x".repeat(70_000);
+        for (answer, told) in [
+            (format!("302 Found\r\nLocation: {url}\r\nContent-Length: 0\r\n\r\n"), "redirects are not followed"),
+            ("503 Busy\r\nContent-Length: 0\r\n\r\n".into(), "it answered 503"),
+            (format!("200 OK\r\nContent-Length: 70000\r\n\r\n{long}"), "longer than 65536 bytes"),
+            (format!("200 OK\r\nTransfer-Encoding: chunked\r\n\r\n11170\r\n{long}\r\n0\r\n\r\n"), "longer than 65536 bytes"),
+            ("200 OK\r\nContent-Length: 6\r\n\r\n<html>".into(), "it is no JWK Set"),
+            ("200 OK\r\nContent-Length: 9\r\n\r\n{}".into(), "the answer is broken"),
+            ("".into(), "the answer is broken"),
+        ] {
+            server.answer(&answer);
+            let refused = fixture.cli.refused(&["issuer", "refresh", "acme"]);
+            assert!(refused.contains(told), "{refused}");
+            let kept = shown(&fixture);
+            assert_eq!((&kept["keys"], &kept["fetched_at"]), (&refreshed["keys"], &good));
+            assert!(text(&kept, "problem").contains(told), "{kept}");
+        }
+        assert_eq!(server.requests() - asked, 7, "none was led elsewhere");
+        drop(server);
+        let refused = fixture.cli.refused(&["issuer", "refresh", "acme"]);
+        assert!(refused.contains("it can't be reached"), "{refused}");
+        drop(connect("four", "jwt", &new).accepted(fixture.port()));
+
+        // A private address where that was not said, and one that nobody vouches for.
+        let strange = Authority::new();
+        let strange = KeyServer::start(&strange);
+        strange.publish(&first.jwks());
+        let strange = format!("https://{}/keys", strange.address);
+        add("private", &strange, &[]);
+        let refused = fixture.cli.refused(&["issuer", "refresh", "private"]);
+        assert!(refused.contains("127.0.0.1 is a private address"), "{refused}");
+        add("strange", &strange, &["--allow-private"]);
+        let refused = fixture.cli.refused(&["issuer", "refresh", "strange"]);
+        assert!(refused.contains("TLS failed"), "{refused}");
+
+        // They count for a week.
+        clock.set(7 * 24 * HOUR + Duration::from_secs(60));
+        assert_eq!(connect("five", "jwt", &new).code(fixture.port()), Some(5));
+        fixture.wait_for_cause("jwt", "keys-outdated");
+        assert!(session.is_alive() && other.is_alive());
     }
 
     fn an_issuer_registers_devices_and_none_again_that_was_deleted(version) {

@@ -392,6 +392,7 @@ mod tests {
                 Change::Ban(_)
                 | Change::Everything
                 | Change::Group(..)
+                | Change::IssuerKeys(_)
                 | Change::KickRequested(_)
                 | Change::Tenant(_) => None,
             })

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use countersign_core::issuer::{Algorithm, ClaimName, IssuerRecord};
+use countersign_core::issuer::{Algorithm, ClaimName, IssuerRecord, KeySource};
 use countersign_issuer::KeySet;
 use serde::Serialize;
 
 use super::registration::RegistrationView;
-use super::rfc3339;
+use super::{duration, rfc3339};
 
 /// All that is shown of an issuer. The audit keeps the same.
 #[derive(Clone, Debug, Serialize)]
@@ -24,7 +24,34 @@ pub struct IssuerView {
     registers: RegistrationView,
     keys: Vec<KeyView>,
     keys_at: String,
+    #[serde(flatten)]
+    source: SourceView,
     added_at: String,
+}
+
+/// What is shown of where its keys are fetched; nothing where they are not.
+#[derive(Clone, Debug, Serialize)]
+struct SourceView {
+    jwks_url: Option<String>,
+    allow_private: Option<bool>,
+    max_key_age: Option<String>,
+    fetched_at: Option<String>,
+    tried_at: Option<String>,
+    problem: Option<String>,
+}
+
+impl SourceView {
+    fn of(source: Option<&KeySource>) -> Self {
+        let place = source.map(|it| &it.place);
+        Self {
+            jwks_url: place.map(|it| it.url.to_string()),
+            allow_private: place.map(|it| it.allow_private),
+            max_key_age: place.map(|it| duration(it.max_age.get())),
+            fetched_at: source.and_then(|it| it.fetched_at).map(rfc3339),
+            tried_at: source.and_then(|it| it.tried_at).map(rfc3339),
+            problem: source.and_then(|it| it.problem.as_deref().map(str::to_owned)),
+        }
+    }
 }
 
 /// What is shown of one of its keys.
@@ -54,6 +81,7 @@ impl IssuerView {
             registers: RegistrationView::of(record.registers.as_ref()),
             keys: KeySet::of_record(record).map_or_else(|_| Vec::new(), |keys| shown(&keys)),
             keys_at: rfc3339(record.keys_at),
+            source: SourceView::of(record.source.as_ref()),
             added_at: rfc3339(record.added_at),
         }
     }

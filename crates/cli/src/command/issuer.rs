@@ -4,15 +4,18 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 use countersign_admin::issuer::{
-    AddIssuer, ForgetIssuedIdentity, ListIssuers, RemoveIssuer, RevokeIssuedToken, SetIssuerKeys,
-    ShowIssuer,
+    AddIssuer, AskForKeys, ForgetIssuedIdentity, KeyOrigin, ListIssuers, RemoveIssuer,
+    RevokeIssuedToken, SetIssuerKeys, ShowIssuer,
 };
 use countersign_admin::view::IssuerView;
+use countersign_core::duration::parse_duration;
 use countersign_core::issuer::{
-    Algorithms, ClaimName, IdentityClaim, IssuerName, IssuerText, RoleWord,
+    Algorithms, ClaimName, IdentityClaim, IssuerName, IssuerText, KeyPlace, KeysUrl, MaxKeyAge,
+    RoleWord,
 };
 use countersign_core::name::TenantId;
 use countersign_core::role::RoleName;
@@ -22,7 +25,7 @@ use serde_json::json;
 use crate::command::certificate::unreadable;
 use crate::command::registering::RegisteringArguments;
 use crate::error::CliError;
-use crate::invocation::Invocation;
+use crate::invocation::{Invocation, run_on};
 use crate::keys::{DELETED, FORGOTTEN, ISSUER, REVOKED, Shows};
 use crate::listing::Column;
 
@@ -31,7 +34,7 @@ pub(crate) enum IssuerCommand {
     /// Have an issuer speak for a tenant: each token (JWT) that it signs names a
     /// credential of that tenant, and of no other. Clients present it as their password.
     #[command(
-        after_help = "Examples:\n  countersign issuer add corp --tenant acme --iss https://corp.example.com \\\n      --jwks sso.jwks.json --alg EdDSA --audience mqtt\n  countersign issuer add plant --tenant acme --iss plant --pem plant.pub.pem \\\n      --alg ES256 --audience mqtt --identity client_id \\\n      --role-claim realm_access.roles --role-map operator=reader\n  countersign issuer add site --tenant acme --iss site --pem plant.pub.pem \\\n      --alg ES256 --audience mqtt --auto-register --role reader --max 500"
+        after_help = "Examples:\n  countersign issuer add corp --tenant acme --iss https://corp.example.com \\\n      --jwks sso.jwks.json --alg EdDSA --audience mqtt\n  countersign issuer add plant --tenant acme --iss plant --pem plant.pub.pem \\\n      --alg ES256 --audience mqtt --identity client_id \\\n      --role-claim realm_access.roles --role-map operator=reader\n  countersign issuer add site --tenant acme --iss site --pem plant.pub.pem \\\n      --alg ES256 --audience mqtt --auto-register --role reader --max 500\n  countersign issuer add cloud --tenant acme --iss https://cloud.example.com \\\n      --jwks-url https://cloud.example.com/keys --alg RS256 --audience mqtt"
     )]
     Add(Add),
     /// List the issuers of a tenant, or of all.
@@ -50,8 +53,9 @@ pub(crate) enum IssuerCommand {
         #[arg(value_parser = IssuerName::parse)]
         name: IssuerName,
     },
-    /// Give an issuer other public keys. Tokens under the ones before prove nothing from
-    /// then on; sessions that they opened go on until their tokens end.
+    /// Give an issuer other public keys, or have them fetched. Tokens under the ones before
+    /// prove nothing once there are others; sessions that they opened go on until their
+    /// tokens end.
     #[command(after_help = "Examples:\n  countersign issuer set sso --jwks sso.jwks.json")]
     Set {
         /// The issuer's name.
@@ -59,6 +63,13 @@ pub(crate) enum IssuerCommand {
         name: IssuerName,
         #[command(flatten)]
         keys: Keys,
+    },
+    /// Have `countersign serve` fetch an issuer's public keys now, and wait for it.
+    #[command(after_help = "Examples:\n  countersign issuer refresh sso")]
+    Refresh {
+        /// The issuer's name.
+        #[arg(value_parser = IssuerName::parse)]
+        name: IssuerName,
     },
     /// Revoke a token of an issuer. Sessions that it opened end.
     #[command(after_help = "Examples:\n  countersign issuer revoke sso 5b1c6f0e")]
@@ -121,30 +132,112 @@ pub(crate) struct Add {
     registering: RegisteringArguments,
 }
 
-/// Where an issuer's public keys are.
+/// An issuer's public keys.
+#[derive(Args, Debug)]
+#[group(skip)]
+pub(crate) struct Keys {
+    #[command(flatten)]
+    at: KeysAt,
+    /// Fetch them from a private address, too.
+    #[arg(long, requires = "jwks_url", conflicts_with_all = FILES)]
+    allow_private: bool,
+    /// How long fetched keys count while they can't be fetched again: `1h` to `365d`.
+    #[arg(long, value_name = "DURATION", requires = "jwks_url", conflicts_with_all = FILES,
+        value_parser = max_key_age, default_value = "7d")]
+    max_key_age: MaxKeyAge,
+}
+
+/// What names a file, in whose place keys may be fetched.
+const FILES: [&str; 2] = ["jwks", "pem"];
+
+/// Where they are.
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
-pub(crate) struct Keys {
+struct KeysAt {
     /// A file that holds its public keys as a JWK Set (RFC 7517).
     #[arg(long, value_name = "FILE")]
     jwks: Option<PathBuf>,
     /// A file that holds them as PEM: public keys, or certificates of them.
     #[arg(long, value_name = "FILE")]
     pem: Option<PathBuf>,
+    /// Where `countersign serve` fetches them as a JWK Set, each hour: `https://HOST/PATH`.
+    #[arg(long, value_name = "URL", value_parser = KeysUrl::parse)]
+    jwks_url: Option<KeysUrl>,
 }
 
 impl Keys {
-    fn read(&self) -> Result<(&Path, KeyText), CliError> {
-        let (path, text): (_, fn(String) -> _) = match (&self.jwks, &self.pem) {
-            (Some(jwks), _) => (jwks, KeyText::Jwks),
-            (None, Some(pem)) => (pem, KeyText::Pem),
-            (None, None) => return Err(CliError::refused("name a file with the issuer's keys")),
+    /// Reads the file, of which `understand` makes what is wanted, if there is one.
+    fn read<K>(
+        self,
+        understand: impl FnOnce(&Path, KeyText) -> Result<K, CliError>,
+    ) -> Result<KeyOrigin<K>, CliError> {
+        let (path, text): (_, fn(String) -> _) = match (self.at.jwks, self.at.pem, self.at.jwks_url)
+        {
+            (Some(jwks), ..) => (jwks, KeyText::Jwks),
+            (None, Some(pem), _) => (pem, KeyText::Pem),
+            (None, None, Some(url)) => {
+                return Ok(KeyOrigin::Fetched(KeyPlace {
+                    url,
+                    allow_private: self.allow_private,
+                    max_age: self.max_key_age,
+                }));
+            }
+            (None, None, None) => {
+                return Err(CliError::refused("say where the issuer's keys are"));
+            }
         };
         let mut read = String::new();
-        File::open(path)
+        File::open(&path)
             .and_then(|file| file.take(MOST_OF_A_FILE).read_to_string(&mut read))
-            .map_err(|error| unreadable(path, &error))?;
-        Ok((path, text(read)))
+            .map_err(|error| unreadable(&path, &error))?;
+        understand(&path, text(read)).map(KeyOrigin::Given)
+    }
+}
+
+fn max_key_age(text: &str) -> Result<MaxKeyAge, String> {
+    let duration = parse_duration(text).map_err(|error| error.to_string())?;
+    MaxKeyAge::new(duration).map_err(|error| error.to_string())
+}
+
+/// Asks the service for an issuer's keys, and waits until it has tried to fetch them.
+fn refresh(invocation: &Invocation, name: IssuerName) -> Result<(), CliError> {
+    let mut store = invocation.open()?;
+    let show = ShowIssuer(name);
+    let issuer = run_on(&mut store, &show)?;
+    if issuer.source.is_some() && !store.is_service_alive() {
+        return Err(CliError::refused(
+            "no `countersign serve` runs on this store, and nothing else fetches keys",
+        ));
+    }
+    let asked = run_on(&mut store, &AskForKeys(show.0.clone()))?;
+    let begun = Instant::now();
+    loop {
+        let issuer = run_on(&mut store, &show)?;
+        let name = &issuer.name;
+        let Some(source) = &issuer.source else {
+            return Err(CliError::refused(format!(
+                "issuer `{name}` was given keys meanwhile"
+            )));
+        };
+        match &source.problem {
+            _ if source.answered < asked => {}
+            Some(problem) => {
+                return Err(CliError::refused(format!(
+                    "the keys of issuer `{name}` could not be fetched: {problem}"
+                )));
+            }
+            None => {
+                let done = format!("the keys of issuer {name} were fetched");
+                return invocation.output.act(&done, &IssuerView::of(&issuer));
+            }
+        }
+        if begun.elapsed() >= LONGEST_WAIT {
+            return Err(CliError::refused(format!(
+                "no `countersign serve` has fetched the keys within {} seconds; its log says why",
+                LONGEST_WAIT.as_secs()
+            )));
+        }
+        std::thread::sleep(PAUSE);
     }
 }
 
@@ -153,10 +246,10 @@ impl IssuerCommand {
         let output = &invocation.output;
         match self {
             Self::Add(add) => {
-                let (path, keys) = add.keys.read()?;
-                let keys = keys
-                    .read(&add.alg)
-                    .map_err(|error| unreadable(path, &error))?;
+                let keys = add.keys.read(|path, keys| {
+                    let keys = keys.read(&add.alg);
+                    keys.map_err(|error| unreadable(path, &error))
+                })?;
                 let added = invocation.run(&AddIssuer {
                     name: add.name,
                     tenant: add.tenant,
@@ -184,11 +277,15 @@ impl IssuerCommand {
                 output.record(&IssuerView::of(&issuer))?;
             }
             Self::Set { name, keys } => {
-                let (_, keys) = keys.read()?;
+                let keys = keys.read(|_, keys| Ok(keys))?;
                 let set = invocation.run(&SetIssuerKeys { name, keys })?;
-                let done = format!("issuer {} has other keys", set.name);
+                let done = match set.source {
+                    Some(_) => format!("the keys of issuer {} are fetched from now on", set.name),
+                    None => format!("issuer {} has other keys", set.name),
+                };
                 output.act(&done, &IssuerView::of(&set))?;
             }
+            Self::Refresh { name } => refresh(invocation, name)?,
             Self::Revoke { name, jti } => {
                 let revoked = json!({ "revoked": jti.as_str() });
                 invocation.run(&RevokeIssuedToken {
@@ -217,9 +314,11 @@ impl IssuerCommand {
     /// What is printed.
     pub(crate) fn shows(&self) -> Shows {
         match self {
-            Self::Add(_) | Self::List { .. } | Self::Show { .. } | Self::Set { .. } => {
-                Shows::all_of(&[ISSUER])
-            }
+            Self::Add(_)
+            | Self::List { .. }
+            | Self::Refresh { .. }
+            | Self::Show { .. }
+            | Self::Set { .. } => Shows::all_of(&[ISSUER]),
             Self::Revoke { .. } => Shows::all_of(&[REVOKED]),
             Self::Forget { .. } => Shows::all_of(&[FORGOTTEN]),
             Self::Remove { .. } => Shows::all_of(&[DELETED]),
@@ -238,6 +337,10 @@ fn meaning(text: &str) -> Result<(RoleWord, RoleName), String> {
 
 /// One byte more than keys have: a longer file is refused as too long.
 const MOST_OF_A_FILE: u64 = MOST_BYTES as u64 + 1;
+
+/// A little longer than a service takes that has others to fetch first.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(50);
 
 const COLUMNS: &[Column] = &[
     ("name", "NAME"),

@@ -126,6 +126,11 @@ fn remedy(reason: Reason, name: &str) -> String {
         Reason::Expired => format!(
             "its time is over; `credential set {name} --expires never` gives it more."
         ),
+        Reason::KeysOutdated => {
+            "the keys of its token's issuer were fetched too long ago, or never; `issuer list` \
+             says when, and `issuer refresh` says what is wrong."
+                .into()
+        }
         Reason::NotYetValid => format!(
             "its time has not come; `credential show {name}` says when it comes."
         ),

@@ -7,6 +7,7 @@ use std::path::Path;
 use countersign_admin::Command;
 use countersign_admin::audit::{ListAudit, VerifyAudit};
 use countersign_admin::authority::ListAuthorities;
+use countersign_admin::issuer::ListIssuers;
 use countersign_admin::scheme::{ListReplacedSchemes, ListRevealingSchemes};
 use countersign_admin::sealed::CountSealed;
 use countersign_admin::settings::ShowSettings;
@@ -18,7 +19,7 @@ use countersign_core::tenant::Tenant;
 use countersign_core::time::{Timestamp, rfc3339};
 use countersign_sqlite::SqliteStore;
 
-use super::{Problem, Report};
+use super::{Problem, Report, issuers};
 use crate::identity::ActingAs;
 use crate::invocation::{as_caller, now, open_at};
 use crate::output::Output;
@@ -77,6 +78,14 @@ pub(super) fn check(
     match ended_authorities(&mut store, now()) {
         Ok(ended) => report.note_all("authorities", ended),
         Err(problem) => report.note("authorities", Err(problem)),
+    }
+    match look(&mut store, &ListIssuers::default()) {
+        Ok(all) => {
+            let is_service_alive = store.is_service_alive();
+            let problem = |issuer| issuers::problem(issuer, now(), is_service_alive);
+            report.note_all("issuers", all.iter().filter_map(problem));
+        }
+        Err(problem) => report.note("issuers", Err(problem)),
     }
     Content {
         names: with_credential(&mut store, names).ok(),

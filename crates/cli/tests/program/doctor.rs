@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::support::{DEVICE_PEM, Fixture, is_root, keys};
+use crate::support::{DEVICE_PEM, Fixture, JWKS, is_root, keys};
 
 /// A store, and a broker's configuration that uses it well.
 struct DoctorFixture {
@@ -346,6 +346,64 @@ fn an_authority_that_ends_soon_is_told_of_and_one_that_does_not_is_not() {
         ended.contains("`CN=device` of tenant `acme` ended at 2001-09-09"),
         "{ended}"
     );
+}
+
+#[test]
+fn keys_that_are_not_fetched_are_told_of() {
+    use countersign_admin::issuer::{AskForKeys, ListDueKeys, NoteFetchedKeys};
+    use countersign_admin::{Caller, Command, Context, OsRandom};
+    use countersign_core::issuer::IssuerName;
+    use countersign_core::time::Timestamp;
+    use countersign_sqlite::SqliteStore;
+
+    fn serve<C: Command>(store: &mut SqliteStore, command: &C) -> C::Output {
+        let mut context = Context {
+            now: Timestamp::from_millis(4_000_000_000_000),
+            caller: Caller::owner("serve"),
+            random: &mut OsRandom,
+        };
+        countersign_admin::run(store, &mut context, command).unwrap()
+    }
+
+    let fixture = DoctorFixture::new();
+    let told = |level: &str| {
+        let found = fixture.found(level).into_iter();
+        let mut told = found.filter(|(check, _)| check == "issuers");
+        let first = told.next().map(|(_, problem)| problem);
+        assert_eq!(told.next(), None);
+        first
+    };
+    let add = "issuer add sso --tenant acme --iss sso --jwks-url https://sso.example/keys \
+               --alg EdDSA --audience mqtt";
+    fixture.fixture.run(add).done();
+    let never = told("fail").unwrap();
+    assert!(
+        never.starts_with("the keys of issuer `sso` were never fetched"),
+        "{never}"
+    );
+    assert!(never.ends_with("its tokens are refused"), "{never}");
+    let mut store = SqliteStore::open(fixture.fixture.store()).unwrap();
+    let note = |store: &mut SqliteStore, fetched: Result<String, String>| {
+        let (issuer, from) = serve(store, &ListDueKeys).remove(0);
+        let note = NoteFetchedKeys {
+            issuer,
+            from,
+            fetched,
+        };
+        serve(store, &note);
+    };
+    let held = store.hold_for_service().unwrap();
+    note(&mut store, Ok(fs::read_to_string(JWKS).unwrap()));
+    assert_eq!((told("fail"), told("warn")), (None, None));
+    drop(held);
+    let alone = told("warn").unwrap();
+    assert!(alone.contains("no `countersign serve` runs"), "{alone}");
+    assert!(alone.contains("they count until 2096-10-09"), "{alone}");
+    let _held = store.hold_for_service().unwrap();
+    serve(&mut store, &AskForKeys(IssuerName::parse("sso").unwrap()));
+    note(&mut store, Err("it answered 503".into()));
+    let failed = told("warn").unwrap();
+    assert!(failed.contains("it answered 503"), "{failed}");
 }
 
 #[test]

@@ -310,6 +310,7 @@ const REFUSED_HERE: &[(&str, &str)] = &[
     ("countersign clients release", "no client was connected"),
     ("countersign credential untie", "no client was connected"),
     ("countersign issuer forget", "no device was registered"),
+    ("countersign issuer refresh", "no service runs"),
     ("countersign jwt revoke 0011", "the number is made up"),
     ("countersign jwt revoke --key", "the number is made up"),
     ("countersign restore", "there is a store already"),

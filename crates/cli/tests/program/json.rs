@@ -210,9 +210,16 @@ fn an_issuer_has_these_keys() {
         "registered",
         "keys",
         "keys_at",
+        "jwks_url",
+        "allow_private",
+        "max_key_age",
+        "fetched_at",
+        "tried_at",
+        "problem",
         "added_at",
     ];
     assert_eq!(keys(&added), known);
+    assert_eq!(added["jwks_url"], Value::Null);
     assert_eq!(added["alg"], json!(["EdDSA"]));
     assert_eq!(added["identity"], "sub");
     assert_eq!(added["role_map"], json!({ "operator": "ops" }));
@@ -223,6 +230,21 @@ fn an_issuer_has_these_keys() {
     let revoked = fixture.json("issuer revoke sso t-1");
     assert_eq!(revoked, json!({ "revoked": "t-1" }));
     assert_eq!(fixture.run("issuer revoke sso t-1").code, Some(1));
+    let fetch = fixture.json("issuer set sso --jwks-url https://sso.example/keys");
+    assert_eq!(fetch["jwks_url"], "https://sso.example/keys");
+    assert_eq!(fetch["allow_private"], false);
+    assert_eq!(fetch["max_key_age"], "7d");
+    assert_eq!(fetch["fetched_at"], Value::Null);
+    assert_eq!(
+        fetch["keys"], set["keys"],
+        "they count until others are fetched"
+    );
+    let alone = fixture.run("issuer refresh sso");
+    assert_eq!(alone.code, Some(1));
+    assert!(
+        alone.stderr.contains("no `countersign serve` runs"),
+        "{alone:?}"
+    );
     assert_eq!(
         fixture.json("issuer remove sso"),
         json!({ "deleted": "sso" })

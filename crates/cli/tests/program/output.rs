@@ -65,6 +65,7 @@ const WALK: &[(&str, i32)] = &[
     ("issuer list", 0),
     ("issuer show sso", 0),
     ("issuer set sso --jwks JWKS", 0),
+    ("issuer refresh sso", 1),
     ("issuer revoke sso t-1", 0),
     ("issuer forget sso none", 1),
     ("issuer remove sso", 0),

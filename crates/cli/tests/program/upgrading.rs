@@ -128,6 +128,7 @@ pub(crate) const COMMANDS: &[(&str, &str, Does)] = &[
     ("limit clear", "dev1@acme", Write),
     ("limit set", "dev1@acme --payload 9", Write),
     ("limit show", "dev1@acme", Read(0)),
+    ("issuer refresh", "sso", Write),
     ("issuer remove", "sso", Write),
     ("issuer revoke", "sso t-1", Write),
     ("issuer set", "sso --jwks JWKS", Write),

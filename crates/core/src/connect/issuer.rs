@@ -46,6 +46,9 @@ pub(super) fn decide(
     let (Some(issuer), None) = (meant.next(), meant.next()) else {
         return refuse(Reason::BadSecret);
     };
+    if !issuer.has_keys(at.now) {
+        return refuse(Reason::KeysOutdated);
+    }
     match check.is_issued(&**token, issuer) {
         SignatureVerdict::Valid => {}
         SignatureVerdict::Invalid => return refuse(Reason::BadSecret),

@@ -98,6 +98,7 @@ impl CredentialCache {
             Change::Ban(_)
             | Change::Credential(_)
             | Change::Everything
+            | Change::IssuerKeys(_)
             | Change::KickRequested(_)
             | Change::Tenant(_) => None,
         });
@@ -117,6 +118,7 @@ impl CredentialCache {
                     let all = core::mem::replace(self, Self::new(seq));
                     given_up.get_or_insert(all);
                 }
+                Change::IssuerKeys(_) => self.issuers = Issuers::default(),
                 Change::Ban(_) | Change::Group(..) | Change::KickRequested(_) => {}
             }
             self.seq = seq;

@@ -3,7 +3,6 @@
 
 use std::io::{self, BufRead as _, BufReader, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::JoinHandle;
@@ -13,12 +12,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign_core::hook::{Hook, HookKind, HookName, KICK_LOGIN, Kick, KickUrl};
 use countersign_core::store::GateStore as _;
+use countersign_core::url::host_and_port;
 use countersign_sqlite::SqliteStore;
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls_pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConnection, StreamOwned};
 use zeroize::Zeroizing;
+
+use crate::trust::trusting_the_system;
 
 /// Ends sessions at a broker.
 pub(super) struct Kicker {
@@ -133,7 +133,8 @@ impl Caller {
         let wrong = || io::Error::from(io::ErrorKind::InvalidInput);
         let (scheme, authority, path) = self.url.parts().ok_or_else(wrong)?;
         let is_encrypted = scheme == "https";
-        let (host, port) = host_and_port(authority, if is_encrypted { 443 } else { 80 });
+        let (host, port) = host_and_port(authority).ok_or_else(wrong)?;
+        let port = port.unwrap_or(if is_encrypted { 443 } else { 80 });
         let request = self.request(authority, path, order);
         let mut refused = wrong();
         for address in (host, port).to_socket_addrs()? {
@@ -179,24 +180,6 @@ impl Caller {
     }
 }
 
-/// The host of an address, without the brackets of IPv6, and its port.
-fn host_and_port(authority: &str, usual: u16) -> (&str, u16) {
-    let (host, port) = match authority.strip_prefix('[') {
-        Some(rest) => {
-            let (host, port) = rest.split_once(']').unwrap_or((rest, ""));
-            (host, port.strip_prefix(':'))
-        }
-        None => match authority.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (authority, None),
-        },
-    };
-    (
-        host,
-        port.and_then(|port| port.parse().ok()).unwrap_or(usual),
-    )
-}
-
 /// Sends a request, and reads the status of the answer.
 fn exchange(mut stream: impl io::Read + Write, request: &str) -> io::Result<u16> {
     stream.write_all(request.as_bytes())?;
@@ -207,20 +190,6 @@ fn exchange(mut stream: impl io::Read + Write, request: &str) -> io::Result<u16>
     let status = line.strip_prefix("HTTP/1.").and_then(|line| line.get(2..5));
     let status = status.and_then(|digits| digits.parse().ok());
     status.ok_or_else(|| io::ErrorKind::InvalidData.into())
-}
-
-/// What trusts whom the system trusts, or `SSL_CERT_FILE`.
-fn trusting_the_system() -> io::Result<Arc<ClientConfig>> {
-    let file = std::env::var_os("SSL_CERT_FILE").map_or_else(|| SYSTEM_ROOTS.into(), PathBuf::from);
-    let mut roots = RootCertStore::empty();
-    let found = CertificateDer::pem_file_iter(file).map_err(io::Error::other)?;
-    roots.add_parsable_certificates(found.filter_map(Result::ok));
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
 }
 
 /// A text as a part of a path.
@@ -236,7 +205,6 @@ fn encoded(text: &str) -> String {
     encoded
 }
 
-const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 const LONGEST_STATUS_LINE: u64 = 1_024;
 /// So many sessions wait to be ended at most.
 const MOST_ORDERS: usize = 10_000;
@@ -292,17 +260,5 @@ mod tests {
             first(HookKind::RabbitMq),
             "DELETE /base/api/connections/username/dev1%40acme HTTP/1.1"
         );
-    }
-
-    #[test]
-    fn a_host_and_its_port_are_told_apart() {
-        for (authority, host, port) in [
-            ("127.0.0.1:18083", "127.0.0.1", 18083),
-            ("emqx.example", "emqx.example", 443),
-            ("[::1]:1", "::1", 1),
-            ("[::1]", "::1", 443),
-        ] {
-            assert_eq!(host_and_port(authority, 443), (host, port), "{authority}");
-        }
     }
 }

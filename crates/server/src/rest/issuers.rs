@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::http::StatusCode;
 use countersign_admin::Mode;
 use countersign_admin::issuer::{
-    AddIssuer, ListIssuers, RemoveIssuer, RevokeIssuedToken, SetIssuerKeys, ShowIssuer,
+    AddIssuer, KeyOrigin, ListIssuers, RemoveIssuer, RevokeIssuedToken, SetIssuerKeys, ShowIssuer,
 };
 use countersign_admin::view::IssuerView;
 use countersign_core::issuer::{
@@ -25,7 +25,7 @@ use crate::call::Call;
 use crate::input::{FromText as _, Json, Nothing, Said, Text};
 use crate::problem::Problem;
 use crate::route::{Route, delete, get, patch, post};
-use crate::shape::{MAYBE_TEXT, Shape, TEXTS};
+use crate::shape::{MAYBE_BOOL, MAYBE_TEXT, Shape, TEXTS};
 
 pub(super) fn routes() -> Vec<Route> {
     const ALL: &str = "/api/v1/issuers";
@@ -129,7 +129,7 @@ fn add(call: &mut Call<'_>, _: Nothing, body: Json<New>) -> Result<Answer, Probl
         role_claim: said.role_claim.map(|Text(claim)| claim),
         roles: roles.collect::<Result<_, Problem>>()?,
         registers: registers(said.auto_register, said.role, said.max)?,
-        keys,
+        keys: KeyOrigin::Given(keys),
     })?;
     Answer::created(&["issuers", added.name.as_str()], &IssuerView::of(&added))
 }
@@ -151,7 +151,8 @@ fn change(call: &mut Call<'_>, _: Nothing, body: Json<Changes>) -> Result<Answer
     let keys = keys_of(said.jwks.0, said.pem.0)?;
     let change = |found: &IssuerRecord| {
         let name = found.name.clone();
-        Ok(keys.clone().map(|keys| SetIssuerKeys { name, keys }))
+        let keys = keys.clone().map(KeyOrigin::Given);
+        Ok(keys.map(|keys| SetIssuerKeys { name, keys }))
     };
     let show = ShowIssuer(call.part("name")?);
     call.merge(&show, IssuerView::of, change, Mode::Commit)
@@ -210,6 +211,12 @@ const ISSUER: Shape = Shape::Named(
         REGISTERED,
         ("keys", Shape::List(&KEY)),
         ("keys_at", Shape::Text),
+        ("jwks_url", MAYBE_TEXT),
+        ("allow_private", MAYBE_BOOL),
+        ("max_key_age", MAYBE_TEXT),
+        ("fetched_at", MAYBE_TEXT),
+        ("tried_at", MAYBE_TEXT),
+        ("problem", MAYBE_TEXT),
         ("added_at", Shape::Text),
     ]),
 );

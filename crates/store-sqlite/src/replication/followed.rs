@@ -339,6 +339,12 @@ pub(crate) const FOLLOWED: &[FollowedTable] = &[
         &[("issuer", KeyPart::Number)],
         "ROW.tenant",
     ),
+    part(
+        "issuer_source",
+        ObjectKind::Issuer,
+        &[("issuer", KeyPart::Number)],
+        "(SELECT tenant FROM issuer WHERE id = ROW.issuer)",
+    ),
     root(
         ObjectKind::IssuerRevocation,
         "(SELECT tenant FROM issuer WHERE id = ROW.issuer)",

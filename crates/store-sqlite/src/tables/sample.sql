@@ -61,6 +61,7 @@ INSERT INTO issuer (id, name, tenant, issuer, audience, algorithms, identity, ro
     VALUES (1, 'sso', 'acme', 'https://issuer.example', 'mqtt', 'ES256,RS256', 'sub', 'roles', '{"keys":[]}', 1, 2);
 INSERT INTO issuer_role VALUES (1, 'operator', 'acme', 'ops');
 INSERT INTO issuer_revocation VALUES (1, 't-1', 3);
+INSERT INTO issuer_source VALUES (1, 'https://issuer.example/keys', 0, 604800, 1, 2, 3, 'it answered 503', 1, 1);
 INSERT INTO device_registration (authority, issuer, tenant, role, max, registered, second, in_second)
     VALUES (NULL, 1, 'acme', 'ops', 9, 1, 5, 1);
 INSERT INTO registered_name VALUES ('acme', 'gone@acme');

@@ -191,6 +191,7 @@ impl GateStore for MemoryStore {
             Change::Ban(_)
             | Change::Credential(_)
             | Change::Group(..)
+            | Change::IssuerKeys(_)
             | Change::KickRequested(_) => false,
             Change::Everything | Change::Tenant(_) => true,
         };

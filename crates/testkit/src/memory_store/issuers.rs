@@ -1,6 +1,6 @@
 //! Issuers of others, and the tokens of theirs that were revoked.
 
-use countersign_core::issuer::{IssuerId, IssuerName, IssuerRecord, IssuerText};
+use countersign_core::issuer::{IssuerId, IssuerName, IssuerRecord, IssuerText, KeySource};
 use countersign_core::name::TenantId;
 use countersign_core::registrar::Registrar;
 use countersign_core::store::StoreError;
@@ -90,6 +90,25 @@ impl IssuerRows for MemoryTransaction<'_> {
         issuer.keys = keys.into();
         issuer.keys_at = at;
         Ok(true)
+    }
+
+    fn set_key_source(
+        &mut self,
+        id: IssuerId,
+        source: Option<&KeySource>,
+    ) -> Result<(), StoreError> {
+        let issuer = self.tables.issuers.row(&id);
+        found(issuer.is_some(), "the issuer")?;
+        if let Some(issuer) = issuer {
+            issuer.source = source.cloned();
+        }
+        Ok(())
+    }
+
+    fn key_sources(&mut self) -> Result<Vec<(IssuerId, KeySource)>, StoreError> {
+        let all = self.tables.issuers.values();
+        let of = |it: &IssuerRecord| Some((it.id, it.source.clone()?));
+        Ok(all.filter_map(of).collect())
     }
 
     fn remove_issuer(&mut self, id: IssuerId) -> Result<bool, StoreError> {

@@ -6,6 +6,7 @@ use countersign_core::ban::BanId;
 use countersign_core::change::{Change, ChangeSeq, KickRequestId};
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::CredentialId;
+use countersign_core::issuer::IssuerId;
 use countersign_core::presence::SessionNumber;
 use countersign_core::store::rows::KickRows as _;
 use countersign_core::store::{
@@ -23,6 +24,7 @@ pub fn changes_reach_a_second_connection_in_order(mut store: impl GateStore + Ad
         Change::Tenant(tenant_id("acme")),
         Change::Everything,
         Change::Ban(BanId(3)),
+        Change::IssuerKeys(IssuerId(4)),
     ];
     commit(&mut store, &made[..2], |_| Ok(()));
     commit(&mut store, &made[2..], |_| Ok(()));
@@ -30,7 +32,7 @@ pub fn changes_reach_a_second_connection_in_order(mut store: impl GateStore + Ad
     let rest = follower.changes_after(first[2].0, 3).unwrap();
     let seen: Vec<_> = first.iter().chain(&rest).cloned().collect();
     let seqs: Vec<_> = seen.iter().map(|(seq, _)| seq.0).collect();
-    assert_eq!(seqs, [1, 2, 3, 4].map(|step| start.0 + step));
+    assert_eq!(seqs, [1, 2, 3, 4, 5].map(|step| start.0 + step));
     assert_eq!(
         seen.into_iter()
             .map(|(_, change)| change)
@@ -53,8 +55,9 @@ pub fn the_last_change_of_policy_is_about_no_single_credential(
         (Change::Tenant(tenant_id("acme")), 2),
         (kick, 2),
         (Change::Ban(BanId(1)), 2),
-        (Change::Everything, 5),
-        (Change::Credential(CredentialId(8)), 5),
+        (Change::IssuerKeys(IssuerId(1)), 2),
+        (Change::Everything, 6),
+        (Change::Credential(CredentialId(8)), 6),
     ] {
         commit(&mut store, &[change], |_| Ok(()));
         assert_eq!(
@@ -62,7 +65,7 @@ pub fn the_last_change_of_policy_is_about_no_single_credential(
             ChangeSeq(last)
         );
     }
-    assert_eq!(follower.last_change().unwrap(), ChangeSeq(6));
+    assert_eq!(follower.last_change().unwrap(), ChangeSeq(7));
     let last_ban_change = follower.log_position().unwrap().last_ban_change;
     assert_eq!(last_ban_change, ChangeSeq(4));
 }

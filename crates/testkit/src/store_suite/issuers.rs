@@ -1,7 +1,8 @@
 //! Issuers of others.
 
 use countersign_core::issuer::{
-    ClaimName, IdentityClaim, IssuerId, IssuerName, IssuerRecord, IssuerText,
+    ClaimName, IdentityClaim, IssuerId, IssuerName, IssuerRecord, IssuerText, KeyPlace, KeySource,
+    KeysUrl, MaxKeyAge,
 };
 use countersign_core::role::RoleName;
 use countersign_core::store::rows::IssuerRows as _;
@@ -64,6 +65,57 @@ pub fn an_issuer_reads_back_as_it_was_written(mut store: impl GateStore + AdminS
         assert_eq!(transaction.issuers(None)?, [of_beta.clone()]);
         assert!(transaction.remove_issuer(of_beta.id)?);
         assert!(!transaction.remove_issuer(of_beta.id)?);
+        Ok(())
+    });
+}
+
+/// Where keys are fetched is kept with the issuer, and what came of it.
+pub fn where_keys_are_fetched_reads_back_as_it_was_written(mut store: impl GateStore + AdminStore) {
+    with_tenants(&mut store);
+    let place = KeyPlace {
+        url: KeysUrl::parse("https://sso.example/keys?v=1").unwrap(),
+        allow_private: true,
+        max_age: MaxKeyAge::DEFAULT,
+    };
+    let new = KeySource::new(place, at(3));
+    let fetched = IssuerRecord {
+        source: Some(new.clone()),
+        ..record("a", "acme")
+    };
+    let id = put(&mut store, &fetched);
+    let given = put(&mut store, &record("b", "acme"));
+    let tried = KeySource {
+        fetched_at: Some(at(4)),
+        tried_at: Some(at(5)),
+        problem: Some("it answered 503".into()),
+        asked: 2,
+        answered: 1,
+        ..new.clone()
+    };
+    for source in [new, tried.clone()] {
+        commit(&mut store, &[], |transaction| {
+            transaction.set_key_source(id, Some(&source))
+        });
+        look(&mut store, |transaction| {
+            let found = transaction.issuer(id)?.unwrap();
+            assert_eq!(found.source.as_ref(), Some(&source));
+            assert_eq!(transaction.issuers(None)?.first(), Some(&found));
+            assert_eq!(transaction.issuer(given)?.unwrap().source, None);
+            assert_eq!(transaction.key_sources()?, [(id, source.clone())]);
+            Ok(())
+        });
+    }
+    commit(&mut store, &[], |transaction| {
+        transaction.set_key_source(given, Some(&tried))?;
+        transaction.set_key_source(id, None)
+    });
+    commit(&mut store, &[], |transaction| {
+        assert_eq!(transaction.issuer(id)?.unwrap().source, None);
+        assert_eq!(transaction.key_sources()?, [(given, tried.clone())]);
+        transaction.remove_issuer(given).map(drop)
+    });
+    look(&mut store, |transaction| {
+        assert_eq!(transaction.key_sources()?, []);
         Ok(())
     });
 }
@@ -161,6 +213,7 @@ pub(super) fn record(called: &str, of: &str) -> IssuerRecord {
         registers: None,
         keys: "keys".into(),
         keys_at: at(1),
+        source: None,
         added_at: at(2),
     }
 }

@@ -179,6 +179,7 @@ pub(super) fn furnished() -> Fixture {
     fixture
         .run(&issuers::issuer(issuers::sso(), "mqtt"))
         .unwrap();
+    fixture.run(&issuers::fetching()).unwrap();
     fixture.application("fleet", Application::default());
     fixture.thing("valve", "fleet").unwrap();
     fixture.token(&[]).unwrap();

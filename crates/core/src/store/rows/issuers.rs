@@ -1,6 +1,6 @@
 //! Issuers of others, and the tokens of theirs that were revoked.
 
-use crate::issuer::{IssuerId, IssuerName, IssuerRecord, IssuerText};
+use crate::issuer::{IssuerId, IssuerName, IssuerRecord, IssuerText, KeySource};
 use crate::name::TenantId;
 use crate::store::StoreError;
 use crate::time::Timestamp;
@@ -64,6 +64,25 @@ pub trait IssuerRows {
         keys: &str,
         at: Timestamp,
     ) -> Result<bool, StoreError>;
+
+    /// Writes down where the keys of an issuer are fetched, and what came of it; none if
+    /// they are not.
+    ///
+    /// # Errors
+    ///
+    /// See [`IssuerRows`].
+    fn set_key_source(
+        &mut self,
+        id: IssuerId,
+        source: Option<&KeySource>,
+    ) -> Result<(), StoreError>;
+
+    /// Where the keys of issuers are fetched, by the issuers' numbers.
+    ///
+    /// # Errors
+    ///
+    /// See [`IssuerRows`].
+    fn key_sources(&mut self) -> Result<Vec<(IssuerId, KeySource)>, StoreError>;
 
     /// Removes an issuer, with what was revoked of its tokens; says whether there was one.
     ///

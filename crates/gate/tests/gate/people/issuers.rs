@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use countersign::core::client_id::ClientIdRule;
-use countersign::core::issuer::{ClaimName, IdentityClaim, IssuerName, IssuerText};
+use countersign::core::issuer::{
+    ClaimName, IdentityClaim, IssuerName, IssuerText, KeyPlace, KeysUrl, MaxKeyAge,
+};
 use countersign::core::lockout::LockoutPolicy;
 use countersign::core::reason::Reason;
 use countersign::core::role::RoleName;
@@ -14,7 +16,10 @@ use countersign::{ConnectInfo, ConnectOutcome, Enhanced, Handle, RefusalCode, TO
 use countersign_admin::credential::{
     CreateCredential, DeleteCredential, NewCredential, SuspendCredential,
 };
-use countersign_admin::issuer::{AddIssuer, RemoveIssuer, RevokeIssuedToken, SetIssuerKeys};
+use countersign_admin::issuer::{
+    AddIssuer, AskForKeys, KeyOrigin, ListDueKeys, NoteFetchedKeys, RemoveIssuer,
+    RevokeIssuedToken, SetIssuerKeys,
+};
 use countersign_admin::role::{ChangeRoleRules, DeleteRole, RoleDeletion};
 use countersign_admin::rule::RuleChange;
 use countersign_admin::settings::{SetSettings, SettingsChanges};
@@ -67,7 +72,7 @@ pub(super) fn issuer(tenant: &str, key: u8) -> AddIssuer {
         role_claim: None,
         roles: [].into(),
         registers: None,
-        keys: keys(key),
+        keys: KeyOrigin::Given(keys(key)),
     }
 }
 
@@ -261,7 +266,7 @@ fn other_keys_end_no_session_and_the_ones_before_prove_nothing_more() {
     assert_eq!(admitted(&connect(&mut fixture, "jwt", &old)), "dev1@acme");
     let set = SetIssuerKeys {
         name: called("acme"),
-        keys: KeyText::Jwks(TokenIssuer::new(4).jwks()),
+        keys: KeyOrigin::Given(KeyText::Jwks(TokenIssuer::new(4).jwks())),
     };
     fixture.run(&set).unwrap();
     assert_eq!(fixture.kicked(), [""; 0]);
@@ -278,6 +283,61 @@ fn other_keys_end_no_session_and_the_ones_before_prove_nothing_more() {
         ..other
     };
     assert_eq!(admitted(&fixture.connect(other)), "dev1@acme");
+}
+
+#[test]
+fn fetched_keys_count_for_so_long_and_no_session_ends_by_that() {
+    let mut fixture = Fixture::new();
+    let new = NewCredential::new(tenant_id("acme"), "dev1");
+    fixture.run(&CreateCredential(new)).unwrap();
+    let day = Duration::from_secs(86_400);
+    let fetching = AddIssuer {
+        keys: KeyOrigin::Fetched(KeyPlace {
+            url: KeysUrl::parse("https://sso.example/keys").unwrap(),
+            allow_private: false,
+            max_age: MaxKeyAge::new(day).unwrap(),
+        }),
+        ..issuer("acme", 1)
+    };
+    fixture.run(&fetching).unwrap();
+    fixture.settle();
+    let mut claimed = claims(&fixture, "acme", "dev1");
+    claimed["exp"] = json!(fixture.now().as_millis() / 1_000 + 7 * 86_400);
+    let signed = TokenIssuer::new(1).sign(&claimed);
+    let comes = |fixture: &mut Fixture, handle, client_id| {
+        let outcome = fixture.connect(Try {
+            handle,
+            client_id,
+            ..with("jwt", &signed)
+        });
+        match outcome {
+            ConnectOutcome::Refused { .. } => Some(refused(&outcome)),
+            _ => None,
+        }
+    };
+    let fetch = |fixture: &mut Fixture| {
+        let (issuer, from) = fixture.run(&ListDueKeys).unwrap().remove(0);
+        let fetched = Ok(TokenIssuer::new(1).jwks());
+        let note = NoteFetchedKeys {
+            issuer,
+            from,
+            fetched,
+        };
+        fixture.run(&note).unwrap();
+        fixture.settle();
+    };
+    assert_eq!(comes(&mut fixture, 1, "a"), Some(Reason::KeysOutdated));
+    fetch(&mut fixture);
+    assert_eq!(comes(&mut fixture, 1, "a"), None);
+    fixture.pass(day);
+    fixture.settle();
+    assert_eq!(fixture.kicked(), [""; 0]);
+    assert!(fixture.publishes(TRY, "dev1@acme", "acme/x"));
+    assert_eq!(comes(&mut fixture, 2, "b"), Some(Reason::KeysOutdated));
+    // The same keys again: what a broker remembers of them counts no more.
+    fixture.run(&AskForKeys(called("acme"))).unwrap();
+    fetch(&mut fixture);
+    assert_eq!(comes(&mut fixture, 2, "b"), None);
 }
 
 #[test]
