@@ -123,6 +123,7 @@ macro_rules! store_suite {
             a_hash_is_replaced_only_where_it_is_still_kept,
             a_hint_stays_with_its_secret,
             a_hook_reads_back_as_it_was_written_and_goes_with_its_tenant,
+            a_note_reads_back_as_it_was_written_and_goes_with_its_tenant,
             an_issuer_reads_back_as_it_was_written,
             where_keys_are_fetched_reads_back_as_it_was_written,
             an_issuer_is_told_from_others_by_what_its_tokens_say,
