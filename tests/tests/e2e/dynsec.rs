@@ -57,8 +57,8 @@ on_every_broker! {
                     .collect();
                 let login = ["-h", "127.0.0.1", "-p", &*port, "-u", &*root.username];
                 let output = tool(of, "mosquitto_ctrl")
-                    .args(&login)
-                    .args(&["-P", &*root.secret, "dynsec"])
+                    .args(login)
+                    .args(["-P", &*root.secret, "dynsec"])
                     .args(&words)
                     .run(PATIENCE)
                     .unwrap();
