@@ -12,7 +12,6 @@ use countersign_admin::issuer::{
     RevokeIssuedToken, SetIssuerKeys, ShowIssuer,
 };
 use countersign_admin::view::IssuerView;
-use countersign_core::duration::parse_duration;
 use countersign_core::issuer::{
     Algorithms, ClaimName, IdentityClaim, IssuerName, IssuerText, KeyPlace, KeysUrl, MaxKeyAge,
     RoleWord,
@@ -143,7 +142,7 @@ pub(crate) struct Keys {
     allow_private: bool,
     /// How long fetched keys count while they can't be fetched again: `1h` to `365d`.
     #[arg(long, value_name = "DURATION", requires = "jwks_url", conflicts_with_all = FILES,
-        value_parser = max_key_age, default_value = "7d")]
+        value_parser = MaxKeyAge::parse, default_value = "7d")]
     max_key_age: MaxKeyAge,
 }
 
@@ -192,11 +191,6 @@ impl Keys {
             .map_err(|error| unreadable(&path, &error))?;
         understand(&path, text(read)).map(KeyOrigin::Given)
     }
-}
-
-fn max_key_age(text: &str) -> Result<MaxKeyAge, String> {
-    let duration = parse_duration(text).map_err(|error| error.to_string())?;
-    MaxKeyAge::new(duration).map_err(|error| error.to_string())
 }
 
 /// Asks the service for an issuer's keys, and waits until it has tried to fetch them.

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
+use crate::duration::{DurationError, parse_duration};
 use crate::given::Given;
 use crate::time::Timestamp;
 use crate::url;
@@ -181,8 +182,17 @@ impl MaxKeyAge {
         if (SHORTEST_AGE..=LONGEST_AGE).contains(&duration) {
             Ok(Self(duration))
         } else {
-            Err(MaxKeyAgeError)
+            Err(MaxKeyAgeError::OutOfRange)
         }
+    }
+
+    /// Parses such a duration, like `7d`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`MaxKeyAgeError`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, MaxKeyAgeError> {
+        Self::new(parse_duration(text)?)
     }
 
     /// The duration.
@@ -192,10 +202,16 @@ impl MaxKeyAge {
     }
 }
 
-/// A duration is not how long keys may count.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("fetched keys count for `1h` to `365d`")]
-pub struct MaxKeyAgeError;
+/// Something is not how long keys may count.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum MaxKeyAgeError {
+    /// It is no duration.
+    #[error(transparent)]
+    Duration(#[from] DurationError),
+    /// It is shorter or longer.
+    #[error("fetched keys count for `1h` to `365d`")]
+    OutOfRange,
+}
 
 /// A line about what went wrong has at most so many bytes.
 pub const LONGEST_PROBLEM: usize = 255;
@@ -271,6 +287,10 @@ mod tests {
         assert!(!source.is_due(at(1_899)) && source.is_due(at(1_900)));
         for wrong in [0, 3_599, 365 * 86_400 + 1] {
             assert!(MaxKeyAge::new(Duration::from_secs(wrong)).is_err());
+        }
+        assert_eq!(MaxKeyAge::parse("7d"), Ok(MaxKeyAge::DEFAULT));
+        for wrong in ["", "7", "59m", "366d"] {
+            assert!(MaxKeyAge::parse(wrong).is_err(), "{wrong}");
         }
     }
 }

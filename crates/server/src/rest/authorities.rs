@@ -2,7 +2,9 @@
 
 use axum::http::StatusCode;
 use countersign_admin::Mode;
-use countersign_admin::authority::{AddAuthority, ListAuthorities, RemoveAuthority, ShowAuthority};
+use countersign_admin::authority::{
+    AddAuthority, ForgetRegisteredDevice, ListAuthorities, RemoveAuthority, ShowAuthority,
+};
 use countersign_admin::view::AuthorityView;
 use countersign_certificate::read_authority;
 use countersign_core::certificate::{Fingerprint, IdentityKind, NamePattern};
@@ -11,7 +13,7 @@ use countersign_core::role::RoleName;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::registering::{AUTO_REGISTER, MAX, REGISTERED, ROLE, registers};
+use super::registering::{AUTO_REGISTER, FORGOTTEN, MAX, REGISTERED, ROLE, forgotten, registers};
 use super::{PageOfTenantWords, Row, part_of_all};
 use crate::answer::Answer;
 use crate::call::Call;
@@ -23,6 +25,7 @@ use crate::shape::Shape;
 pub(super) fn routes() -> Vec<Route> {
     const ALL: &str = "/api/v1/authorities";
     const ONE: &str = "/api/v1/authorities/{fingerprint}";
+    const FORGET: &str = "/api/v1/authorities/{fingerprint}/forget";
     vec![
         get(ALL, "List authorities (CAs)", list).answers_page(&AUTHORITY),
         post(ALL, "Have an authority speak for a tenant", add)
@@ -35,6 +38,12 @@ pub(super) fn routes() -> Vec<Route> {
         )
         .answers_nothing()
         .conditional(),
+        post(
+            FORGET,
+            "Let an authority register a deleted device again",
+            forget,
+        )
+        .answers(StatusCode::OK, FORGOTTEN),
     ]
 }
 
@@ -105,6 +114,20 @@ fn remove(call: &mut Call<'_>, _: Nothing, _: Nothing) -> Result<Answer, Problem
     let removal = RemoveAuthority(fingerprint);
     call.run_if_matches(&show, AuthorityView::of, &removal, Mode::Commit)?;
     Ok(Answer::deleted())
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Device {
+    /// The name of the device, with or without its tenant.
+    name: String,
+}
+
+fn forget(call: &mut Call<'_>, _: Nothing, body: Json<Device>) -> Result<Answer, Problem> {
+    let Json(Device { name }) = body;
+    let authority = call.part("fingerprint")?;
+    let device = call.run(&ForgetRegisteredDevice { authority, name })?;
+    forgotten(&device)
 }
 
 const AUTHORITY: Shape = Shape::Named(

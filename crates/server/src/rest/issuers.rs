@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use axum::http::StatusCode;
 use countersign_admin::Mode;
 use countersign_admin::issuer::{
-    AddIssuer, KeyOrigin, ListIssuers, RemoveIssuer, RevokeIssuedToken, SetIssuerKeys, ShowIssuer,
+    AddIssuer, AskForKeys, ForgetIssuedIdentity, KeyOrigin, ListIssuers, RemoveIssuer,
+    RevokeIssuedToken, SetIssuerKeys, ShowIssuer,
 };
 use countersign_admin::view::IssuerView;
 use countersign_core::issuer::{
-    Algorithm, Algorithms, ClaimName, IdentityClaim, IssuerName, IssuerRecord, IssuerText, RoleWord,
+    Algorithm, Algorithms, ClaimName, IdentityClaim, IssuerName, IssuerRecord, IssuerText,
+    KeyPlace, KeysUrl, MaxKeyAge, RoleWord,
 };
 use countersign_core::name::TenantId;
 use countersign_core::role::RoleName;
@@ -18,7 +20,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::registering::{AUTO_REGISTER, MAX, REGISTERED, ROLE, registers};
+use super::registering::{AUTO_REGISTER, FORGOTTEN, MAX, REGISTERED, ROLE, forgotten, registers};
 use super::{PageOfTenantWords, Row, part_of_all};
 use crate::answer::Answer;
 use crate::call::Call;
@@ -30,17 +32,31 @@ use crate::shape::{MAYBE_BOOL, MAYBE_TEXT, Shape, TEXTS};
 pub(super) fn routes() -> Vec<Route> {
     const ALL: &str = "/api/v1/issuers";
     const ONE: &str = "/api/v1/issuers/{name}";
+    const REFRESH: &str = "/api/v1/issuers/{name}/refresh";
+    const FORGET: &str = "/api/v1/issuers/{name}/forget";
     const REVOKE: &str = "/api/v1/issuers/{name}/revoke";
     vec![
         get(ALL, "List issuers of others", list).answers_page(&ISSUER),
         post(ALL, "Have an issuer speak for a tenant", add).answers(StatusCode::CREATED, ISSUER),
         get(ONE, "Show an issuer", show).answers_tagged(ISSUER),
-        patch(ONE, "Give an issuer other public keys", change)
-            .answers_tagged(ISSUER)
-            .conditional(),
+        patch(
+            ONE,
+            "Give an issuer other public keys, or have them fetched",
+            change,
+        )
+        .answers_tagged(ISSUER)
+        .conditional(),
         delete(ONE, "Have an issuer speak for its tenant no longer", remove)
             .answers_nothing()
             .conditional(),
+        post(REFRESH, "Fetch an issuer's public keys now", refresh)
+            .answers(StatusCode::ACCEPTED, ISSUER),
+        post(
+            FORGET,
+            "Let an issuer register a deleted device again",
+            forget,
+        )
+        .answers(StatusCode::OK, FORGOTTEN),
         post(REVOKE, "Revoke a token of an issuer", revoke).answers(StatusCode::OK, REVOKED),
     ]
 }
@@ -61,7 +77,7 @@ fn show(call: &mut Call<'_>, _: Nothing, _: Nothing) -> Result<Answer, Problem> 
     call.show(&ShowIssuer(name), IssuerView::of)
 }
 
-/// One of `jwks` and `pem` is given.
+/// One of `jwks`, `pem` and `jwks_url` is given.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct New {
@@ -80,6 +96,16 @@ struct New {
     /// Its public keys, or certificates of them (PEM).
     #[serde(default)]
     pem: Option<String>,
+    /// Where this service fetches them as a JWK Set, each hour.
+    #[serde(default)]
+    jwks_url: Option<Text<KeysUrl>>,
+    /// Fetch them from a private address, too.
+    #[serde(default)]
+    allow_private: Option<bool>,
+    /// How long fetched keys count while they can't be fetched again; `7d` where it is not
+    /// said.
+    #[serde(default)]
+    max_key_age: Option<Text<MaxKeyAge>>,
     /// The claim that names the credential: `sub`, `client_id` or `claim:NAME`; `sub`
     /// where it is not said.
     #[serde(default)]
@@ -106,10 +132,24 @@ fn add(call: &mut Call<'_>, _: Nothing, body: Json<New>) -> Result<Answer, Probl
     let names: Vec<_> = said.alg.iter().map(|Text(one)| one.name()).collect();
     let algorithms = names.join(",").parse::<Algorithms>();
     let algorithms = algorithms.map_err(|error| Problem::invalid(format!("`alg`: {error}")))?;
-    let keys = keys_of(said.jwks, said.pem)?;
-    let keys = keys.ok_or_else(|| Problem::invalid(ONE_OF_TWO))?;
-    let keys = keys.read(&algorithms);
-    let keys = keys.map_err(|error| Problem::invalid(format!("the keys: {error}")))?;
+    let keys = SaidKeys {
+        jwks: said.jwks,
+        pem: said.pem,
+        jwks_url: said.jwks_url.map(|Text(url)| url),
+        allow_private: said.allow_private,
+        max_key_age: said.max_key_age.map(|Text(age)| age),
+    };
+    let keys = keys
+        .origin()?
+        .ok_or_else(|| Problem::invalid(ONE_OF_THREE))?;
+    let keys = match keys {
+        KeyOrigin::Given(text) => {
+            let keys = text.read(&algorithms);
+            let keys = keys.map_err(|error| Problem::invalid(format!("the keys: {error}")))?;
+            KeyOrigin::Given(keys)
+        }
+        KeyOrigin::Fetched(place) => KeyOrigin::Fetched(place),
+    };
     let identity = match said.identity {
         Some(Text(identity)) => identity,
         None => IdentityClaim::from_text("sub").map_err(Problem::invalid)?,
@@ -129,12 +169,13 @@ fn add(call: &mut Call<'_>, _: Nothing, body: Json<New>) -> Result<Answer, Probl
         role_claim: said.role_claim.map(|Text(claim)| claim),
         roles: roles.collect::<Result<_, Problem>>()?,
         registers: registers(said.auto_register, said.role, said.max)?,
-        keys: KeyOrigin::Given(keys),
+        keys,
     })?;
     Answer::created(&["issuers", added.name.as_str()], &IssuerView::of(&added))
 }
 
-/// What to change; what is not said stays. One of `jwks` and `pem` is given.
+/// What to change; what is not said stays. One of `jwks`, `pem` and `jwks_url` is given;
+/// what is said of fetching keys counts with `jwks_url`, and is not kept from before.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Changes {
@@ -142,33 +183,78 @@ struct Changes {
     jwks: Said<Map<String, Value>>,
     /// Its public keys, or certificates of them (PEM).
     pem: Said<String>,
+    /// Where this service fetches them as a JWK Set, each hour. Those that there are count
+    /// until others are fetched.
+    jwks_url: Said<Text<KeysUrl>>,
+    /// Fetch them from a private address, too; no, where it is not said.
+    allow_private: Said<bool>,
+    /// How long fetched keys count while they can't be fetched again; `7d` where it is not
+    /// said.
+    max_key_age: Said<Text<MaxKeyAge>>,
 }
 
-/// Tokens under the keys before prove nothing from then on; sessions that they opened go
-/// on until their tokens end.
+/// Tokens under the keys before prove nothing once there are others; sessions that they
+/// opened go on until their tokens end.
 fn change(call: &mut Call<'_>, _: Nothing, body: Json<Changes>) -> Result<Answer, Problem> {
     let Json(said) = body;
-    let keys = keys_of(said.jwks.0, said.pem.0)?;
+    let keys = SaidKeys {
+        jwks: said.jwks.0,
+        pem: said.pem.0,
+        jwks_url: said.jwks_url.value(),
+        allow_private: said.allow_private.0,
+        max_key_age: said.max_key_age.value(),
+    };
+    let keys = keys.origin()?;
     let change = |found: &IssuerRecord| {
         let name = found.name.clone();
-        let keys = keys.clone().map(KeyOrigin::Given);
+        let keys = keys.clone();
         Ok(keys.map(|keys| SetIssuerKeys { name, keys }))
     };
     let show = ShowIssuer(call.part("name")?);
     call.merge(&show, IssuerView::of, change, Mode::Commit)
 }
 
-/// The keys as they were written down, if they were.
-fn keys_of(
+/// What is said of an issuer's keys.
+struct SaidKeys {
     jwks: Option<Map<String, Value>>,
     pem: Option<String>,
-) -> Result<Option<KeyText>, Problem> {
-    match (jwks, pem) {
-        (Some(jwks), None) => Ok(Some(KeyText::Jwks(Value::Object(jwks).to_string()))),
-        (None, Some(pem)) => Ok(Some(KeyText::Pem(pem))),
-        (None, None) => Ok(None),
-        (Some(_), Some(_)) => Err(Problem::invalid(ONE_OF_TWO)),
+    jwks_url: Option<KeysUrl>,
+    allow_private: Option<bool>,
+    max_key_age: Option<MaxKeyAge>,
+}
+
+impl SaidKeys {
+    /// Where they come from; nothing where that is not said.
+    fn origin(self) -> Result<Option<KeyOrigin<KeyText>>, Problem> {
+        let is_about_url = self.allow_private.is_some() || self.max_key_age.is_some();
+        let text = match (self.jwks, self.pem, self.jwks_url) {
+            (None, None, Some(url)) => {
+                return Ok(Some(KeyOrigin::Fetched(KeyPlace {
+                    url,
+                    allow_private: self.allow_private.unwrap_or(false),
+                    max_age: self.max_key_age.unwrap_or(MaxKeyAge::DEFAULT),
+                })));
+            }
+            (None, None, None) => None,
+            (Some(jwks), None, None) => Some(KeyText::Jwks(Value::Object(jwks).to_string())),
+            (None, Some(pem), None) => Some(KeyText::Pem(pem)),
+            _ => return Err(Problem::invalid(ONE_OF_THREE)),
+        };
+        if is_about_url {
+            return Err(Problem::invalid(
+                "`allow_private` and `max_key_age` are about `jwks_url`",
+            ));
+        }
+        Ok(text.map(KeyOrigin::Given))
     }
+}
+
+/// What comes of it is told by `tried_at` and `problem` of the issuer.
+fn refresh(call: &mut Call<'_>, _: Nothing, _: Nothing) -> Result<Answer, Problem> {
+    let name: IssuerName = call.part("name")?;
+    call.run(&AskForKeys(name.clone()))?;
+    let asked = call.run(&ShowIssuer(name))?;
+    Answer::json(StatusCode::ACCEPTED, &IssuerView::of(&asked))
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -185,6 +271,20 @@ fn revoke(call: &mut Call<'_>, _: Nothing, body: Json<Token>) -> Result<Answer, 
     let issuer = call.part("name")?;
     call.run(&RevokeIssuedToken { issuer, token })?;
     Answer::ok(&revoked)
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Device {
+    /// What its tokens say of whose they are; the device's whole name will do, too.
+    identity: String,
+}
+
+fn forget(call: &mut Call<'_>, _: Nothing, body: Json<Device>) -> Result<Answer, Problem> {
+    let Json(Device { identity }) = body;
+    let issuer = call.part("name")?;
+    let device = call.run(&ForgetIssuedIdentity { issuer, identity })?;
+    forgotten(&device)
 }
 
 fn remove(call: &mut Call<'_>, _: Nothing, _: Nothing) -> Result<Answer, Problem> {
@@ -222,4 +322,5 @@ const ISSUER: Shape = Shape::Named(
 );
 const KEY: Shape = Shape::Object(&[("kid", MAYBE_TEXT), ("alg", Shape::Text)]);
 const REVOKED: Shape = Shape::Object(&[("revoked", Shape::Text)]);
-const ONE_OF_TWO: &str = "give the keys as `jwks` or as `pem`";
+const ONE_OF_THREE: &str =
+    "give the keys as `jwks` or as `pem`, or say by `jwks_url` where they are fetched";

@@ -1,8 +1,11 @@
-//! Which devices an authority or an issuer registers: the same for both.
+//! Devices that authorities and issuers register: the same for both.
 
 use countersign_core::auto_registration::{AutoRegistration, DeviceRegistration};
+use countersign_core::name::LoginName;
 use countersign_core::role::RoleName;
+use serde_json::json;
 
+use crate::answer::Answer;
 use crate::input::Text;
 use crate::problem::Problem;
 use crate::shape::{MAYBE_TEXT, Shape};
@@ -38,6 +41,12 @@ pub(super) fn read_max(max: Option<u32>) -> Result<u32, Problem> {
     Err(Problem::invalid(format!("`max` is from 1 to {largest}")))
 }
 
+/// Says which device may be registered again.
+pub(super) fn forgotten(device: &LoginName) -> Result<Answer, Problem> {
+    Answer::ok(&json!({ "forgotten": device.as_str() }))
+}
+
+pub(super) const FORGOTTEN: Shape = Shape::Object(&[("forgotten", Shape::Text)]);
 pub(super) const AUTO_REGISTER: (&str, Shape) = ("auto_register", Shape::Bool);
 pub(super) const ROLE: (&str, Shape) = ("role", MAYBE_TEXT);
 pub(super) const MAX: (&str, Shape) = ("max", Shape::Maybe(&Shape::Integer));

@@ -1,9 +1,18 @@
 //! Certificates, authorities and issuers of others, which prove who a client is.
 
 use countersign_certificate::{certificate_of_pem, read};
+use countersign_core::issuer::{IssuerRecord, IssuerText};
+use countersign_core::ledger::Ledger as _;
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::registrar::{Registrar, new_device};
+use countersign_core::role::RoleName;
+use countersign_core::store::{Directory as _, Registered};
 use serde_json::{Value, json};
 
+use crate::call::now;
+use crate::fixture::Server;
 use crate::tests::nouns::{live, with_tenant};
+use crate::tests::store::wait_until;
 
 /// The certificate of an authority, and its fingerprint.
 pub(crate) fn certificate(label: &str) -> (String, String) {
@@ -184,6 +193,12 @@ fn an_issuer_is_added_given_other_keys_and_removed() {
         json!({ "auto_register": true, "role": "ops", "max": 0 }),
         json!({ "role": "ops" }),
         json!({ "max": 5 }),
+        json!({ "jwks_url": "https://sso.example/k" }),
+        json!({ "allow_private": false }),
+        json!({ "max_key_age": "7d" }),
+        json!({ "jwks": null, "jwks_url": "http://sso.example/k" }),
+        json!({ "jwks": null, "jwks_url": "https://u:p@sso.example/k" }),
+        json!({ "jwks": null, "jwks_url": "https://sso.example/k", "max_key_age": "1m" }),
     ] {
         let changed = serde_json::from_str(&new(wrong.clone())).unwrap();
         let reply = server.post("/api/v1/issuers", changed);
@@ -196,6 +211,107 @@ fn an_issuer_is_added_given_other_keys_and_removed() {
         let reply = server.ask(method, "/api/v1/issuers/n-sso", body, &stale);
         reply.with(412).is("precondition-failed");
     }
+}
+
+/// An issuer, as a gate finds it.
+fn found(server: &Server, iss: &str) -> IssuerRecord {
+    let iss = IssuerText::parse(iss).unwrap();
+    server.store().issuers_like(&iss).unwrap()[0].clone()
+}
+
+#[test]
+fn keys_of_an_issuer_are_fetched_and_fetched_again_on_demand() {
+    let server = with_tenant("n-fetch");
+    let url = "https://127.0.0.1:1/keys";
+    let mut new = issuer("n-fetch", "n-cloud");
+    new["jwks"] = Value::Null;
+    new["jwks_url"] = url.into();
+    new["max_key_age"] = "30d".into();
+    let added = server.post("/api/v1/issuers", new).with(201).body;
+    let says = |shown: &Value| {
+        let keys = ["jwks_url", "allow_private", "max_key_age", "keys"];
+        Value::from_iter(keys.map(|key| shown[key].clone()))
+    };
+    assert_eq!(says(&added), json!([url, false, "30d", []]));
+    let shown = || server.get("/api/v1/issuers/n-cloud").with(200).body;
+    // It is a private address, so nothing is asked there.
+    wait_until("fetching them was tried", || !shown()["tried_at"].is_null());
+    assert!(shown()["problem"].is_string(), "{}", shown());
+    let refresh = "/api/v1/issuers/n-cloud/refresh";
+    let asked = server.ask("POST", refresh, None, &[]).with(202).body;
+    assert_eq!(asked["name"], "n-cloud");
+    wait_until("it was tried again", || {
+        let source = found(server, "https://n-cloud.example").source.unwrap();
+        (source.asked, source.answered) == (1, 1)
+    });
+    let steps = r#"
+        PATCH IT {"allow_private":true} => 422 {"kind":"invalid"}
+        PATCH IT {"max_key_age":"1d"} => 422 {"kind":"invalid"}
+        PATCH IT {"jwks_url":null} => 422
+        PATCH IT {"jwks_url":"http://127.0.0.1:1/keys"} => 422
+        PATCH IT {"jwks_url":"https://127.0.0.1:1/keys","pem":"x"} => 422 {"kind":"invalid"}
+        PATCH IT {"jwks_url":"https://127.0.0.1:1/b","allow_private":true,"max_key_age":"1h"} => 200 {"jwks_url":"https://127.0.0.1:1/b","allow_private":true,"max_key_age":"1h"}
+        # That was said of another address.
+        PATCH IT {"jwks_url":"https://127.0.0.1:1/c"} => 200 {"allow_private":false,"max_key_age":"7d","keys":[]}
+        PATCH IT {"jwks":JWKS} => 200 {"jwks_url":null,"allow_private":null,"max_key_age":null,"keys":[{"kid":"key-1","alg":"EdDSA"}]}
+        POST IT/refresh => 409 {"kind":"conflict"}
+        # Those that there are count until others are fetched.
+        PATCH IT {"jwks_url":"https://127.0.0.1:1/d"} => 200 {"keys":[{"kid":"key-1","alg":"EdDSA"}]}
+        POST issuers/nonsense/refresh => 404
+    "#;
+    let steps = steps.replace("IT", "issuers/n-cloud");
+    let steps = steps.replace("JWKS", JWKS);
+    live(server, &steps);
+}
+
+#[test]
+fn a_device_that_was_registered_and_deleted_may_be_registered_again() {
+    let server = with_tenant("n-forget");
+    let post = |path: &str, body: Value| server.post(&format!("/api/v1/{path}"), body).with(201);
+    post("tenants/n-forget/roles", json!({ "name": "ops" }));
+    let mut new = issuer("n-forget", "n-again");
+    new["auto_register"] = true.into();
+    new["role"] = "ops".into();
+    post("issuers", new);
+    let (pem, fingerprint) = certificate("ed25519");
+    let authority = json!({ "tenant": "n-forget", "pem": pem, "identity": "cn" });
+    post("authorities", authority);
+    let registrar = Registrar::Issuer(found(server, "https://n-again.example").id);
+    let register = |key: &str| {
+        let name = LoginName::parse(&format!("{key}@n-forget")).unwrap();
+        let tenant = TenantId::parse("n-forget").unwrap();
+        let role = RoleName::parse("ops").unwrap();
+        let device = new_device(name, &tenant, &role, now());
+        let made = server
+            .store()
+            .register_device(registrar, &device, "b1", now());
+        made.is_ok_and(|made| made == Registered::Done)
+    };
+    assert!(register("new1") && register("new2"));
+    let steps = r#"
+        POST issuers/n-again/forget {"identity":"new1"} => 409 {"kind":"conflict"}
+        DELETE credentials/new1@n-forget => 204
+        DELETE credentials/new2@n-forget => 204
+    "#;
+    live(server, steps);
+    assert!(!register("new1") && !register("new2"));
+    let steps = r#"
+        POST issuers/n-again/forget {"identity":"new3"} => 404 {"kind":"not-found"}
+        POST issuers/n-again/forget {"identity":"new1@n-fetch"} => 404
+        POST issuers/n-again/forget {"name":"new1"} => 422
+        POST issuers/nonsense/forget {"identity":"new1"} => 404
+        POST issuers/n-again/forget {"identity":"new1"} => 200 {"forgotten":"new1@n-forget"}
+        POST issuers/n-again/forget {"identity":"new1"} => 404
+        POST AUTHORITY/forget {} => 422
+        POST AUTHORITY/forget {"name":"new1"} => 404
+        POST AUTHORITY/forget {"name":"new2@n-forget"} => 200 {"forgotten":"new2@n-forget"}
+        POST authorities/nonsense/forget {"name":"new2"} => 404
+    "#;
+    live(
+        server,
+        &steps.replace("AUTHORITY", &format!("authorities/{fingerprint}")),
+    );
+    assert!(register("new1") && register("new2"));
 }
 
 /// The public keys of an issuer that signs by `EdDSA`.

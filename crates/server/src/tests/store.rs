@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::fixture::{Reply, Server};
 
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(super) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
         assert!(begun.elapsed() < Duration::from_secs(30), "in vain: {what}");
