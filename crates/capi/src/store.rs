@@ -167,6 +167,7 @@ pub(crate) fn store_failure(error: &StoreError) -> CallError {
         | StoreErrorKind::Newer
         | StoreErrorKind::Older
         | StoreErrorKind::ReadOnly
+        | StoreErrorKind::Replica
         | StoreErrorKind::Unavailable
         | _ => countersign_status::COUNTERSIGN_STORE,
     };

@@ -14,6 +14,8 @@ use crate::command::certificate::CertificateCommand;
 use crate::command::check::Check;
 use crate::command::clients::ClientsCommand;
 use crate::command::credential::CredentialCommand;
+#[cfg(feature = "serve")]
+use crate::command::follow::Follow;
 use crate::command::follower::FollowerCommand;
 use crate::command::hook::HookCommand;
 use crate::command::init::Init;
@@ -79,6 +81,8 @@ impl Arguments {
             Command::Credential { command } => command.run(&invocation),
             Command::Doctor(doctor) => doctor.run(&invocation),
             Command::Export(export) => export.run(&invocation),
+            #[cfg(feature = "serve")]
+            Command::Follow(follow) => follow.run(&invocation),
             Command::Follower(command) => command.run(&invocation),
             Command::Hook { command } => command.run(&invocation),
             Command::Import { command } => command.run(&invocation),
@@ -262,6 +266,14 @@ enum Command {
         #[command(subcommand)]
         command: JwtCommand,
     },
+    /// Keep the store a replica of a centre, until told to end.
+    ///
+    /// The broker beside it reads the replica, and never waits for the network.
+    #[cfg(feature = "serve")]
+    #[command(
+        after_help = "Examples:\n  countersign follow --source https://centre.example.com:8443 --token-file secret"
+    )]
+    Follow(Follow),
     /// Followers: machines of brokers that keep a replica of this store.
     #[command(subcommand, after_help = "Examples:\n  countersign follower list")]
     Follower(FollowerCommand),

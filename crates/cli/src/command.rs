@@ -10,6 +10,8 @@ pub(crate) mod certificate;
 pub(crate) mod check;
 pub(crate) mod clients;
 pub(crate) mod credential;
+#[cfg(feature = "serve")]
+pub(crate) mod follow;
 pub(crate) mod follower;
 pub(crate) mod hook;
 pub(crate) mod init;

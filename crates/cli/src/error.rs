@@ -88,7 +88,12 @@ fn is_about_store(error: &(dyn Error + 'static)) -> bool {
         Some(refusal) => refusal.store(),
         None => error.downcast_ref::<StoreError>(),
     };
-    store.is_some_and(|error| error.kind() != StoreErrorKind::Conflict)
+    store.is_some_and(|error| {
+        !matches!(
+            error.kind(),
+            StoreErrorKind::Conflict | StoreErrorKind::Replica
+        )
+    })
 }
 
 /// All errors below are refusals. `CliError` is no error itself, so that this

@@ -26,7 +26,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::trust::trusting_the_system;
+use crate::trust::trusting;
 
 /// Fetches what is at a place.
 ///
@@ -79,7 +79,7 @@ async fn connect(
     port: u16,
     allow_private: bool,
 ) -> Result<TlsStream<TcpStream>, FetchError> {
-    let tls = TlsConnector::from(trusting_the_system().map_err(FetchError::Roots)?);
+    let tls = TlsConnector::from(trusting(None).map_err(FetchError::Roots)?);
     let name = ServerName::try_from(host.to_owned());
     let name = name.map_err(|_| FetchError::Tls(io::ErrorKind::InvalidInput.into()))?;
     let found = addresses(host, port).await.map_err(FetchError::Name)?;

@@ -19,6 +19,7 @@ mod counts;
 mod door;
 mod events;
 mod fetch;
+mod follow;
 mod followers;
 mod hook;
 mod input;
@@ -48,6 +49,9 @@ mod workers;
 pub use countersign_core::network::{Network, NetworkError};
 
 pub use self::door::{Door, DoorError};
+pub use self::follow::{
+    CentreError, CentreUrl, CentreUrlError, FollowError, FollowNews, Following, follow,
+};
 pub use self::serve::{Bound, Options, ServeError, bind};
 pub use self::tls::{TlsError, TlsFiles};
 

@@ -1,7 +1,7 @@
 //! Whom the service trusts where it is the one who asks.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls_pki_types::CertificateDer;
@@ -9,13 +9,16 @@ use rustls_pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-/// What trusts whom the system trusts, or `SSL_CERT_FILE`.
+/// What trusts those in a file (PEM), or without one whom the system trusts, or
+/// `SSL_CERT_FILE`.
 ///
 /// # Errors
 ///
 /// Returns an error when their certificates can't be read.
-pub(crate) fn trusting_the_system() -> io::Result<Arc<ClientConfig>> {
-    let file = std::env::var_os("SSL_CERT_FILE").map_or_else(|| SYSTEM_ROOTS.into(), PathBuf::from);
+pub(crate) fn trusting(file: Option<&Path>) -> io::Result<Arc<ClientConfig>> {
+    let systems = || std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    let file = file.map(Path::to_owned).or_else(systems);
+    let file = file.unwrap_or_else(|| SYSTEM_ROOTS.into());
     let mut roots = RootCertStore::empty();
     let found = CertificateDer::pem_file_iter(file).map_err(io::Error::other)?;
     roots.add_parsable_certificates(found.filter_map(Result::ok));

@@ -16,6 +16,7 @@ mod document;
 mod doors;
 mod dynsec;
 mod enhanced;
+mod fleet;
 mod floods;
 mod given_out_elsewhere;
 mod given_roles;

@@ -20,7 +20,7 @@ impl Command {
             Self::Clients { command } => command.shows(),
             Self::Completions(_) => Shows::NOTHING,
             #[cfg(feature = "serve")]
-            Self::Serve(_) => Shows::NOTHING,
+            Self::Follow(_) | Self::Serve(_) => Shows::NOTHING,
             Self::Credential { command } => command.shows(),
             Self::Doctor(_) => Shows::all_of(&[DOCTOR]),
             Self::Export(export) => export.shows(),

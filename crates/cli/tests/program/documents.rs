@@ -327,6 +327,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("--follow", "it runs until it is ended"),
     ("--watch", "it runs until it is ended"),
     ("countersign serve", "it runs until it is ended"),
+    ("countersign follow ", "it runs until it is ended"),
     ("sudo ", "it changes the user"),
     ("countersign clients kick", "it needs a broker"),
     (

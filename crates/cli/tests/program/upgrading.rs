@@ -92,6 +92,7 @@ pub(crate) const COMMANDS: &[(&str, &str, Does)] = &[
         "--tenant acme --passwords TARGET --acl TARGET2",
         Write,
     ),
+    ("follow", "--source http://127.0.0.1:1", Write),
     ("follower create", "west", Write),
     ("follower delete", "west", Write),
     ("follower list", "", Read(0)),

@@ -117,6 +117,8 @@ pub enum StoreErrorKind {
     Older,
     /// It may not be written.
     ReadOnly,
+    /// It follows another store: change that one.
+    Replica,
     /// It can't be opened or read.
     Unavailable,
 }
@@ -132,6 +134,7 @@ impl fmt::Display for StoreErrorKind {
             Self::Newer => "the store was made by a newer version",
             Self::Older => "a broker of an older version uses it",
             Self::ReadOnly => "the store can't be written",
+            Self::Replica => "the store follows another one",
             Self::Unavailable => "the store can't be used",
         })
     }

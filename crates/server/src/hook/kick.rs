@@ -18,7 +18,7 @@ use rustls_pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConnection, StreamOwned};
 use zeroize::Zeroizing;
 
-use crate::trust::trusting_the_system;
+use crate::trust::trusting;
 
 /// Ends sessions at a broker.
 pub(super) struct Kicker {
@@ -149,7 +149,7 @@ impl Caller {
             stream.set_write_timeout(Some(PATIENCE))?;
             return if is_encrypted {
                 let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-                let session = ClientConnection::new(trusting_the_system()?, name);
+                let session = ClientConnection::new(trusting(None)?, name);
                 let session = session.map_err(io::Error::other)?;
                 exchange(StreamOwned::new(session, stream), &request)
             } else {

@@ -161,7 +161,7 @@ pub(crate) fn check_is_none(store: &SqliteStore) -> Result<(), StoreError> {
         store.path.display(),
         replica.source
     );
-    Err(StoreError::new("change the store", StoreErrorKind::ReadOnly).with_detail(detail))
+    Err(StoreError::new("change the store", StoreErrorKind::Replica).with_detail(detail))
 }
 
 fn state(connection: &Connection) -> Result<Option<ReplicaState>, Fault> {

@@ -1,0 +1,100 @@
+//! `countersign follow`.
+
+use std::fs;
+use std::io::{self, BufRead as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::Args;
+use countersign_core::store::Settings;
+use countersign_server::{CentreUrl, FollowNews, Following, follow};
+use countersign_sqlite::SqliteStore;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+use zeroize::Zeroizing;
+
+use crate::error::CliError;
+use crate::invocation::Invocation;
+
+#[derive(Args, Debug)]
+pub(crate) struct Follow {
+    /// The service of the centre: `https://HOST:PORT`, or `http` on this machine.
+    #[arg(long, value_name = "URL", value_parser = CentreUrl::parse)]
+    source: CentreUrl,
+    /// The file with the secret that `follower create` printed; standard input without it.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// The authorities that may have signed the centre's certificate, PEM; those of the
+    /// system without it.
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+}
+
+impl Follow {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
+        // Root may be needed to read it, and is given up when the store is opened.
+        let secret = self.token_file.as_deref().map(secret_in).transpose()?;
+        if !invocation.store.exists() {
+            SqliteStore::create(&invocation.store, &Settings::default())
+                .map_err(CliError::elsewhere)?;
+        }
+        let store = invocation.open()?;
+        let secret = secret.map_or_else(|| read_secret(io::stdin().lock()), Ok)?;
+        let is_over = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            // The second one ends it as any program.
+            flag::register_conditional_default(signal, Arc::clone(&is_over))?;
+            flag::register(signal, Arc::clone(&is_over))?;
+        }
+        let following = Following {
+            source: self.source,
+            secret,
+            authorities: self.ca_file,
+        };
+        let output = invocation.output;
+        let mut told: u64 = 0;
+        let followed = follow(store, &following, &is_over, |news| match news {
+            FollowNews::Connected => output.notice("the centre answers"),
+            FollowNews::Progress(objects) => {
+                if objects.saturating_sub(told) >= EACH {
+                    told = objects;
+                    output.notice(&format!("snapshot: {objects} objects so far"));
+                }
+            }
+            FollowNews::Snapshot(objects) => {
+                told = 0;
+                output.notice(&format!("equal to the centre, with {objects} objects"));
+            }
+            FollowNews::Trouble(trouble) => output.notice(&trouble),
+        });
+        followed.map_err(|error| CliError::refused(error.to_string()))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn secret_in(file: &Path) -> Result<Zeroizing<String>, CliError> {
+    let opened = fs::File::open(file).map_err(|error| {
+        CliError::refused(format!("could not read `{}`: {error}", file.display()))
+    })?;
+    read_secret(io::BufReader::new(opened))
+}
+
+/// Reads the first line, which is a secret.
+fn read_secret(from: impl io::BufRead) -> Result<Zeroizing<String>, CliError> {
+    let mut line = Zeroizing::new(String::new());
+    from.take(LONGEST).read_line(&mut line)?;
+    let secret = line.trim();
+    let is_good = !secret.is_empty() && secret.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_good {
+        Ok(Zeroizing::new(secret.to_owned()))
+    } else {
+        let why = "that is not the secret of a follower; `follower create` prints one";
+        Err(CliError::refused(why))
+    }
+}
+
+const LONGEST: u64 = 1_024;
+/// Between two words about a snapshot.
+const EACH: u64 = 50_000;

@@ -1,0 +1,258 @@
+//! `countersign follow`: a replica beside a broker is kept equal to its centre.
+//!
+//! One thread asks the centre and writes the store, and nothing else waits for either:
+//! the broker reads its own file. What the centre does not answer within a bounded time
+//! is asked again, later each time, and not by all followers at once.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use countersign_core::store::{ObjectName, ReplicaChanges, ReplicaPlace, SnapshotPage, StoreError};
+use countersign_sqlite::{SqliteStore, StagedSnapshot};
+use zeroize::Zeroizing;
+
+use self::centre::{Answered, Centre};
+pub use self::centre::{CentreError, CentreUrl, CentreUrlError};
+use crate::who::now;
+
+mod centre;
+
+/// Whom to follow.
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct Following {
+    /// Where the centre is.
+    pub source: CentreUrl,
+    /// The follower's secret.
+    pub secret: Zeroizing<String>,
+    /// Who may have signed the centre's certificate, PEM; the system knows otherwise.
+    pub authorities: Option<PathBuf>,
+}
+
+/// What happens meanwhile.
+#[derive(Debug)]
+pub enum FollowNews {
+    /// The centre answers, after it did not or for the first time.
+    Connected,
+    /// The replica is equal to its centre, after a snapshot of so many objects.
+    Snapshot(u64),
+    /// So many objects of a snapshot are here.
+    Progress(u64),
+    /// Something went wrong; it is tried again.
+    Trouble(String),
+}
+
+/// Why nothing can be followed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FollowError {
+    /// The centre can't be asked as it was said.
+    #[error(transparent)]
+    Centre(#[from] CentreError),
+    /// The store can't become a replica.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Follows a centre until `is_over`.
+///
+/// # Errors
+///
+/// Returns [`FollowError`] when it can't begin. What goes wrong later is told, and tried
+/// again.
+pub fn follow(
+    mut store: SqliteStore,
+    following: &Following,
+    is_over: &AtomicBool,
+    mut tell: impl FnMut(FollowNews),
+) -> Result<(), FollowError> {
+    let _lock = store.hold_for_service()?;
+    store.become_replica(&following.source.to_string())?;
+    let mut centre = Centre::of(following)?;
+    let (mut failures, mut trouble) = (0_u32, Some(String::new()));
+    let mut is_behind = false;
+    while !is_over.load(Ordering::Relaxed) {
+        let begun = Instant::now();
+        let done = step(&mut store, &mut centre, is_behind, is_over, &mut tell);
+        let rest = match done {
+            Ok(next) => {
+                if trouble.take().is_some() {
+                    tell(FollowNews::Connected);
+                }
+                failures = 0;
+                is_behind = next == Next::Snapshot;
+                AT_LEAST.saturating_sub(begun.elapsed())
+            }
+            Err(error) => {
+                let error = error.to_string();
+                if trouble.as_ref() != Some(&error) {
+                    tell(FollowNews::Trouble(error.clone()));
+                    trouble = Some(error);
+                }
+                failures = failures.saturating_add(1);
+                pause(failures)
+            }
+        };
+        sleep(rest, is_over);
+    }
+    Ok(())
+}
+
+/// What comes next.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Next {
+    Changes,
+    Snapshot,
+}
+
+/// Takes a snapshot, or what changed.
+fn step(
+    store: &mut SqliteStore,
+    centre: &mut Centre<'_>,
+    is_behind: bool,
+    is_over: &AtomicBool,
+    tell: &mut impl FnMut(FollowNews),
+) -> Result<Next, FollowError> {
+    let place = store.replica()?.and_then(|it| it.place);
+    let Some(place) = place.filter(|_| !is_behind) else {
+        return snapshot(store, centre, is_over, tell);
+    };
+    match changes(centre, place, WAIT)? {
+        None => Ok(Next::Snapshot),
+        Some(changes) if changes.place == place && changes.objects.is_empty() => {
+            store.note_contact(now())?;
+            Ok(Next::Changes)
+        }
+        Some(changes) => {
+            store.take_changes(&changes, now())?;
+            Ok(Next::Changes)
+        }
+    }
+}
+
+/// Reads all that may be known, and then takes it at once.
+fn snapshot(
+    store: &mut SqliteStore,
+    centre: &mut Centre<'_>,
+    is_over: &AtomicBool,
+    tell: &mut impl FnMut(FollowNews),
+) -> Result<Next, FollowError> {
+    let mut staged = StagedSnapshot::begin(store)?;
+    let (mut after, mut first) = (None, None);
+    let mut objects: u64 = 0;
+    loop {
+        if is_over.load(Ordering::Relaxed) {
+            return Ok(Next::Snapshot);
+        }
+        let page: SnapshotPage = match centre.ask(&page_path(after.as_ref()))? {
+            Answered::Told(page) => page,
+            Answered::Behind => return Ok(Next::Snapshot),
+        };
+        staged.add(&page.objects)?;
+        let count = u64::try_from(page.objects.len()).unwrap_or(u64::MAX);
+        objects = objects.saturating_add(count);
+        tell(FollowNews::Progress(objects));
+        first.get_or_insert(page.place);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let Some(first) = first else {
+        return Ok(Next::Snapshot);
+    };
+    let Some(changes) = changes(centre, first, 0)? else {
+        return Ok(Next::Snapshot);
+    };
+    staged.add(&changes.objects)?;
+    store.take_snapshot(&staged, changes.place, now())?;
+    tell(FollowNews::Snapshot(objects));
+    Ok(Next::Changes)
+}
+
+/// What changed since a place; none where a snapshot is needed.
+fn changes(
+    centre: &mut Centre<'_>,
+    place: ReplicaPlace,
+    wait: u64,
+) -> Result<Option<ReplicaChanges>, FollowError> {
+    let path = format!("/replication/v1/changes?after={place}&wait={wait}");
+    Ok(match centre.ask(&path)? {
+        Answered::Told(changes) => Some(changes),
+        Answered::Behind => None,
+    })
+}
+
+fn page_path(after: Option<&ObjectName>) -> String {
+    let mut path = "/replication/v1/snapshot".to_owned();
+    let Some(after) = after else {
+        return path;
+    };
+    let number = after.number.map(|it| it.to_string());
+    let words = [
+        ("kind", Some(&after.kind)),
+        ("number", number.as_ref()),
+        ("tenant", after.tenant.as_ref()),
+        ("name", after.name.as_ref()),
+    ];
+    let words = words
+        .into_iter()
+        .filter_map(|(word, said)| Some((word, said?)));
+    if let Ok(query) = serde_urlencoded::to_string(words.collect::<Vec<_>>()) {
+        path.push('?');
+        path.push_str(&query);
+    }
+    path
+}
+
+/// How long nothing is tried after so many failures: between a half and the whole of
+/// what doubles each time, so that followers do not come back at once.
+fn pause(failures: u32) -> Duration {
+    let longest = FIRST_PAUSE
+        .saturating_mul(1_u32.checked_shl(failures.min(8)).unwrap_or(1))
+        .min(LONGEST_PAUSE);
+    let mut byte = [0];
+    // Without randomness all come back at once, which is all.
+    let _ = getrandom::fill(&mut byte);
+    let [byte] = byte;
+    let half = longest.checked_div(2).unwrap_or(longest);
+    let part = half.saturating_mul(byte.into()).checked_div(255);
+    half.saturating_add(part.unwrap_or_default())
+}
+
+/// Sleeps, unless it is over.
+fn sleep(rest: Duration, is_over: &AtomicBool) {
+    let until = Instant::now().checked_add(rest);
+    while let Some(left) = until.map(|until| until.saturating_duration_since(Instant::now()))
+        && !left.is_zero()
+        && !is_over.load(Ordering::Relaxed)
+    {
+        std::thread::sleep(left.min(A_MOMENT));
+    }
+}
+
+/// So many seconds the centre waits for something to change.
+const WAIT: u64 = 2;
+/// Between two questions lies so much at least, so that what is done at once comes at
+/// once.
+const AT_LEAST: Duration = Duration::from_millis(15);
+const A_MOMENT: Duration = Duration::from_millis(50);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_grows_up_to_an_end_and_differs() {
+        for failures in 1..100 {
+            let taken = pause(failures);
+            assert!(taken >= FIRST_PAUSE && taken <= LONGEST_PAUSE, "{taken:?}");
+        }
+        assert!(pause(1) <= FIRST_PAUSE * 2);
+        assert!(pause(50) >= LONGEST_PAUSE / 2);
+        let several: std::collections::BTreeSet<_> = (0..50).map(|_| pause(50)).collect();
+        assert!(several.len() > 5);
+    }
+}

@@ -1,0 +1,191 @@
+//! A centre, and brokers elsewhere that follow it.
+
+use std::time::Duration;
+
+use countersign_testkit::cli::Cli;
+use countersign_testkit::tools::{Background, Tool};
+use countersign_tests::{
+    ACCEPTED, Fixture, Login, REFUSED, is_kicked, on_every_broker, subscribes, wait_until,
+};
+use serde_json::{Value, json};
+
+/// Has a store follow the centre at `address` as a new follower.
+fn follow(centre: &Cli, address: &str, name: &str, replica: &Cli, more: &[&str]) -> Background {
+    let made = centre.json(&[&["follower", "create", name][..], more].concat());
+    let secret = made["secret"].as_str().unwrap();
+    let file = replica.store().with_extension("secret");
+    std::fs::write(&file, secret).unwrap();
+    follow_again(address, replica)
+}
+
+fn follow_again(address: &str, replica: &Cli) -> Background {
+    let file = replica.store().with_extension("secret");
+    let source = format!("http://{address}");
+    let file = file.to_str().unwrap();
+    let line = ["follow", "--source", &source, "--token-file", file];
+    replica.tool(&line).background().unwrap()
+}
+
+fn has(replica: &Cli, name: &str) -> bool {
+    replica.run(&["credential", "show", name]).code == Some(0)
+}
+
+on_every_broker! {
+    fn what_is_done_at_the_centre_holds_on_each_broker_that_follows(version) {
+        let centre = Fixture::start(version);
+        let (east, west) = (Fixture::start(version), Fixture::start(version));
+        centre.tenant("acme", &[]);
+        centre.tenant("globex", &[]);
+        let dev1 = centre.credential("dev1", "acme");
+        let theirs = centre.credential("dev1", "globex");
+        let service = centre.serve();
+        let address = service.address.to_string();
+        let mut followers = vec![
+            follow(&centre.cli, &address, "east", &east.cli, &[]),
+            follow(&centre.cli, &address, "west", &west.cli, &["--tenant", "acme"]),
+        ];
+        let brokers = [&east, &west];
+        for broker in brokers {
+            wait_until("the snapshot is there", || has(&broker.cli, "dev1@acme"));
+        }
+        // Who belongs to a tenant that a follower is not told of is nobody there.
+        assert!(has(&east.cli, "dev1@globex") && !has(&west.cli, "dev1@globex"));
+        assert_eq!(west.code(&theirs), REFUSED);
+        drop(theirs.connect("theirs").accepted(east.port()));
+
+        // A credential that is made lets its client in, and live sessions feel what is done.
+        let dev2 = centre.credential("dev2", "acme");
+        for broker in brokers {
+            wait_until("dev2 is there", || has(&broker.cli, "dev2@acme"));
+        }
+        let connect = |login: &Login, id: &str| {
+            brokers.map(|broker| login.connect(id).accepted(broker.port()))
+        };
+        let [mut one, mut other] = connect(&dev1, "one");
+        for client in [&mut one, &mut other] {
+            assert!(subscribes(client, "acme/x"));
+        }
+        centre.cli.act("credential deny dev1@acme both acme/x", &[]);
+        for client in [&mut one, &mut other] {
+            wait_until("the rule is there", || !subscribes(client, "acme/x"));
+        }
+        centre.act("suspend", &dev1);
+        for client in [&mut one, &mut other] {
+            assert!(is_kicked(client), "suspended at the centre, and still there");
+        }
+        for broker in brokers {
+            assert_eq!(broker.code(&dev1), REFUSED);
+        }
+        centre.act("reactivate", &dev1);
+        for broker in brokers {
+            wait_until("it may come back", || broker.code(&dev1) == ACCEPTED);
+        }
+        for (login, act) in [(&dev1, "revoke"), (&dev2, "delete")] {
+            let clients = connect(login, "again");
+            centre.act(act, login);
+            for mut client in clients {
+                assert!(is_kicked(&mut client), "{act} at the centre, and still there");
+            }
+        }
+
+        // A replica takes no acts, and says where they belong.
+        for line in [
+            "tenant create other",
+            "credential create x --tenant acme",
+            "credential suspend dev1@acme",
+            "role create r --tenant acme",
+            "settings set --client-id-limit 5",
+            "clients kick one",
+            "follower create x",
+        ] {
+            let words: Vec<_> = line.split(' ').collect();
+            let refused = west.cli.refused(&words);
+            assert!(refused.contains(&format!("is a replica of http://{address}")), "{refused}");
+        }
+
+        // While the centre is away, clients come and go as before.
+        let dev3 = centre.credential("dev3", "acme");
+        for broker in brokers {
+            wait_until("dev3 is there", || has(&broker.cli, "dev3@acme"));
+        }
+        drop(service);
+        for broker in brokers {
+            assert_eq!(broker.code(&dev3), ACCEPTED);
+        }
+
+        // And followers end when they are told to.
+        for follower in &followers {
+            let pid = follower.pid().to_string();
+            Tool::new("kill").args(["-TERM", &pid]).run(Duration::from_secs(20)).unwrap();
+        }
+        for follower in followers.drain(..) {
+            let ended = follower.wait(Duration::from_secs(20)).unwrap();
+            assert_eq!(ended.code, Some(0), "{ended:?}");
+        }
+    }
+}
+
+/// What is listed of a store. Exports are an act, which a replica does not take.
+fn content(cli: &Cli) -> Vec<Value> {
+    let lists = [
+        &["credential", "list"][..],
+        &["tenant", "list"],
+        &["role", "list"],
+        &["settings", "show"],
+    ];
+    lists.map(|list| cli.json(list)).to_vec()
+}
+
+/// Followers and centres die at any moment. Afterwards the replica is equal to its centre.
+#[test]
+fn a_replica_is_equal_to_its_centre_after_kills_at_any_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let [centre, replica] = ["centre.db", "replica.db"].map(|it| Cli::new(folder.path().join(it)));
+    centre.json(&["init"]);
+    centre.json(&["tenant", "create", "acme"]);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let serve = || {
+        centre
+            .tool(&["serve", "--listen", &address])
+            .background()
+            .unwrap()
+    };
+    let mut service = serve();
+    let mut follower = follow(&centre, &address, "edge", &replica, &[]);
+    let mut seed: u32 = 7;
+    let mut draw = |end: u32| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 8).checked_rem(end).unwrap()
+    };
+    for round in 0..24 {
+        let name = format!("d{round}");
+        let gone = format!("d{}@acme", draw(24));
+        centre.json(&["credential", "create", &name, "--tenant", "acme"]);
+        let act = ["suspend", "revoke", "delete"][usize::try_from(draw(3)).unwrap()];
+        // Who is not there is refused, which is all.
+        let _ = centre.run(&["credential", act, &gone]);
+        // How far either is by then is chance.
+        match draw(3) {
+            0 => {
+                follower.kill().unwrap();
+                follower = follow_again(&address, &replica);
+            }
+            1 => {
+                service.kill().unwrap();
+                service = serve();
+            }
+            _ => {}
+        }
+    }
+    let last = centre.json(&["credential", "create", "last", "--tenant", "acme"]);
+    assert_eq!(last["state"], json!("Inactive"));
+    wait_until("the replica is up to date", || {
+        replica.store().exists() && has(&replica, "last@acme")
+    });
+    assert_eq!(content(&replica), content(&centre));
+    let shown = centre.json(&["follower", "show", "edge"]);
+    assert!(shown["last_seen"] != Value::Null, "{shown}");
+    drop((service, follower));
+}
