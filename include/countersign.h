@@ -410,6 +410,10 @@ typedef enum countersign_reason {
    * The keys of the token's issuer were fetched too long ago, or never.
    */
   COUNTERSIGN_REASON_KEYS_OUTDATED = 29,
+  /**
+   * The replica has not heard from its centre for too long.
+   */
+  COUNTERSIGN_REASON_STALE = 30,
 } countersign_reason;
 
 /**
@@ -507,8 +511,9 @@ typedef struct countersign_issued countersign_issued;
  * `store` (the path of the store) and `broker` (this broker's name, one of its
  * own for each broker that uses the store) must be given. The others are
  * `chain`, `default_tenant`, `hash_budget`, `hash_round`, `hash_threads`,
- * `listener_PORT` and `tls_listeners`; docs/reference/options.md says what they
- * mean. (`dynsec_tenant` is for Rust hosts and the plugin alone.)
+ * `listener_PORT`, `max_staleness`, `tls_listeners` and `when_stale`;
+ * docs/reference/options.md says what they mean. (`dynsec_tenant` is for Rust hosts
+ * and the plugin alone.)
  */
 typedef struct countersign_options countersign_options;
 

@@ -11,8 +11,9 @@ use crate::status::{CallError, countersign_status};
 /// `store` (the path of the store) and `broker` (this broker's name, one of its
 /// own for each broker that uses the store) must be given. The others are
 /// `chain`, `default_tenant`, `hash_budget`, `hash_round`, `hash_threads`,
-/// `listener_PORT` and `tls_listeners`; docs/reference/options.md says what they
-/// mean. (`dynsec_tenant` is for Rust hosts and the plugin alone.)
+/// `listener_PORT`, `max_staleness`, `tls_listeners` and `when_stale`;
+/// docs/reference/options.md says what they mean. (`dynsec_tenant` is for Rust hosts
+/// and the plugin alone.)
 #[derive(Debug)]
 pub struct countersign_options(());
 

@@ -118,6 +118,8 @@ pub enum countersign_reason {
     COUNTERSIGN_REASON_BANNED = 28,
     /// The keys of the token's issuer were fetched too long ago, or never.
     COUNTERSIGN_REASON_KEYS_OUTDATED = 29,
+    /// The replica has not heard from its centre for too long.
+    COUNTERSIGN_REASON_STALE = 30,
 }
 
 impl From<Reason> for countersign_reason {
@@ -142,6 +144,7 @@ impl From<Reason> for countersign_reason {
             Reason::OverBudget => Self::COUNTERSIGN_REASON_OVER_BUDGET,
             Reason::OverLimit => Self::COUNTERSIGN_REASON_OVER_LIMIT,
             Reason::Revoked => Self::COUNTERSIGN_REASON_REVOKED,
+            Reason::Stale => Self::COUNTERSIGN_REASON_STALE,
             Reason::StoreBusy => Self::COUNTERSIGN_REASON_STORE_BUSY,
             Reason::StoreUnavailable => Self::COUNTERSIGN_REASON_STORE_UNAVAILABLE,
             Reason::Suspended => Self::COUNTERSIGN_REASON_SUSPENDED,

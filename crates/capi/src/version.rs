@@ -55,6 +55,7 @@ const WORDS: &[&CStr] = &[
     c"over-budget",
     c"over-limit",
     c"revoked",
+    c"stale",
     c"store-busy",
     c"store-unavailable",
     c"suspended",

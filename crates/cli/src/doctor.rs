@@ -17,6 +17,7 @@ mod access;
 mod beside;
 mod broker;
 mod files;
+mod fleet;
 mod issuers;
 mod listeners;
 mod mosquitto_files;
@@ -86,7 +87,20 @@ impl Report {
             level,
             problem,
             fix,
+            found: None,
         });
+    }
+
+    /// Notes how one check went, and what it found where all is well.
+    fn note_found(&mut self, check: &'static str, result: Result<String, Problem>) {
+        let (result, found) = match result {
+            Ok(found) => (Ok(()), Some(found)),
+            Err(problem) => (Err(problem), None),
+        };
+        self.note(check, result);
+        if let Some(finding) = self.0.last_mut() {
+            finding.found = found;
+        }
     }
 
     /// Notes all problems that one check found, or that it found none.
@@ -139,6 +153,9 @@ impl Report {
         if !names.is_empty() {
             output.paragraph(Mark::Done, &names.join(", "))?;
         }
+        for found in of_level(Level::Ok).filter_map(|it| it.found.as_deref()) {
+            output.paragraph(Mark::More, found)?;
+        }
         for (level, mark) in [(Level::Fail, Mark::Bad), (Level::Warn, Mark::Doubtful)] {
             for finding in of_level(level) {
                 let problem = finding.problem.as_deref().unwrap_or_default();
@@ -161,6 +178,9 @@ struct Finding {
     level: Level,
     problem: Option<String>,
     fix: Option<String>,
+    /// What is worth knowing although all is well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found: Option<String>,
 }
 
 /// How much a finding matters.

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use self::known::{BROKER, CHAIN, MILLIS, PATH, PERCENT, PORTS, THREADS};
+use self::known::{BROKER, CHAIN, MILLIS, PATH, PERCENT, PORTS, STALENESS, THREADS, WHEN_STALE};
+use crate::duration::parse_duration;
 use crate::given::Given;
 use crate::name::{TenantId, TenantIdError};
 
@@ -38,8 +39,13 @@ pub struct Options {
     pub hash_threads: Option<u16>,
     /// The only tenant that each of these ports takes.
     pub listeners: BTreeMap<u16, TenantId>,
+    /// How long a replica may not have heard from its centre before it is stale; if
+    /// none, it never is.
+    pub max_staleness: Option<Duration>,
     /// The ports whose clients came through TLS.
     pub tls_listeners: Vec<u16>,
+    /// What becomes of logins while the replica is stale.
+    pub when_stale: WhenStale,
 }
 
 impl Options {
@@ -79,12 +85,19 @@ impl Options {
                 "hash_threads" => {
                     rest.hash_threads = Some(threads(value).ok_or_else(|| bad(THREADS))?);
                 }
+                "max_staleness" => {
+                    let most = parse_duration(value).map_err(|_| bad(STALENESS))?;
+                    rest.max_staleness = Some(most);
+                }
                 "store" => {
                     let path = Some(value).filter(|path| !path.is_empty());
                     rest.store = Some(path.ok_or_else(|| bad(PATH))?.into());
                 }
                 "tls_listeners" => {
                     tls_listeners = ports(value).ok_or_else(|| bad(PORTS))?;
+                }
+                "when_stale" => {
+                    rest.when_stale = WhenStale::parse(value).ok_or_else(|| bad(WHEN_STALE))?;
                 }
                 _ => {
                     let listener = key.strip_prefix("listener_").and_then(port);
@@ -93,6 +106,9 @@ impl Options {
                     listeners.insert(listener, tenant(key, value)?);
                 }
             }
+        }
+        if rest.when_stale == WhenStale::RefuseNew && rest.max_staleness.is_none() {
+            return Err(OptionError::NoStaleness);
         }
         Ok(Self {
             store: rest.store.ok_or(OptionError::NoStore)?,
@@ -104,7 +120,9 @@ impl Options {
             hash_round: rest.hash_round,
             hash_threads: rest.hash_threads,
             listeners,
+            max_staleness: rest.max_staleness,
             tls_listeners,
+            when_stale: rest.when_stale,
         })
     }
 
@@ -131,6 +149,26 @@ impl ChainMode {
         match text {
             "defer" => Some(Self::Defer),
             "final" => Some(Self::Final),
+            _ => None,
+        }
+    }
+}
+
+/// What becomes of logins while a replica is stale.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum WhenStale {
+    /// They are refused; sessions go on.
+    RefuseNew,
+    /// They go on as before.
+    #[default]
+    Serve,
+}
+
+impl WhenStale {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "refuse-new" => Some(Self::RefuseNew),
+            "serve" => Some(Self::Serve),
             _ => None,
         }
     }
@@ -192,6 +230,8 @@ impl Default for Millis {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum OptionError {
+    /// Logins are to be refused by a replica that is stale, and nothing says when it is.
+    NoStaleness,
     /// There is no store.
     NoStore,
     /// A tenant's id has no good shape.
@@ -251,6 +291,11 @@ impl fmt::Display for Prefixed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let prefix = self.prefix;
         match self.error {
+            OptionError::NoStaleness => write!(
+                f,
+                "`{prefix}when_stale refuse-new` needs `{prefix}max_staleness`; write \
+                 `{prefix}max_staleness 1h`, say"
+            ),
             OptionError::NoStore => write!(
                 f,
                 "`{prefix}store` is missing; write `{prefix}store /var/lib/countersign/countersign.db`"
@@ -281,6 +326,8 @@ struct OptionValues {
     hash_budget: Percent,
     hash_round: Millis,
     hash_threads: Option<u16>,
+    max_staleness: Option<Duration>,
+    when_stale: WhenStale,
 }
 
 /// The names of all options, as a sentence lists them.
@@ -361,7 +408,9 @@ mod tests {
             ("hash_threads", "3"),
             ("listener_1884", "acme"),
             ("listener_1885", "other"),
+            ("max_staleness", "90s"),
             ("tls_listeners", "8883, 8884"),
+            ("when_stale", "refuse-new"),
         ])
         .unwrap();
         assert_eq!(options.broker.as_deref(), Some("b1"));
@@ -374,8 +423,16 @@ mod tests {
             options.listeners.keys().copied().collect::<Vec<_>>(),
             [1884, 1885]
         );
+        assert_eq!(options.max_staleness, Some(Duration::from_secs(90)));
         assert_eq!(options.tls_listeners, [8883, 8884]);
+        assert_eq!(options.when_stale, WhenStale::RefuseNew);
         assert!(options.needs_ports());
+    }
+
+    #[test]
+    fn who_refuses_when_stale_says_when_that_is() {
+        let options = [("store", "/s.db"), ("when_stale", "refuse-new")];
+        assert_eq!(Options::parse(options), Err(OptionError::NoStaleness));
     }
 
     #[test]
@@ -396,10 +453,13 @@ mod tests {
             ("hash_threads", "257"),
             ("hash_threads", ""),
             ("listener_1884", "a.b"),
+            ("max_staleness", "0s"),
+            ("max_staleness", "10"),
             ("tls_listeners", ""),
             ("tls_listeners", "8883,"),
             ("tls_listeners", "0"),
             ("tls_listeners", "65536"),
+            ("when_stale", "refuse"),
         ] {
             let error = Options::parse([(key, value)]).unwrap_err();
             for (shown, prefix) in [

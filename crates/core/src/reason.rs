@@ -80,6 +80,8 @@ reasons! {
     OverLimit = "over-limit",
     /// The credential was revoked.
     Revoked = "revoked",
+    /// The replica has not heard from its centre for too long.
+    Stale = "stale",
     /// The store was locked for longer than a login may wait.
     StoreBusy = "store-busy",
     /// The store could not be read.

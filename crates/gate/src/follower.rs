@@ -19,6 +19,7 @@ use countersign_core::time::Timestamp;
 use crate::background::{Background, Job, Join, Progress};
 use crate::cache::bans::{BanTable, Bans};
 use crate::config::GateConfig;
+use crate::contact::Contact;
 use crate::counters::Counters;
 use crate::host::LogLevel;
 use crate::wakeup::{Inbound, WakeSignal};
@@ -32,6 +33,14 @@ pub(crate) struct Follower {
     /// Bans that the host has not taken.
     bans: Arc<Mutex<Option<Bans>>>,
     _join: Join,
+}
+
+/// What is followed, and from where on.
+pub(crate) struct Followed<S> {
+    pub(crate) store: S,
+    pub(crate) last: ChangeSeq,
+    pub(crate) ban_table: BanTable,
+    pub(crate) contact: Arc<Contact>,
 }
 
 /// What the follower found.
@@ -49,19 +58,23 @@ pub(crate) enum FollowerEvent {
 }
 
 impl Follower {
-    /// Starts to follow what is committed after `last`.
+    /// Starts to follow what is committed.
     ///
     /// # Errors
     ///
     /// Returns the operating system's error when the job can't be run.
     pub(crate) fn start<S: GateStore>(
-        store: S,
-        last: ChangeSeq,
-        ban_table: BanTable,
+        followed: Followed<S>,
         wake_signal: &Arc<WakeSignal>,
         counters: &Arc<Counters>,
         config: &GateConfig,
     ) -> std::io::Result<Self> {
+        let Followed {
+            store,
+            last,
+            ban_table,
+            contact,
+        } = followed;
         let events = Arc::new(Inbound::new(Arc::clone(wake_signal)));
         let key_file_mark = Arc::new(AtomicU64::new(store.key_file_mark()));
         let bans = Arc::new(Mutex::new(None));
@@ -70,6 +83,8 @@ impl Follower {
             last,
             ban_table,
             bans: Arc::clone(&bans),
+            contact,
+            was_stale: false,
             clock: Arc::clone(&config.clock),
             mark: None,
             key_file_mark: Arc::clone(&key_file_mark),
@@ -123,6 +138,9 @@ struct FollowerJob<S> {
     last: ChangeSeq,
     ban_table: BanTable,
     bans: Arc<Mutex<Option<Bans>>>,
+    contact: Arc<Contact>,
+    /// Whether the log says so.
+    was_stale: bool,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// When all that the store then held was read.
     mark: Option<StoreMark>,
@@ -144,6 +162,7 @@ impl<S: GateStore> Job for FollowerJob<S> {
             return Progress::Over;
         }
         self.look_at_key_file();
+        self.log_staleness();
         let looked = self.look().and_then(|changes| {
             // Before the host hears of the changes, so that it finds them there.
             let followed = self.follow_bans(&changes);
@@ -193,6 +212,29 @@ impl<S: GateStore> FollowerJob<S> {
         if self.key_file_mark.swap(mark, Ordering::Relaxed) != mark {
             self.events.put([FollowerEvent::KeyFile]);
         }
+    }
+
+    /// Has it said when a replica becomes stale, and when it is no longer.
+    fn log_staleness(&mut self) {
+        let is_stale = self.contact.is_stale((self.clock)());
+        if is_stale == self.was_stale {
+            return;
+        }
+        self.was_stale = is_stale;
+        let (level, line) = match (is_stale, self.contact.is_refusing()) {
+            (true, true) => (
+                LogLevel::Error,
+                "this replica has not heard from its centre for longer than `max_staleness`, so \
+                 logins are refused; see whether `countersign follow` runs",
+            ),
+            (true, false) => (
+                LogLevel::Warning,
+                "this replica has not heard from its centre for longer than `max_staleness`, and \
+                 serves on; see whether `countersign follow` runs",
+            ),
+            (false, _) => (LogLevel::Notice, "this replica is not stale any more"),
+        };
+        self.events.put([FollowerEvent::Log(level, line.into())]);
     }
 
     /// Has the heads of the audit kept in the host's log, where who writes to
@@ -252,6 +294,7 @@ impl<S: GateStore> FollowerJob<S> {
                 break;
             }
         }
+        self.contact.note(self.store.replica()?.as_ref());
         self.mark = Some(mark);
         Ok(changes)
     }

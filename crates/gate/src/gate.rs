@@ -17,8 +17,9 @@ use crate::connection::kick_reason::KickReason;
 use crate::connection::meter::Meters;
 use crate::connection::sessions::Sessions;
 use crate::connection::unseen::UnseenClients;
+use crate::contact::Contact;
 use crate::enforcer::Enforcer;
-use crate::follower::{Follower, FollowerEvent};
+use crate::follower::{Followed, Follower, FollowerEvent};
 use crate::host::{
     ClientRef, CompletionStatus, ConnectInfo, ConnectOutcome, Directive, Enhanced, Handle, Ticket,
 };
@@ -78,8 +79,14 @@ impl<S: GateStore> Gate<S> {
         let wake_signal = Arc::new(WakeSignal::new(Arc::clone(&config.wake)));
         let mut following = store.reopen()?;
         let (ban_table, bans) = BanTable::read(&mut following, last, (config.clock)())?;
-        let follower =
-            Follower::start(following, last, ban_table, &wake_signal, &counters, &config)?;
+        let contact = Arc::new(Contact::new(following.replica()?.as_ref(), &config.options));
+        let followed = Followed {
+            store: following,
+            last,
+            ban_table,
+            contact: Arc::clone(&contact),
+        };
+        let follower = Follower::start(followed, &wake_signal, &counters, &config)?;
         let admin_worker = AdminWorker::start(store.reopen()?, &wake_signal, &counters, &config)?;
         let logins = Logins::start(follower.read_key(&store), &wake_signal, &writer, &config)?;
         let view = StoreView::new(store, last)?;
@@ -89,6 +96,7 @@ impl<S: GateStore> Gate<S> {
                 config,
                 view,
                 bans,
+                contact,
                 verifier,
                 signature_checks: SignatureChecks::default(),
                 sessions: Sessions::told_to(&counters.sessions),
@@ -356,9 +364,9 @@ impl<S: GateStore> Gate<S> {
 
     /// Takes over other options, and [reloads](Self::reload).
     ///
-    /// The tenants of listeners, the default tenant, the listeners with TLS and
-    /// the chain hold for every login from now on; sessions that are live
-    /// already stay.
+    /// The tenants of listeners, the default tenant, the listeners with TLS, the chain
+    /// and what becomes of logins while a replica is stale hold for every login from now
+    /// on; sessions that are live already stay.
     ///
     /// # Errors
     ///
@@ -367,6 +375,7 @@ impl<S: GateStore> Gate<S> {
     /// `hash_round`. Nothing changed then.
     pub fn change_options(&mut self, options: Options) -> Result<(), OptionChangeError> {
         self.state.config.change(options)?;
+        self.state.contact.obey(&self.state.config.options);
         self.state.describe();
         self.reload();
         Ok(())

@@ -287,6 +287,7 @@ mod cache;
 mod command;
 mod config;
 mod connection;
+mod contact;
 mod counters;
 mod digest_map;
 mod enforcer;

@@ -23,6 +23,7 @@ use crate::connection::session_extension::SessionExtension;
 use crate::connection::session_grant::SessionGrant;
 use crate::connection::session_tag::SessionTag;
 use crate::connection::sessions::Sessions;
+use crate::contact::Contact;
 use crate::host::{ConnectSource, Directive, Handle, LogLevel};
 use crate::journal::Journal;
 use crate::journal::entry::JournalEntry;
@@ -39,6 +40,7 @@ pub(crate) struct State<S> {
     pub(crate) config: GateConfig,
     pub(crate) view: StoreView<S>,
     pub(crate) bans: Bans,
+    pub(crate) contact: Arc<Contact>,
     pub(crate) verifier: SecretVerifier,
     pub(crate) signature_checks: SignatureChecks,
     pub(crate) sessions: Sessions,

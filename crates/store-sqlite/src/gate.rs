@@ -21,8 +21,8 @@ use countersign_core::role::{Role, RoleName};
 use countersign_core::scheme::SchemeName;
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
 use countersign_core::store::{
-    Directory, GateStore, KeyReading, KickTarget, Listed, LogPosition, Page, Settings, StoreError,
-    StoreMark, StoredSchemes, StoredTenants,
+    Directory, GateStore, KeyReading, KickTarget, Listed, LogPosition, Page, ReplicaState,
+    Settings, StoreError, StoreMark, StoredSchemes, StoredTenants,
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
@@ -251,6 +251,10 @@ impl GateStore for SqliteStore {
 
     fn key_file_mark(&self) -> u64 {
         key_file::mark(&self.path)
+    }
+
+    fn replica(&mut self) -> Result<Option<ReplicaState>, StoreError> {
+        Self::replica(self)
     }
 
     fn tenants(&mut self) -> Result<StoredTenants, StoreError> {

@@ -125,6 +125,47 @@ on_every_broker! {
     }
 }
 
+on_every_broker! {
+    fn a_replica_that_hears_no_more_from_its_centre_refuses_who_comes_then(version) {
+        let centre = Fixture::start(version);
+        let edge = Fixture::start_with(version, |builder| {
+            builder
+                .plugin_option("max_staleness", "10s")
+                .plugin_option("when_stale", "refuse-new")
+        });
+        centre.tenant("acme", &[]);
+        let dev1 = centre.credential("dev1", "acme");
+        let service = centre.serve();
+        let address = service.address.to_string();
+        let follower = follow(&centre.cli, &address, "edge", &edge.cli, &[]);
+        wait_until("dev1 may come", || {
+            has(&edge.cli, "dev1@acme") && edge.code(&dev1) == ACCEPTED
+        });
+        let found = |check: &str| {
+            let ran = edge.cli.run(&["doctor", "--json"]);
+            let rows: Vec<Value> = serde_json::from_str(&ran.stdout).unwrap();
+            rows.into_iter().find(|row| row["check"] == check).unwrap()
+        };
+        let replica = found("replica");
+        let about = replica["found"].as_str().unwrap();
+        assert!(about.starts_with(&format!("replica of http://{address}, at change ")), "{about}");
+
+        // It is the replica that tells, so it matters not which end went away.
+        let mut live = dev1.connect("live").accepted(edge.port());
+        follower.kill().unwrap();
+        wait_until("it is stale", || edge.code(&dev1) == REFUSED);
+        edge.wait_for_cause("dev1@acme", "stale");
+        let said = "logins are refused; see whether `countersign follow` runs";
+        wait_until("the log says so", || edge.broker.log().contains(said));
+        assert!(subscribes(&mut live, "acme/x"), "a live session goes on");
+        let again = follow_again(&address, &edge.cli);
+        wait_until("dev1 may come again", || edge.code(&dev1) == ACCEPTED);
+        drop(service);
+        wait_until("it is stale again", || edge.code(&dev1) == REFUSED);
+        drop((again, live));
+    }
+}
+
 /// What is listed of a store. Exports are an act, which a replica does not take.
 fn content(cli: &Cli) -> Vec<Value> {
     let lists = [

@@ -166,6 +166,11 @@ fn remedy(reason: Reason, name: &str) -> String {
             "there was no time to check its password, and nothing was found wrong; it may try again."
                 .into()
         }
+        Reason::Stale => {
+            "its broker's replica had not heard from the centre for too long; `doctor` says when \
+             it did, and `follow` has to run there."
+                .into()
+        }
         Reason::StoreBusy | Reason::StoreUnavailable => {
             "the store could not be used in time; `doctor` says what is wrong with it.".into()
         }

@@ -7,6 +7,7 @@ use std::path::Path;
 use countersign_admin::Command;
 use countersign_admin::audit::{ListAudit, VerifyAudit};
 use countersign_admin::authority::ListAuthorities;
+use countersign_admin::follower::ListFollowers;
 use countersign_admin::issuer::ListIssuers;
 use countersign_admin::scheme::{ListReplacedSchemes, ListRevealingSchemes};
 use countersign_admin::sealed::CountSealed;
@@ -19,7 +20,7 @@ use countersign_core::tenant::Tenant;
 use countersign_core::time::{Timestamp, rfc3339};
 use countersign_sqlite::SqliteStore;
 
-use super::{Problem, Report, issuers};
+use super::{Problem, Report, fleet, issuers};
 use crate::identity::ActingAs;
 use crate::invocation::{as_caller, now, open_at};
 use crate::output::Output;
@@ -86,6 +87,19 @@ pub(super) fn check(
             report.note_all("issuers", all.iter().filter_map(problem));
         }
         Err(problem) => report.note("issuers", Err(problem)),
+    }
+    match store.replica() {
+        Ok(None) => {}
+        Ok(Some(state)) => report.note_found("replica", fleet::replica(&state, now())),
+        Err(error) => report.note("replica", Err(unusable(path, &error))),
+    }
+    let followers = all_rows(|page| look(&mut store, &ListFollowers(page.clone())));
+    match followers {
+        Ok(all) => {
+            let late = |follower| fleet::follower(follower, now());
+            report.note_all("followers", all.iter().filter_map(late));
+        }
+        Err(problem) => report.note("followers", Err(problem)),
     }
     Content {
         names: with_credential(&mut store, names).ok(),

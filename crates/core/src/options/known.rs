@@ -57,10 +57,24 @@ pub const OPTIONS: &[KnownOption] = &[
         about: "the only tenant that this port takes; Mosquitto 2.1",
     },
     KnownOption {
+        name: "max_staleness",
+        value: STALENESS,
+        without: "a replica is never stale",
+        about: "how long a replica of a fleet may not have heard from its centre, which it does \
+                every 2 s, before it is stale",
+    },
+    KnownOption {
         name: "tls_listeners",
         value: PORTS,
         without: "logins of such schemes are refused",
         about: "the ports behind TLS, for schemes that want TLS; Mosquitto 2.1",
+    },
+    KnownOption {
+        name: "when_stale",
+        value: WHEN_STALE,
+        without: "`serve`",
+        about: "while a replica is stale, `refuse-new` refuses logins; sessions go on; `serve` \
+                goes on, and the log says that it is stale",
     },
     KnownOption {
         name: "hash_threads",
@@ -88,5 +102,7 @@ pub(super) const MILLIS: &str = "a whole number from 1 to 1000";
 pub(super) const PATH: &str = "the path of the store";
 pub(super) const PERCENT: &str = "a whole number from 1 to 100";
 pub(super) const PORTS: &str = "port numbers joined by commas, like `8883,8884`";
+pub(super) const STALENESS: &str = "a duration: `90s`, `15m`, `24h`, `30d`";
 pub(super) const THREADS: &str = "a whole number from 1 to 256";
+pub(super) const WHEN_STALE: &str = "`refuse-new` or `serve`";
 const TENANT: &str = "the id of a tenant";

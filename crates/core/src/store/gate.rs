@@ -1,8 +1,8 @@
 //! What a broker's gate asks and writes beyond what a CONNECT looks up.
 
 use super::{
-    Directory, KickTarget, Listed, Page, Refusal, Settings, StoreError, StoredSchemes,
-    StoredTenants,
+    Directory, KickTarget, Listed, Page, Refusal, ReplicaState, Settings, StoreError,
+    StoredSchemes, StoredTenants,
 };
 use crate::audit::{AuditEntry, AuditHeads};
 use crate::ban::{Ban, BanId, BanSubject, BanTarget};
@@ -110,6 +110,13 @@ pub trait GateStore: Directory + Ledger + Send + Sized + 'static {
     /// Another number each time that the file of that key is another one; 0
     /// where there is none.
     fn key_file_mark(&self) -> u64;
+
+    /// What this store follows; none where it is no replica.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn replica(&mut self) -> Result<Option<ReplicaState>, StoreError>;
 
     /// All tenants, as far as each can be read.
     ///

@@ -97,6 +97,9 @@ impl Decider {
         if is_banned(state, source, request, named, now)? {
             return Ok(Decided::Refused(Reason::Banned));
         }
+        if state.contact.refuses(now) {
+            return Ok(Decided::Refused(Reason::Stale));
+        }
         state.settle(&request.tie)?;
         let mut owed = None;
         for _ in 0..MOST_TRIES {

@@ -24,8 +24,8 @@ use countersign_core::role::{Role, RoleName};
 use countersign_core::scheme::SchemeName;
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
 use countersign_core::store::{
-    Directory, GateStore, KeyReading, KickTarget, Listed, LogPosition, Page, Settings, StoreError,
-    StoreErrorKind, StoreMark, StoredSchemes, StoredTenants,
+    Directory, GateStore, KeyReading, KickTarget, Listed, LogPosition, Page, ReplicaState,
+    Settings, StoreError, StoreErrorKind, StoreMark, StoredSchemes, StoredTenants,
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
@@ -233,6 +233,11 @@ impl GateStore for MemoryStore {
 
     fn key_file_mark(&self) -> u64 {
         0
+    }
+
+    /// It follows nobody.
+    fn replica(&mut self) -> Result<Option<ReplicaState>, StoreError> {
+        Ok(None)
     }
 
     fn tenants(&mut self) -> Result<StoredTenants, StoreError> {
