@@ -41,7 +41,7 @@ pub fn with<T>(act: impl FnOnce(&mut Fixture) -> T) -> T {
     FIXTURE.with_borrow_mut(|fixture| act(fixture.get_or_insert_with(Fixture::new)))
 }
 
-fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     Timestamp::from_millis(NOW.load(Ordering::Relaxed))
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use countersign_import::export_file::{ExportReader, row_line};
+use countersign_import::export_file::ExportReader;
 use countersign_import::source::Dialect;
 use countersign_import::source::acl_file::AclFile;
 use countersign_import::source::csv::Table;
@@ -157,7 +157,7 @@ pub fn export(data: &[u8]) {
     let staged = StagedTables::begin(header);
     let mut staged = staged.ok();
     while let Some(Some(row)) = check(reader.next_row()) {
-        let line = serde_json::to_vec(&row_line(&row)).unwrap();
+        let line = serde_json::to_vec(&row).unwrap();
         let written = [FIRST, &b"\n"[..], &line[..]].concat();
         let name = SourceName::of(Path::new("f"));
         let (_, mut again) = ExportReader::begin(&written[..], name).unwrap();

@@ -5,6 +5,7 @@
 #![no_main]
 
 mod certificates;
+mod control;
 mod conversation;
 mod fixture;
 mod imports;
@@ -28,6 +29,7 @@ const TARGETS: &[Target] = &[
     ("connect", logins::connect),
     ("enhanced", logins::enhanced),
     ("command", conversation::command),
+    ("control", control::control),
     ("use", conversation::topic_use),
     ("filter", rules::filter),
     ("pattern", rules::pattern),
