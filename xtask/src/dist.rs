@@ -16,6 +16,7 @@ use crate::tree::Tree;
 const CRATES: &[&str] = &[
     "countersign",
     "countersign-admin",
+    "countersign-certificate",
     "countersign-control",
     "countersign-core",
     "countersign-issuer",

@@ -271,7 +271,7 @@ enum Command {
     /// The broker beside it reads the replica, and never waits for the network.
     #[cfg(feature = "serve")]
     #[command(
-        after_help = "Examples:\n  countersign follow --source https://centre.example.com:8443 --token-file secret"
+        after_help = "Examples:\n  countersign follow --source https://centre.example.com:8443 \\\n      --token-file secret"
     )]
     Follow(Follow),
     /// Followers: machines of brokers that keep a replica of this store.

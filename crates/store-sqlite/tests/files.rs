@@ -232,7 +232,7 @@ fn a_tenant_with_a_role_whose_holders_are_unknown_is_damage() {
     make_tenant(&mut store);
     raw(
         &store,
-        "INSERT INTO role VALUES ('acme', 'meter', NULL, 0, 0);
+        "INSERT INTO role VALUES ('acme', 'meter', NULL, 0, 0, NULL);
          INSERT INTO tenant_role VALUES ('acme', 'defualt', 'meter')",
     );
     let tenant = store.tenant(&common::tenant_id());
@@ -289,7 +289,7 @@ fn a_tenant_with_a_namespace_that_cant_be_read_keeps_the_others() {
 #[test]
 fn a_row_that_no_act_would_write_is_damage() {
     let sound = "
-        INSERT INTO role VALUES ('acme', 'meter', NULL, 0, 0);
+        INSERT INTO role VALUES ('acme', 'meter', NULL, 0, 0, NULL);
         INSERT INTO role_rule VALUES
             ('acme', 'meter', 0, 'allow', 'publish', 'a', NULL, 0, NULL, 0);
         INSERT INTO credential_role VALUES (1, 'meter', 'acme');

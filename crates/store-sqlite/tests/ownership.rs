@@ -156,7 +156,7 @@ fn nothing_is_left_behind_of_what_is_deleted() {
     let connection = rusqlite::Connection::open(store.path()).unwrap();
     connection
         .execute_batch(
-            "INSERT INTO role VALUES ('acme', 'meter', NULL, 0, 0);
+            "INSERT INTO role VALUES ('acme', 'meter', NULL, 0, 0, NULL);
              INSERT INTO role_rule VALUES
                  ('acme', 'meter', 0, 'allow', 'publish', 'a', NULL, 0, NULL, 0);
              INSERT INTO credential_role VALUES (1, 'meter', 'acme');

@@ -23,6 +23,8 @@ pub struct BrokerView {
 #[derive(Clone, Debug, Serialize)]
 struct ListenerOptionsView {
     default_tenant: Option<String>,
+    /// Where the broker takes such commands.
+    #[serde(skip_serializing_if = "Option::is_none")]
     dynsec_tenant: Option<String>,
     listeners: BTreeMap<String, String>,
     tls_listeners: Vec<u16>,

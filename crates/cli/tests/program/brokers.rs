@@ -71,7 +71,6 @@ fn brokers_are_listed_and_those_that_are_gone_can_be_forgotten() {
             "last_seen": "1970-01-01T00:00:02.000Z",
             "options": {
                 "default_tenant": null,
-                "dynsec_tenant": null,
                 "listeners": { "1884": "acme" },
                 "tls_listeners": [8883],
             },

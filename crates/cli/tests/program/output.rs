@@ -371,11 +371,13 @@ fn keys_of(fixture: &Fixture, words: &[String]) -> Vec<String> {
 /// Keys that are there now and then.
 const SOMETIMES: &[&str] = &[
     "auth_type",
+    "authority",
     "device_id",
     "dry_run",
     "effects",
     "held_by",
     "held_since",
+    "issuer",
     "names",
     "old_secret_until",
     "secrets",

@@ -98,7 +98,7 @@ const BROKER: Shape = Shape::Named(
 );
 const OPTIONS: Shape = Shape::Object(&[
     ("default_tenant", MAYBE_TEXT),
-    ("dynsec_tenant", MAYBE_TEXT),
+    ("dynsec_tenant", Shape::Absent(&Shape::Text)),
     ("listeners", Shape::Map(&Shape::Text)),
     ("tls_listeners", Shape::List(&Shape::Integer)),
 ]);
