@@ -18,7 +18,7 @@ use crate::json::Json;
 use crate::listing::{Listing, described, prioritised};
 use crate::membership;
 use crate::note::{self, GroupNote};
-use crate::order::{cannot, members, sorted};
+use crate::order::{cannot, members};
 use crate::params::{Params, said};
 
 /// All groups of a tenant.
@@ -290,12 +290,8 @@ fn to_json(tx: &mut Tx<'_>, tenant: &TenantId, group: &GroupPath) -> Result<Json
     });
     shown.push(("clients".into(), Json::Array(clients.collect())));
     let roles = tx.roles_of_group(tenant, group)?;
-    let roles = sorted(&roles, RoleName::as_str, &note.roles).into_iter();
-    let roles = roles.map(|role| {
-        let priority = note.roles.get(role.as_str()).copied();
-        (role.to_string(), priority)
-    });
-    shown.push(("roles".into(), prioritised("rolename", roles)));
+    let roles = prioritised("rolename", &roles, RoleName::as_str, &note.roles);
+    shown.push(("roles".into(), roles));
     Ok(Json::Object(shown))
 }
 

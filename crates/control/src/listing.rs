@@ -1,6 +1,9 @@
 //! Lists, cut as the plugin cuts them.
 
+use std::collections::BTreeMap;
+
 use crate::json::Json;
+use crate::order::sorted;
 use crate::params::Params;
 
 /// Which part of a list is asked for, and how.
@@ -53,10 +56,18 @@ pub(crate) fn described(
     }
 }
 
-/// A list of names with priorities, of which the usual one is left out.
-pub(crate) fn prioritised(of: &str, list: impl Iterator<Item = (String, Option<i64>)>) -> Json {
-    let items = list.map(|(name, priority)| {
-        let mut members = vec![(of.into(), Json::text(&name))];
+/// A list of things by their names, in the order of their priorities, of which the usual
+/// one is left out.
+pub(crate) fn prioritised<T: Clone>(
+    of: &str,
+    things: &[T],
+    name: fn(&T) -> &str,
+    priorities: &BTreeMap<String, i64>,
+) -> Json {
+    let items = sorted(things, name, priorities).into_iter().map(|thing| {
+        let name = name(&thing);
+        let mut members = vec![(of.into(), Json::text(name))];
+        let priority = priorities.get(name).copied();
         let unusual = priority.filter(|it| *it != crate::acl::DEFAULT_PRIORITY);
         members.extend(unusual.map(|it| ("priority".into(), Json::number(it))));
         Json::Object(members)

@@ -15,7 +15,6 @@ use crate::find;
 use crate::json::Json;
 use crate::listing::{Listing, described, prioritised};
 use crate::note::{self, ClientNote};
-use crate::order::sorted;
 use crate::params::Params;
 
 pub(crate) fn get(
@@ -39,18 +38,10 @@ fn to_json(tx: &mut Tx<'_>, tenant: &TenantId, client: &Credential) -> Result<Js
     if matches!(client.state, State::Suspended | State::Revoked) {
         shown.push(("disabled".into(), Json::Bool(true)));
     }
-    let roles = sorted(&client.roles, RoleName::as_str, &note.roles).into_iter();
-    let roles = roles.map(|role| {
-        let priority = note.roles.get(role.as_str()).copied();
-        (role.to_string(), priority)
-    });
-    shown.push(("roles".into(), prioritised("rolename", roles)));
-    let groups = sorted(&client.groups, GroupPath::as_str, &note.groups).into_iter();
-    let groups = groups.map(|group| {
-        let priority = note.groups.get(group.as_str()).copied();
-        (group.to_string(), priority)
-    });
-    shown.push(("groups".into(), prioritised("groupname", groups)));
+    let roles = prioritised("rolename", &client.roles, RoleName::as_str, &note.roles);
+    shown.push(("roles".into(), roles));
+    let groups = prioritised("groupname", &client.groups, GroupPath::as_str, &note.groups);
+    shown.push(("groups".into(), groups));
     let connections = tx.presence_of_credential(client.id)?.into_iter();
     let connections = connections.map(|it| {
         let address = it.presence.address.as_deref().map(Json::text);

@@ -202,23 +202,27 @@ impl CommandQueue {
             answer: Answer::Control(None),
             missing: 1,
         });
-        let record = credential.map(|id| state.view.store.credential_by_id(id));
-        let sent = match record {
-            _ if !is_admitted => Err(TOO_MANY),
-            // It is copied before it is read.
-            _ if payload.len() > control_job::LONGEST => Err(control_job::TOO_LONG),
-            Some(Ok(Some(record))) => {
-                let job = ControlJob::new(&record, tenant, payload);
-                let sent = self.admin_worker.send_control(message, job);
-                sent.map_err(|error| {
-                    if error == CommandError::LimitExceeded {
-                        TOO_MANY
-                    } else {
-                        UNAVAILABLE
-                    }
-                })
+        let sent = if !is_admitted {
+            Err(TOO_MANY)
+        } else if payload.len() > control_job::LONGEST {
+            // It would be copied before it is read.
+            Err(control_job::TOO_LONG)
+        } else {
+            let store = &mut state.view.store;
+            match credential.map(|id| store.credential_by_id(id)) {
+                Some(Ok(Some(record))) => {
+                    let job = ControlJob::new(&record, tenant, payload);
+                    let sent = self.admin_worker.send_control(message, job);
+                    sent.map_err(|error| {
+                        if error == CommandError::LimitExceeded {
+                            TOO_MANY
+                        } else {
+                            UNAVAILABLE
+                        }
+                    })
+                }
+                Some(Ok(None) | Err(_)) | None => Err(UNAVAILABLE),
             }
-            Some(Ok(None) | Err(_)) | None => Err(UNAVAILABLE),
         };
         if let Err(why) = sent
             && let Some(pending) = self.messages.get_mut(&message)

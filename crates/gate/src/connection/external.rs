@@ -74,6 +74,9 @@ impl ExternalLogin {
         if state.is_banned(&subject, now)? {
             return Ok(Err(Reason::Banned));
         }
+        if state.contact.refuses(now) {
+            return Ok(Err(Reason::Stale));
+        }
         if let Err(reason) = credential.admits_external(client_id, now) {
             return Ok(Err(reason));
         }

@@ -21,7 +21,11 @@ const PUBLISH: TopicUse<'static> = TopicUse::Publish {
 };
 
 fn fixture() -> Fixture {
-    let mut fixture = Fixture::new();
+    with_options(&[])
+}
+
+fn with_options(options: &[(&str, &str)]) -> Fixture {
+    let mut fixture = Fixture::with_options(options);
     let new = NewCredential {
         external_identity: true,
         ..NewCredential::new(tenant_id("acme"), "dev1")
@@ -147,6 +151,38 @@ fn a_host_that_says_who_arrived_has_handles_told_apart() {
     };
     fixture.gate.arrived(&jane);
     assert!(fixture.gate.check(&jane, PUBLISH).is_allowed());
+}
+
+#[test]
+fn a_stale_replica_lets_nobody_in_whoever_vouches_and_sessions_go_on() {
+    let mut fixture = with_options(&[("max_staleness", "10s"), ("when_stale", "refuse-new")]);
+    let heard = "INSERT INTO replica VALUES (1, 'https://centre.example.com', NULL, ?1)
+                 ON CONFLICT DO UPDATE SET contact_at = ?1";
+    let hear = |fixture: &mut Fixture| {
+        let connection = rusqlite::Connection::open(&fixture.config.options.store).unwrap();
+        let now = fixture.now().as_millis();
+        connection.execute(heard, [now]).unwrap();
+        fixture.settle();
+    };
+    hear(&mut fixture);
+    fixture.gate.arrived(&client(1, "a", 4, true));
+    assert!(is_admitted(&fixture.connect(TRY.with_handle(2))));
+
+    fixture.pass(Duration::from_secs(11));
+    let late = TRY.with_handle(3);
+    assert_eq!(refused(&fixture.connect(late)), Reason::Stale);
+    let new = client(4, "b", 4, true);
+    fixture.gate.arrived(&new);
+    assert!(!fixture.gate.is_live("b"));
+    let denied = Verdict::Deny(Reason::Stale);
+    assert_eq!(fixture.gate.check(&new, PUBLISH), denied);
+    let known = client(1, "a", 4, true);
+    assert!(fixture.gate.check(&known, PUBLISH).is_allowed());
+    assert!(fixture.publishes(TRY.with_handle(2), JANE, "acme/x"));
+
+    hear(&mut fixture);
+    assert!(is_admitted(&fixture.connect(late)));
+    assert!(fixture.gate.check(&new, PUBLISH).is_allowed());
 }
 
 #[test]
