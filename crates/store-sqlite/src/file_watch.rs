@@ -179,14 +179,15 @@ impl Watch {
             Some(_) => return changed(CUT_INDEX),
             None => return changed(WITHOUT_INDEX),
         }
+        // Before the head, which the next checkpoint may change, and before the log,
+        // which is never shorter than what this tells of.
+        let checkpoint = wal_index::checkpoint(connection);
         let Some(head) = wal_index::head(connection) else {
             return changed(OVERWRITTEN);
         };
         if !head.starts_with(MAGIC) {
             return changed(OVERWRITTEN);
         }
-        // Before the log, which is never shorter than what this tells of.
-        let checkpoint = wal_index::checkpoint(connection);
         let log = look_up(&self.log)?;
         let Some(log) = log.filter(|it| is_its(it, opened.log)) else {
             return changed(WITHOUT_LOG);
@@ -202,7 +203,8 @@ impl Watch {
         self.look_at_writes(checkpoint, head, connection, path)
     }
 
-    /// Looks whether anything but a checkpoint of SQLite wrote to the file.
+    /// Looks whether anything but a checkpoint of SQLite wrote to the file, whose `head`
+    /// was read after `checkpoint`.
     fn look_at_writes(
         &mut self,
         checkpoint: Checkpoint,
@@ -392,3 +394,45 @@ const OPENING: Duration = Duration::from_millis(250);
 const MAGIC: &[u8] = b"SQLite format 3\0";
 /// Its owner may read and write it.
 const READABLE: u32 = 0o600;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
+    use countersign_core::store::{GateStore as _, Settings};
+    use tempfile::TempDir;
+
+    use crate::store::SqliteStore;
+
+    #[test]
+    fn who_looks_while_the_log_is_written_back_again_and_again_finds_nothing_changed() {
+        const ROUNDS: u32 = 1_000;
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("x.db");
+        let mut readers = vec![SqliteStore::create(&path, &Settings::default()).unwrap()];
+        readers.push(readers[0].reopen().unwrap());
+        let writer = readers[0].reopen().unwrap();
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for reader in &mut readers {
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        reader.check("look").unwrap();
+                    }
+                });
+            }
+            // Each of them changes the first page, and so the head of the file.
+            for round in 1..=ROUNDS {
+                let statement = format!(
+                    "UPDATE session_change SET number = {round};
+                     PRAGMA user_version = {};
+                     PRAGMA wal_checkpoint(PASSIVE)",
+                    round + 1_000
+                );
+                writer.connection.execute_batch(&statement).unwrap();
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
+    }
+}
