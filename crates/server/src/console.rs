@@ -19,16 +19,21 @@ mod assets;
 mod audit;
 mod authorities;
 mod bans;
+mod brokers;
 mod chart;
 mod connected;
 mod connectivity;
 mod create;
 mod credential;
+mod entry;
 mod find;
 mod first;
+mod followers;
 mod form;
 mod frame;
+mod issuers;
 mod lines;
+mod listing;
 mod me;
 mod operators;
 mod other_brokers;
@@ -66,9 +71,12 @@ pub(crate) fn routes() -> Vec<Route> {
         tokens::routes(),
         me::routes(),
         connectivity::routes(),
-        bans::routes(),
-        authorities::routes(),
-        other_brokers::routes(),
+        bans::BANS.routes(),
+        authorities::AUTHORITIES.routes(),
+        issuers::ISSUERS.routes(),
+        brokers::BROKERS.routes(),
+        other_brokers::HOOKS.routes(),
+        followers::FOLLOWERS.routes(),
     ]
     .into_iter()
     .flatten()

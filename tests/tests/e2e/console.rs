@@ -37,6 +37,7 @@ fn every_page_and_act_works_in_a_browser() {
         "acme/#",
     ]);
     said(&["operator", "create", "bridge", "--publish", "acme/#"]);
+    said(&["follower", "create", "edge", "--tenant", "acme"]);
     let service = fixture.serve();
     let code = service.first_code().unwrap();
     let node = artifacts::node().unwrap();

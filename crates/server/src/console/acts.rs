@@ -1,52 +1,86 @@
-//! The acts on one credential, as data: what each says before it is done, and after.
+//! Acts on one thing, as data: what each says before it is done, and after.
 
-use super::form::{Body, Form};
+use serde_json::Value;
 
-/// Something that can be done to a credential.
+use super::ask::Ask;
+use super::entry::{self, Entry};
+use super::form::Form;
+use super::pieces::text;
+use super::secret::Secret;
+use crate::problem::Problem;
+
+/// Something that can be done to a thing.
 pub(super) struct Act {
     /// The last part of its address.
     pub(super) word: &'static str,
-    /// The route of REST that does it.
+    /// The route of REST that does it, and how that is asked.
     pub(super) path: &'static str,
+    pub(super) how: fn(&'static str) -> Ask<'static>,
     /// What its button says.
     pub(super) label: &'static str,
     /// What it does.
     pub(super) says: &'static str,
+    /// What it asks for.
+    pub(super) asks: &'static [Entry],
     /// Whether live sessions end.
     pub(super) ends_sessions: bool,
     /// What was done.
     pub(super) done: &'static str,
     /// The act that undoes it.
     pub(super) undo: Option<&'static str>,
-    /// In which states it can be done.
-    pub(super) states: &'static [&'static str],
+    /// Whether it can be done to this one.
+    pub(super) is_there: fn(&Value) -> bool,
     /// Whether there is no way back.
     pub(super) is_final: bool,
-    /// Whether it makes a secret.
-    pub(super) makes_secret: bool,
-    /// What it is told.
-    pub(super) body: Option<fn(&Form) -> Body>,
+    /// Whether the thing is gone afterwards.
+    pub(super) removes: bool,
+    /// The secret that it makes.
+    pub(super) secret: Option<Secret>,
 }
 
-/// The act of this word.
+impl Act {
+    /// One that nothing special is said about.
+    pub(super) const USUAL: Self = Self {
+        word: "",
+        path: "",
+        how: Ask::post,
+        label: "",
+        says: "",
+        asks: &[],
+        ends_sessions: false,
+        done: "",
+        undo: None,
+        is_there: |_| true,
+        is_final: false,
+        removes: false,
+        secret: None,
+    };
+
+    /// The request that does what a form says.
+    pub(super) fn ask(&self, said: &Form) -> Result<Ask<'static>, Problem> {
+        let ask = (self.how)(self.path);
+        if self.asks.is_empty() {
+            return Ok(ask);
+        }
+        Ok(ask.body(entry::body(self.asks, said)?))
+    }
+}
+
+/// The act of this word on a credential or an operator.
 pub(super) fn act(word: &str) -> Option<&'static Act> {
     ALL.iter().find(|act| act.word == word)
 }
 
-const UNUSUAL: Act = Act {
-    word: "",
-    path: "",
-    label: "",
-    says: "",
-    ends_sessions: false,
-    done: "",
-    undo: None,
-    states: LIVING,
-    is_final: false,
-    makes_secret: false,
-    body: None,
-};
-const LIVING: &[&str] = &["Inactive", "Active", "Suspended"];
+const LIVING: fn(&Value) -> bool = |it| text(it, "state") != "Revoked";
+/// For how long an old secret works beside the new one.
+pub(super) const OVERLAP: Entry = Entry::choice("overlap", "The old secret works for", OVERLAPS);
+const OVERLAPS: &[(&str, &str)] = &[
+    ("", "not at all"),
+    ("1h", "1 hour"),
+    ("24h", "24 hours"),
+    ("7d", "7 days"),
+    ("30d", "30 days"),
+];
 
 pub(super) static ALL: [Act; 6] = [
     Act {
@@ -57,8 +91,8 @@ pub(super) static ALL: [Act; 6] = [
         ends_sessions: true,
         done: "It is suspended.",
         undo: Some("reactivate"),
-        states: &["Inactive", "Active"],
-        ..UNUSUAL
+        is_there: |it| ["Inactive", "Active"].contains(&text(it, "state")),
+        ..Act::USUAL
     },
     Act {
         word: "reactivate",
@@ -67,34 +101,37 @@ pub(super) static ALL: [Act; 6] = [
         says: "It can log in again, with the secret it had.",
         done: "It is reactivated.",
         undo: Some("suspend"),
-        states: &["Suspended"],
-        ..UNUSUAL
+        is_there: |it| text(it, "state") == "Suspended",
+        ..Act::USUAL
     },
     Act {
         word: "rotate",
         path: "/api/v1/credentials/{name}/rotate",
         label: "Rotate the secret",
         says: "It is given a new secret, which is shown once. With an overlap the old one works for that long beside it; without one, its live sessions end.",
-        makes_secret: true,
-        body: Some(|form| {
-            let body = Body::default().text("overlap", form.text("overlap"));
-            if form.is_ticked("until_used") {
-                return body.with("until_used", true);
-            }
-            body
-        }),
-        ..UNUSUAL
+        asks: &[
+            OVERLAP,
+            Entry::tick("until_used", "but only until the new one is used"),
+        ],
+        is_there: LIVING,
+        secret: Some(Secret::NEW),
+        ..Act::USUAL
     },
     Act {
         word: "reset-password",
         path: "/api/v1/credentials/{name}/reset-password",
         label: "Replace all secrets",
         says: "All its secrets stop working, and it is given one new one, which is shown once; or the password that you choose.",
+        asks: &[Entry::password(
+            "password",
+            "A password of your own",
+            "new-password",
+        )],
         ends_sessions: true,
         done: "It has the password that you chose.",
-        makes_secret: true,
-        body: Some(|form| Body::default().text("password", form.exact("password"))),
-        ..UNUSUAL
+        is_there: LIVING,
+        secret: Some(Secret::NEW),
+        ..Act::USUAL
     },
     Act {
         word: "untie",
@@ -102,17 +139,19 @@ pub(super) static ALL: [Act; 6] = [
         label: "Forget its client id",
         says: "It may come with another client id next time, where its rule ties it to the first.",
         done: "Its client id is forgotten.",
-        ..UNUSUAL
+        is_there: LIVING,
+        ..Act::USUAL
     },
     Act {
         word: "revoke",
         path: "/api/v1/credentials/{name}/revoke",
         label: "Revoke",
         says: "It never logs in again. This can't be undone.",
+        asks: &[Entry::line("reason", "Why").hint("For those who look it up later.")],
         ends_sessions: true,
         done: "It is revoked, for good.",
+        is_there: LIVING,
         is_final: true,
-        body: Some(|form| Body::default().text("reason", form.text("reason"))),
-        ..UNUSUAL
+        ..Act::USUAL
     },
 ];

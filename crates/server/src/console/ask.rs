@@ -52,6 +52,14 @@ impl<'a> Ask<'a> {
         Self::new(Method::POST, path)
     }
 
+    pub(super) fn patch(path: &'static str) -> Self {
+        Self::new(Method::PATCH, path)
+    }
+
+    pub(super) fn put(path: &'static str) -> Self {
+        Self::new(Method::PUT, path)
+    }
+
     pub(super) fn delete(path: &'static str) -> Self {
         Self::new(Method::DELETE, path)
     }

@@ -1,115 +1,119 @@
 //! Authorities (CAs) of tenants: whose certificates name which credentials.
 
-use axum::http::StatusCode;
 use maud::html;
-use serde_json::Value;
 
+use super::acts::Act;
 use super::ask::Ask;
-use super::form::{Body, Form};
-use super::page::{self, act, page};
-use super::pieces::{
-    Field, choice, done, empty, hidden, list, name, pager, table, text, when, wrong,
+use super::entry::Entry;
+use super::listing::Cell::{Made, Text, Time};
+use super::listing::{Listing, New, Own, OwnPage, Tenants};
+use super::pieces::{name, text};
+
+pub(super) static AUTHORITIES: Listing = Listing {
+    path: "/authorities",
+    acts_at: "/authorities/{fingerprint}/{act}",
+    title: "Authorities",
+    lead: "Authorities (CAs), each of which speaks for one tenant: a certificate that it signed itself names a credential of that tenant.",
+    route: "/api/v1/authorities",
+    parts: &[("fingerprint", "fingerprint")],
+    tenants: Tenants::Narrowed,
+    columns: &[
+        ("Authority", Text("subject")),
+        ("Tenant", Text("tenant")),
+        (
+            "Names by",
+            Made(|item, _| html! { (text(item, "identity")) " " code { (text(item, "pattern")) } }),
+        ),
+        ("Ends", Time("not_after")),
+        (
+            "Fingerprint",
+            Made(|item, _| {
+                let whole = text(item, "fingerprint");
+                html! { code.name title=(whole) { (whole.get(..16).unwrap_or_default()) "…" } }
+            }),
+        ),
+    ],
+    empty: "There are no authorities. Devices that have certificates need one: add it by the form below.",
+    new: Some(New {
+        title: "A new authority",
+        label: "Add the authority",
+        asks: &[
+            Entry::line("tenant", "Tenant").required(),
+            Entry::choice("identity", "What of a certificate is the name", IDENTITIES).usual("cn"),
+            Entry::line("pattern", "What that looks like")
+                .usual("${name}")
+                .hint("${name} stands for the name."),
+            Entry::area("pem", "Its certificate").required().hint(
+                "As text (PEM): of the authority that signs the devices' certificates, not of one above it.",
+            ),
+            AUTO_REGISTER,
+            ROLE,
+            MAX,
+        ],
+        done: "The authority speaks for its tenant from now on.",
+        secret: None,
+        is_for_platform: false,
+    }),
+    acts: &[
+        Act {
+            word: "forget",
+            path: "/api/v1/authorities/{fingerprint}/forget",
+            label: "Let a deleted device come again",
+            says: "A device that this authority registered and somebody deleted is kept out; it may register again then.",
+            asks: &[Entry::line("name", "Its name").required()],
+            done: "The device may register again.",
+            ..Act::USUAL
+        },
+        Act {
+            word: "remove",
+            path: "/api/v1/authorities/{fingerprint}",
+            how: Ask::delete,
+            label: "Remove",
+            says: "Certificates that it signed name nobody any more, and sessions that it vouched for end.",
+            done: "The authority is removed, and the sessions that it vouched for ended.",
+            is_final: true,
+            removes: true,
+            ..Act::USUAL
+        },
+    ],
+    own: Own::Page(OwnPage {
+        at: "/authorities/{fingerprint}",
+        route: "/api/v1/authorities/{fingerprint}",
+        facts: &[
+            ("Tenant", Text("tenant")),
+            (
+                "Fingerprint",
+                Made(|item, _| html! { code { (name(text(item, "fingerprint"))) } }),
+            ),
+            ("Key", Text("key")),
+            ("Names by", Text("identity")),
+            ("What that looks like", Text("pattern")),
+            ("Begins", Time("not_before")),
+            ("Ends", Time("not_after")),
+            ("Added", Time("added_at")),
+            REGISTERS,
+        ],
+    }),
 };
-use crate::answer::Answer;
-use crate::call::Call;
-use crate::problem::Problem;
-use crate::route::Route;
 
-pub(super) fn routes() -> Vec<Route> {
-    vec![
-        page(PATH, |call, words| authorities(call, words, None)),
-        act(PATH, add),
-        act("/authorities/remove", remove),
-    ]
-}
-
-fn authorities(
-    call: &mut Call<'_>,
-    words: &Form,
-    problem: Option<&Problem>,
-) -> Result<Answer, Problem> {
-    let listed = Ask::get("/api/v1/authorities")
-        .word("after", words.exact("after"))
-        .value(call)?;
-    let row = |item: &Value| {
-        let fingerprint = text(item, "fingerprint");
-        vec![
-            name(text(item, "subject")),
-            name(text(item, "tenant")),
-            html! { (text(item, "identity")) " " code { (text(item, "pattern")) } },
-            when(item, "not_after", call.now),
-            html! { code.name title=(fingerprint) { (fingerprint.get(..16).unwrap_or_default()) "…" } },
-            html! {
-                form method="post" action="/authorities/remove" {
-                    (hidden("fingerprint", fingerprint))
-                    button.quiet type="submit" { "Remove" }
-                }
-            },
-        ]
-    };
-    let rows: Vec<_> = list(&listed, "items").iter().map(row).collect();
-    let heads = [
-        "Authority",
-        "Tenant",
-        "Names by",
-        "Ends",
-        "Fingerprint",
-        "Act",
-    ];
-    let identity = words.text("identity").unwrap_or("cn");
-    let main = html! {
-        h1 { "Authorities" }
-        p.lead { "Authorities (CAs), each of which speaks for one tenant: a certificate that it signed itself names a credential of that tenant." }
-        (wrong(problem))
-        @match words.text("done") {
-            Some("add") => (done("The authority speaks for its tenant from now on.", None)),
-            Some("remove") => (done("The authority is removed, and the sessions that it vouched for ended.", None)),
-            _ => {}
+/// Whether one makes devices that nobody made.
+pub(super) const REGISTERS: super::listing::Column = (
+    "New devices",
+    Made(|item, _| match item["auto_register"].as_bool() {
+        Some(true) => {
+            html! { "are made with the role " (name(text(item, "role"))) ": " (item["registered"]) " of " (item["max"]) " so far" }
         }
-        @if rows.is_empty() { (empty("There are no authorities.")) } @else { (table("Authorities", &heads, &rows)) }
-        (pager(PATH, words, &listed))
-        form.card method="post" action=(PATH) {
-            h2 { "A new authority" }
-            (Field::new("tenant", "Tenant").of(words).required().show())
-            label.field {
-                span.label { "Its certificate" }
-                textarea name="pem" rows="6" required spellcheck="false" autocomplete="off" { (words.exact("pem").unwrap_or_default()) }
-                span.hint { "As text (PEM): of the authority that signs the devices' certificates, not of one above it." }
-            }
-            div.pair {
-                (choice("identity", "What of a certificate is the name", IDENTITIES, identity))
-                (Field::new("pattern", "What that looks like").value("${name}").of(words).hint("${name} stands for the name.").show())
-            }
-            p.actions { button type="submit" { "Add the authority" } }
-        }
-    };
-    let status = problem.map_or(StatusCode::OK, |it| it.kind.status());
-    page::show_with(call, PATH, "Authorities", status, main)
-}
+        _ => html! { "are not made" },
+    }),
+);
+pub(super) const AUTO_REGISTER: Entry = Entry::tick(
+    "auto_register",
+    "Make devices that nobody made when they first come",
+)
+.more();
+pub(super) const ROLE: Entry = Entry::line("role", "Their role").more();
+pub(super) const MAX: Entry = Entry::number("max", "So many at most").more();
 
-fn add(call: &mut Call<'_>, said: &Form) -> Result<Answer, Problem> {
-    let body = Body::default().texts_of(said, &["tenant", "pem", "identity", "pattern"]);
-    match Ask::post("/api/v1/authorities")
-        .body(body.value())
-        .told(call)
-    {
-        Ok(_) => Answer::see_other("/authorities?done=add"),
-        Err(problem) => authorities(call, said, Some(&problem)),
-    }
-}
-
-fn remove(call: &mut Call<'_>, said: &Form) -> Result<Answer, Problem> {
-    let fingerprint = said.text("fingerprint").unwrap_or_default();
-    match Ask::delete("/api/v1/authorities/{fingerprint}")
-        .about("fingerprint", fingerprint)
-        .told(call)
-    {
-        Ok(_) => Answer::see_other("/authorities?done=remove"),
-        Err(problem) => authorities(call, &Form::default(), Some(&problem)),
-    }
-}
-
-const PATH: &str = "/authorities";
 const IDENTITIES: &[(&str, &str)] = &[
     ("cn", "Common name"),
     ("san-dns", "DNS name"),

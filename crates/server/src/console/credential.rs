@@ -1,6 +1,6 @@
 //! One credential: what it is, what it may do, who is connected by it, what was done to it.
 
-use axum::http::{Method, StatusCode};
+use axum::http::StatusCode;
 use maud::html;
 use serde_json::Value;
 
@@ -103,16 +103,16 @@ pub(super) fn run_for(
     let (named, word): (String, String) = (call.part("name")?, call.part("act")?);
     let path = format!("{}/{}", kind.folder, part_of_address(&named));
     let told = match (&*word, acts::act(&word)) {
-        (_, Some(act)) if act.makes_secret => {
+        (_, Some(act)) if act.secret.is_some() => {
             call.take_form_key(said)?;
-            match request(act, said, &named).value(call) {
+            match request(act, said, &named).and_then(|ask| ask.value(call)) {
                 Ok(told) if !text(&told, "secret").is_empty() => {
                     return renewed(call, &told, &named, &path);
                 }
                 told => told.map(drop),
             }
         }
-        (_, Some(act)) => request(act, said, &named).told(call).map(drop),
+        (_, Some(act)) => request(act, said, &named).and_then(|ask| ask.told(call).map(drop)),
         ("change", None) => change(call, said, &named).map(drop),
         ("rule", None) => {
             let body = Body::default().texts_of(said, &["effect", "action", "pattern"]);
@@ -144,14 +144,9 @@ pub(super) fn run_for(
     }
 }
 
-fn request<'a>(act: &Act, said: &Form, named: &str) -> Ask<'a> {
-    let ask = Ask::post(act.path)
-        .about("name", named)
-        .version(said.exact(VERSION));
-    match act.body {
-        Some(body) => ask.body(body(said).value()),
-        None => ask,
-    }
+fn request(act: &Act, said: &Form, named: &str) -> Result<Ask<'static>, Problem> {
+    let ask = act.ask(said)?.about("name", named);
+    Ok(ask.version(said.exact(VERSION)))
 }
 
 /// Shows a new secret.
@@ -174,7 +169,7 @@ fn change(call: &mut Call<'_>, said: &Form, named: &str) -> Result<Told, Problem
         .with("groups", said.words("groups"))
         .with("roles", said.words("roles"))
         .with("expires_at", said.text("expires_at"));
-    Ask::new(Method::PATCH, "/api/v1/credentials/{name}")
+    Ask::patch("/api/v1/credentials/{name}")
         .about("name", named)
         .version(said.exact(VERSION))
         .body(body.value())

@@ -151,6 +151,7 @@ const MENU: &[(&str, &[(&str, &str)])] = &[
             ("/roles", "Roles"),
             ("/operators", "Operators"),
             ("/authorities", "Authorities"),
+            ("/issuers", "Issuers"),
         ],
     ),
     (
@@ -160,6 +161,7 @@ const MENU: &[(&str, &[(&str, &str)])] = &[
             ("/tokens", "Tokens"),
             ("/brokers", "Brokers"),
             ("/other-brokers", "Other brokers"),
+            ("/followers", "Followers"),
             ("/audit", "Audit"),
         ],
     ),

@@ -4,8 +4,9 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::acts::Act;
+use super::entry;
 use super::form::Form;
-use super::pieces::{Field, choice, dash, form_key, hidden, link, list, name, text, tick};
+use super::pieces::{Field, choice, dash, form_key, hidden, link, list, name, text};
 use crate::call::Call;
 use crate::problem::Problem;
 
@@ -58,36 +59,30 @@ pub(super) fn changes(row: &Value) -> Markup {
     }
 }
 
-/// The form of an act on a credential or an operator, with what it will do.
+/// The form of an act, with what it will do; `live` is how many live sessions the thing has,
+/// where it has such.
 pub(super) fn act_form(
     call: &Call<'_>,
     act: &Act,
     path: &str,
     version: &str,
-    live: usize,
+    live: Option<usize>,
+    it: &Value,
 ) -> Result<Markup, Problem> {
-    let key = if act.makes_secret {
-        form_key(call)?
-    } else {
-        html! {}
+    let key = match act.secret {
+        Some(_) => form_key(call)?,
+        None => html! {},
     };
+    let live = live.filter(|_| act.ends_sessions);
     Ok(html! {
         details.act.final[act.is_final] {
             summary { (act.label) }
-            form method="post" action={ (path) "/" (act.word) } data-secret[act.makes_secret] {
+            form method="post" action={ (path) "/" (act.word) } data-secret[act.secret.is_some()] {
                 (key)
                 (hidden(VERSION, version))
                 p { (act.says) }
-                @if act.ends_sessions { (effect_on_sessions(live)) }
-                @match act.word {
-                    "rotate" => {
-                        (choice("overlap", "The old secret works for", OVERLAPS, ""))
-                        (tick("until_used", "but only until the new one is used", false))
-                    }
-                    "reset-password" => (Field::new("password", "A password of your own").password("new-password").show()),
-                    "revoke" => (Field::new("reason", "Why").hint("For those who look it up later.").show()),
-                    _ => {}
-                }
+                @if let Some(live) = live { (effect_on_sessions(live)) }
+                (entry::fields(act.asks, &Form::default(), it))
                 p.actions { button.danger[act.is_final] type="submit" { (act.label) } }
             }
         }
@@ -133,10 +128,3 @@ pub(super) fn without_rule(path: &str, rule: &Value) -> Markup {
 
 /// The field with the version that was shown.
 pub(super) const VERSION: &str = "version";
-const OVERLAPS: &[(&str, &str)] = &[
-    ("", "not at all"),
-    ("1h", "1 hour"),
-    ("24h", "24 hours"),
-    ("7d", "7 days"),
-    ("30d", "30 days"),
-];

@@ -7,91 +7,68 @@ use serde_json::Value;
 use super::acts;
 use super::ask::Ask;
 use super::credential::{OPERATOR, run_for};
-use super::form::{Body, Form};
+use super::entry::Entry;
+use super::form::Form;
 use super::lines::{act_form, delete_form, effect_on_sessions, rule_fields, without_rule};
+use super::listing::Cell::{Made, Text, Time};
+use super::listing::{Listing, New, Own, Tenants};
 use super::page::{self, act, page};
 use super::pieces::{
-    Field, done, empty, form_key, link, list, name, name_or_dash, pager, state, table, text,
-    verdict, when, wrong,
+    done, empty, list, name, name_or_dash, state, table, text, verdict, when, wrong,
 };
-use super::secret::NewSecret;
+use super::secret::Secret;
 use crate::answer::{Answer, part_of_address};
 use crate::call::Call;
 use crate::problem::Problem;
 use crate::route::Route;
 
 pub(super) fn routes() -> Vec<Route> {
-    vec![
-        page(PATH, |call, words| all(call, words, None)),
-        act(PATH, create),
+    let mut routes = OPERATORS.routes();
+    routes.extend([
         page("/operators/{name}", |call, words| one(call, words, None)),
         act("/operators/{name}/{act}", |call, said| {
             run_for(call, said, &OPERATOR, |call, problem| {
                 one(call, &Form::default(), Some(problem))
             })
         }),
-    ]
+    ]);
+    routes
 }
 
-fn all(call: &mut Call<'_>, words: &Form, problem: Option<&Problem>) -> Result<Answer, Problem> {
-    let listed = Ask::get("/api/v1/operators")
-        .word("after", words.exact("after"))
-        .value(call)?;
-    let row = |item: &Value| {
-        vec![
-            link(PATH, text(item, "name")),
-            state(text(item, "state")),
-            name_or_dash(item, "description"),
-            html! { (list(item, "rules").len()) },
-            when(item, "last_used_at", call.now),
-        ]
-    };
-    let rows: Vec<_> = list(&listed, "items").iter().map(row).collect();
-    let main = html! {
-        h1 { "Operators" }
-        p.lead { "Bridges, monitoring and back ends: outside of all tenants, bound by their own rules alone." }
-        (wrong(problem))
-        @if words.text("done") == Some("delete") { (done("The operator was deleted, and its live sessions ended.", None)) }
-        @if rows.is_empty() { (empty("There are no operators.")) }
-        @else { (table("Operators", &["Name", "State", "Description", "Rules", "Last used"], &rows)) }
-        (pager(PATH, words, &listed))
-        form.card method="post" action=(PATH) data-secret {
-            h2 { "A new operator" }
-            (form_key(call)?)
-            (Field::new("name", "Name").of(words).required().show())
-            div.pair {
-                (Field::new("publish", "May publish to").of(words).hint("Filters; several with spaces.").show())
-                (Field::new("subscribe", "May subscribe to").of(words).hint("Filters; several with spaces.").show())
-            }
-            p.actions { button type="submit" { "Make the operator" } }
-        }
-    };
-    let status = problem.map_or(StatusCode::OK, |it| it.kind.status());
-    page::show_with(call, PATH, "Operators", status, main)
-}
-
-fn create(call: &mut Call<'_>, said: &Form) -> Result<Answer, Problem> {
-    call.take_form_key(said)?;
-    let body = Body::default()
-        .with("name", said.text("name").unwrap_or_default())
-        .with("publish", said.words("publish"))
-        .with("subscribe", said.words("subscribe"));
-    let told = match Ask::post("/api/v1/operators")
-        .body(body.value())
-        .value(call)
-    {
-        Ok(told) => told,
-        Err(problem) => return all(call, said, Some(&problem)),
-    };
-    let secret = NewSecret {
-        told: &told,
-        key: "secret",
-        title: "The new operator",
-        tenant: None,
-        back: &format!("{PATH}/{}", part_of_address(text(&told, "name"))),
-    };
-    secret.answer(call, PATH)
-}
+static OPERATORS: Listing = Listing {
+    path: PATH,
+    acts_at: "",
+    title: "Operators",
+    lead: "Bridges, monitoring and back ends: outside of all tenants, bound by their own rules alone.",
+    route: "/api/v1/operators",
+    parts: &[("name", "name")],
+    tenants: Tenants::Any,
+    columns: &[
+        ("Name", Text("name")),
+        ("State", Made(|item, _| state(text(item, "state")))),
+        ("Description", Text("description")),
+        (
+            "Rules",
+            Made(|item, _| html! { (list(item, "rules").len()) }),
+        ),
+        ("Last used", Time("last_used_at")),
+    ],
+    empty: "There are no operators. Make one by the form below for a bridge, or for what watches over all tenants.",
+    new: Some(New {
+        title: "A new operator",
+        label: "Make the operator",
+        asks: &[
+            Entry::line("name", "Name").required(),
+            Entry::words("publish", "May publish to").hint("Filters; several with spaces."),
+            Entry::words("subscribe", "May subscribe to").hint("Filters; several with spaces."),
+        ],
+        done: "",
+        secret: Some(Secret::of("The new operator")),
+        is_for_platform: false,
+    }),
+    acts: &[],
+    own: Own::Elsewhere("The operator was deleted, and its live sessions ended."),
+};
 
 fn one(call: &mut Call<'_>, words: &Form, problem: Option<&Problem>) -> Result<Answer, Problem> {
     let named: String = call.part("name")?;
@@ -116,8 +93,8 @@ fn one(call: &mut Call<'_>, words: &Form, problem: Option<&Problem>) -> Result<A
     let state_word = text(it, "state");
     let mut shown = Vec::new();
     for act in acts::ALL.iter().filter(|act| act.word != "untie") {
-        if act.states.contains(&state_word) {
-            shown.push(act_form(call, act, &path, "", live)?);
+        if (act.is_there)(it) {
+            shown.push(act_form(call, act, &path, "", Some(live), it)?);
         }
     }
     let main = html! {

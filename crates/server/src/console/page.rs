@@ -11,11 +11,11 @@ use crate::input::Nothing;
 use crate::problem::{Problem, ProblemKind};
 use crate::route::{Access, Route};
 
-/// What shows a page, by the words behind the `?`.
-pub(super) type Show = fn(&mut Call<'_>, &Form) -> Result<Answer, Problem>;
-
-/// A page for whoever is known.
-pub(super) fn page(path: &'static str, show: Show) -> Route {
+/// A page for whoever is known, shown by the words behind the `?`.
+pub(super) fn page(
+    path: &'static str,
+    show: impl Fn(&mut Call<'_>, &Form) -> Result<Answer, Problem> + Send + Sync + 'static,
+) -> Route {
     route(Method::GET, path, move |call, _| {
         let words = call.asked.query.clone().unwrap_or_default();
         show(call, &Form::read(words.as_bytes())?)
@@ -23,7 +23,10 @@ pub(super) fn page(path: &'static str, show: Show) -> Route {
 }
 
 /// What a form of a page does. Without a browser that says that the form is ours, nothing.
-pub(super) fn act(path: &'static str, act: Show) -> Route {
+pub(super) fn act(
+    path: &'static str,
+    act: impl Fn(&mut Call<'_>, &Form) -> Result<Answer, Problem> + Send + Sync + 'static,
+) -> Route {
     route(Method::POST, path, move |call, body| {
         if !call.asked.is_from_page {
             let detail = "forms are taken from browsers that say which page sends them";

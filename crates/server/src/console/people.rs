@@ -1,17 +1,19 @@
 //! People: users, what they are granted, and how they sign in.
 
-use axum::http::{Method, StatusCode};
+use axum::http::StatusCode;
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use super::ask::{Ask, Told};
+use super::entry::Entry;
 use super::form::{Body, Form};
+use super::listing::Cell::{Made, Text, Time};
+use super::listing::{Listing, New, Own, Tenants};
 use super::page::{self, act, page};
 use super::pieces::{
-    Field, choice, dash, done, empty, form_key, hidden, link, list, name, name_or_dash, pager,
-    table, tag, text, tick, when, wrong,
+    Field, choice, dash, done, empty, form_key, hidden, list, name, name_or_dash, table, tag, text,
+    when, wrong,
 };
-use super::scope::Scope;
 use super::secret::NewSecret;
 use crate::answer::{Answer, part_of_address};
 use crate::call::Call;
@@ -19,56 +21,44 @@ use crate::problem::Problem;
 use crate::route::Route;
 
 pub(super) fn routes() -> Vec<Route> {
-    vec![
-        page(PATH, |call, words| all(call, words, None)),
-        act(PATH, create),
+    let mut routes = PEOPLE.routes();
+    routes.extend([
         page("/people/{name}", |call, words| one(call, words, None)),
         act("/people/{name}/{act}", run),
-    ]
+    ]);
+    routes
 }
 
-fn all(call: &mut Call<'_>, words: &Form, problem: Option<&Problem>) -> Result<Answer, Problem> {
-    let scope = Scope::of(call, words)?;
-    let listed = match scope.sees_something() {
-        false => Value::Null,
-        true => Ask::get("/api/v1/users")
-            .word("tenant", scope.tenant())
-            .word("after", words.exact("after"))
-            .value(call)?,
-    };
-    let row = |item: &Value| {
-        vec![
-            link(PATH, text(item, "email")),
-            standing(item),
-            grants(item),
-            when(item, "last_used_at", call.now),
-        ]
-    };
-    let rows: Vec<_> = list(&listed, "items").iter().map(row).collect();
-    let main = html! {
-        h1 { "People" }
-        (wrong(problem))
-        @if words.text("done") == Some("delete") { (done("The user was deleted. Their sessions ended.", None)) }
-        form.find method="get" action=(PATH) {
-            (scope.field(false))
-            button type="submit" { "Show" }
-        }
-        @if rows.is_empty() { (empty("There is nobody here.")) }
-        @else { (table("People", &["Name", "Standing", "Granted", "Last used"], &rows)) }
-        (pager(PATH, words, &listed))
-        @if scope.is_platform {
-            form.card method="post" action=(PATH) {
-                h2 { "A new user" }
-                (Field::new("email", "Name or e-mail address").of(words).required().show())
-                (Field::new("password", "Password").password("new-password").required().show())
-                (tick("platform_admin", "Administers the whole store", words.is_ticked("platform_admin")))
-                p.actions { button type="submit" { "Make the user" } }
-            }
-        }
-    };
-    let status = problem.map_or(StatusCode::OK, |it| it.kind.status());
-    page::show_with(call, PATH, "People", status, main)
-}
+static PEOPLE: Listing = Listing {
+    path: PATH,
+    acts_at: "",
+    title: "People",
+    lead: "Who may sign in here, and what each may administer.",
+    route: "/api/v1/users",
+    parts: &[("name", "email")],
+    tenants: Tenants::Narrowed,
+    columns: &[
+        ("Name", Text("email")),
+        ("Standing", Made(|item, _| standing(item))),
+        ("Granted", Made(|item, _| grants(item))),
+        ("Last used", Time("last_used_at")),
+    ],
+    empty: "There is nobody here. Who administers the whole store makes users, and grants them something in a tenant.",
+    new: Some(New {
+        title: "A new user",
+        label: "Make the user",
+        asks: &[
+            Entry::line("email", "Name or e-mail address").required(),
+            Entry::password("password", "Password", "new-password").required(),
+            Entry::tick("platform_admin", "Administers the whole store"),
+        ],
+        done: "",
+        secret: None,
+        is_for_platform: true,
+    }),
+    acts: &[],
+    own: Own::Elsewhere("The user was deleted. Their sessions ended."),
+};
 
 /// What a user is besides grants.
 fn standing(user: &Value) -> Markup {
@@ -96,17 +86,6 @@ fn grant_words(grant: &Value) -> Markup {
         @else { "role " (name_or_dash(grant, "role")) " in " }
         (name_or_dash(grant, "tenant"))
         @if let Some(group) = grant["group"].as_str() { ", group " (name(group)) }
-    }
-}
-
-fn create(call: &mut Call<'_>, said: &Form) -> Result<Answer, Problem> {
-    let body = Body::default()
-        .with("email", said.text("email").unwrap_or_default())
-        .with("password", said.exact("password").unwrap_or_default())
-        .with("platform_admin", said.is_ticked("platform_admin"));
-    match Ask::post("/api/v1/users").body(body.value()).value(call) {
-        Ok(user) => Answer::see_other(&address(text(&user, "email"))),
-        Err(problem) => all(call, said, Some(&problem)),
     }
 }
 
@@ -235,9 +214,7 @@ fn ask(call: &mut Call<'_>, said: &Form, named: &str, word: &str) -> Result<Told
             let code = said.text("code").unwrap_or_default();
             Ask::post("/api/v1/users/{name}/mfa/confirm").body(json!({ "code": code }))
         }
-        "admin" | "member" => {
-            Ask::new(Method::PATCH, ONE).body(json!({ "platform_admin": word == "admin" }))
-        }
+        "admin" | "member" => Ask::patch(ONE).body(json!({ "platform_admin": word == "admin" })),
         "grant" => {
             let right = said.text("right").unwrap_or_default();
             let body = Body::default()
@@ -246,9 +223,7 @@ fn ask(call: &mut Call<'_>, said: &Form, named: &str, word: &str) -> Result<Told
                 .with("viewer", right == "viewer")
                 .text("group", said.text("group"));
             let tenant = said.text("tenant").unwrap_or_default();
-            Ask::new(Method::PUT, GRANT)
-                .about("tenant", tenant)
-                .body(body.value())
+            Ask::put(GRANT).about("tenant", tenant).body(body.value())
         }
         "ungrant" => Ask::delete(GRANT).about("tenant", said.text("tenant").unwrap_or_default()),
         "delete" => Ask::delete(ONE),

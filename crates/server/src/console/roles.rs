@@ -1,79 +1,70 @@
 //! Roles: their rules, and the groups that hold them. Who would gain or lose what is told
 //! before it is so.
 
-use axum::http::{Method, StatusCode};
+use axum::http::StatusCode;
 use maud::{Markup, html};
 use serde_json::Value;
 
 use super::ask::{Ask, Told};
+use super::entry::Entry;
 use super::form::{Body, Form};
 use super::lines::rule_fields;
+use super::listing::Cell::{Made, Text, Texts};
+use super::listing::{Listing, New, Own, Tenants};
 use super::page::{self, act, page};
 use super::pieces::{
-    Field, done, empty, hidden, list, name, name_or_dash, names, pager, table, tag, text, texts,
-    tick, verdict, wrong,
+    Field, done, empty, hidden, list, name, name_or_dash, table, tag, text, texts, tick, verdict,
+    wrong,
 };
-use super::scope::Scope;
 use crate::answer::{Answer, part_of_address};
 use crate::call::Call;
 use crate::problem::Problem;
 use crate::route::Route;
 
 pub(super) fn routes() -> Vec<Route> {
-    vec![
-        page(PATH, show_all),
-        act(PATH, create),
-        page("/roles/{tenant}/{role}", show),
+    let mut routes = ROLES.routes();
+    routes.extend([
+        page("/roles/{tenant}/{role}", |call, words| {
+            one(call, words, None, None)
+        }),
         act("/roles/{tenant}/{role}/{act}", run),
-    ]
+    ]);
+    routes
 }
 
-fn show_all(call: &mut Call<'_>, words: &Form) -> Result<Answer, Problem> {
-    all(call, words, None)
-}
-
-fn all(call: &mut Call<'_>, words: &Form, problem: Option<&Problem>) -> Result<Answer, Problem> {
-    let scope = Scope::of(call, words)?;
-    let listed = match scope.one() {
-        None => Value::Null,
-        Some(tenant) => Ask::get("/api/v1/tenants/{tenant}/roles")
-            .about("tenant", tenant)
-            .word("after", words.exact("after"))
-            .value(call)?,
-    };
-    let row = |item: &Value| {
-        let named = text(item, "name");
-        vec![
-            html! { a href=(address(text(item, "tenant"), named)) { (name(named)) } },
-            name_or_dash(item, "description"),
-            names(&texts(item, "groups")),
-            html! { (list(item, "rules").len()) },
-        ]
-    };
-    let rows: Vec<_> = list(&listed, "items").iter().map(row).collect();
-    let main = html! {
-        h1 { "Roles" }
-        (wrong(problem))
-        @if words.text("done") == Some("delete") { (done("The role was deleted.", None)) }
-        form.find method="get" action=(PATH) {
-            (scope.field(true))
-            button type="submit" { "Show" }
-        }
-        @if rows.is_empty() { (empty("This tenant has no roles.")) }
-        @else { (table("Roles", &["Name", "Description", "Groups that hold it", "Rules"], &rows)) }
-        (pager(PATH, words, &listed))
-        form.card method="post" action=(PATH) {
-            h2 { "A new role" }
-            (hidden("tenant", scope.one().unwrap_or_default()))
-            (Field::new("name", "Name").of(words).required().show())
-            (Field::new("description", "Description").of(words).show())
-            (tick("no_wildcards", "It grants no SUBSCRIBE with + or #", words.is_ticked("no_wildcards")))
-            p.actions { button type="submit" { "Make the role" } }
-        }
-    };
-    let status = problem.map_or(StatusCode::OK, |it| it.kind.status());
-    page::show_with(call, PATH, "Roles", status, main)
-}
+static ROLES: Listing = Listing {
+    path: PATH,
+    acts_at: "",
+    title: "Roles",
+    lead: "Named sets of rules of a tenant, which credentials and groups hold.",
+    route: "/api/v1/tenants/{tenant}/roles",
+    parts: &[("tenant", "tenant"), ("role", "name")],
+    tenants: Tenants::One,
+    columns: &[
+        ("Name", Text("name")),
+        ("Description", Text("description")),
+        ("Groups that hold it", Texts("groups")),
+        (
+            "Rules",
+            Made(|item, _| html! { (list(item, "rules").len()) }),
+        ),
+    ],
+    empty: "This tenant has no roles. Make one by the form below, and give it rules then.",
+    new: Some(New {
+        title: "A new role",
+        label: "Make the role",
+        asks: &[
+            Entry::line("name", "Name").required(),
+            Entry::line("description", "Description"),
+            Entry::tick("no_wildcards", "It grants no SUBSCRIBE with + or #"),
+        ],
+        done: "",
+        secret: None,
+        is_for_platform: false,
+    }),
+    acts: &[],
+    own: Own::Elsewhere("The role was deleted."),
+};
 
 fn address(tenant: &str, role: &str) -> String {
     format!(
@@ -81,25 +72,6 @@ fn address(tenant: &str, role: &str) -> String {
         part_of_address(tenant),
         part_of_address(role)
     )
-}
-
-fn create(call: &mut Call<'_>, said: &Form) -> Result<Answer, Problem> {
-    let tenant = said.text("tenant").unwrap_or_default();
-    let body = Body::default()
-        .texts_of(said, &["name", "description"])
-        .with("no_wildcards", said.is_ticked("no_wildcards"));
-    let made = Ask::post("/api/v1/tenants/{tenant}/roles")
-        .about("tenant", tenant)
-        .body(body.value())
-        .value(call);
-    match made {
-        Ok(role) => Answer::see_other(&address(tenant, text(&role, "name"))),
-        Err(problem) => all(call, said, Some(&problem)),
-    }
-}
-
-fn show(call: &mut Call<'_>, words: &Form) -> Result<Answer, Problem> {
-    one(call, words, None, None)
 }
 
 /// The page of a role, perhaps with what would change.
@@ -277,7 +249,7 @@ fn ask(
                 ask.word(word, said.text(word))
             })
         }
-        "assign" => Ask::new(Method::PUT, GROUP).about("group", group),
+        "assign" => Ask::put(GROUP).about("group", group),
         "unassign" => Ask::delete(GROUP).about("group", group),
         "delete" => Ask::delete(ROLE).word("cascade", said.text("cascade").map(|_| "true")),
         _ => return Err(Problem::not_found()),

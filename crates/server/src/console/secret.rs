@@ -10,6 +10,28 @@ use crate::answer::Answer;
 use crate::call::Call;
 use crate::problem::Problem;
 
+/// What is shown once where something is made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Secret {
+    /// The member that has it.
+    pub(super) key: &'static str,
+    /// What it is for.
+    pub(super) title: &'static str,
+}
+
+impl Secret {
+    /// One that takes the place of another.
+    pub(super) const NEW: Self = Self::of("The new secret");
+
+    /// The secret of this.
+    pub(super) const fn of(title: &'static str) -> Self {
+        Self {
+            key: "secret",
+            title,
+        }
+    }
+}
+
 /// A new secret, as REST told it.
 pub(super) struct NewSecret<'a> {
     /// All of it.

@@ -1,15 +1,18 @@
 //! Tenants, and what holds in each.
 
-use axum::http::{Method, StatusCode};
+use axum::http::StatusCode;
 use maud::{Markup, html};
 use serde_json::Value;
 
 use super::ask::{Ask, Told, once_there};
+use super::entry::Entry;
 use super::form::{Body, Form};
+use super::listing::Cell::{Text, Texts, Time};
+use super::listing::{Listing, New, Own, Tenants};
 use super::page::{self, act, page};
 use super::pieces::{
-    Field, choice, done, empty, hidden, link, list, name, name_or_dash, names, pager, table, text,
-    texts, tick, when, wrong,
+    Field, choice, done, empty, hidden, list, name, name_or_dash, names, table, text, texts, tick,
+    wrong,
 };
 use crate::answer::{Answer, part_of_address};
 use crate::call::Call;
@@ -17,66 +20,51 @@ use crate::problem::Problem;
 use crate::route::Route;
 
 pub(super) fn routes() -> Vec<Route> {
-    vec![
-        page(PATH, |call, words| all(call, words, None)),
-        act(PATH, create),
+    let mut routes = TENANTS.routes();
+    routes.extend([
         page("/tenants/{tenant}", |call, words| {
             one(call, words, None, None)
         }),
         act("/tenants/{tenant}/{act}", run),
-    ]
+    ]);
+    routes
 }
 
-fn all(call: &mut Call<'_>, words: &Form, problem: Option<&Problem>) -> Result<Answer, Problem> {
-    let listed = Ask::get("/api/v1/tenants")
-        .word("after", words.exact("after"))
-        .value(call)?;
-    let row = |item: &Value| {
-        vec![
-            link(PATH, text(item, "id")),
-            names(&texts(item, "namespaces")),
-            html! { (text(item, "authentication")) },
-            html! { (text(item, "subscribe")) },
-            when(item, "created_at", call.now),
-        ]
-    };
-    let rows: Vec<_> = list(&listed, "items").iter().map(row).collect();
-    let heads = [
-        "Tenant",
-        "Topics that it owns",
-        "Authentication",
-        "Subscriptions",
-        "Made",
-    ];
-    let main = html! {
-        h1 { "Tenants" }
-        (wrong(problem))
-        @if words.text("done") == Some("delete") { (done("The tenant was deleted, with all that was in it.", None)) }
-        @if rows.is_empty() { (empty("There is no tenant yet.")) } @else { (table("Tenants", &heads, &rows)) }
-        (pager(PATH, words, &listed))
-        form.card method="post" action=(PATH) {
-            h2 { "A new tenant" }
-            div.pair {
-                (Field::new("id", "Its id").of(words).required().hint("It stands behind the @ of login names.").show())
-                (Field::new("namespaces", "Topics that it owns").of(words).hint("All below its id, where none are said; several with commas.").show())
-            }
-            (choice("authentication", "What it asks of clients", AUTHENTICATION, words.text("authentication").unwrap_or("required")))
-            p.actions { button type="submit" { "Make the tenant" } }
-        }
-    };
-    let status = problem.map_or(StatusCode::OK, |it| it.kind.status());
-    page::show_with(call, PATH, "Tenants", status, main)
-}
-
-fn create(call: &mut Call<'_>, said: &Form) -> Result<Answer, Problem> {
-    let body = Body::default()
-        .texts_of(said, &["id", "authentication"])
-        .with("namespaces", said.words("namespaces"));
-    match Ask::post("/api/v1/tenants").body(body.value()).value(call) {
-        Ok(tenant) => Answer::see_other(&address(text(&tenant, "id"))),
-        Err(problem) => all(call, said, Some(&problem)),
-    }
-}
+static TENANTS: Listing = Listing {
+    path: PATH,
+    acts_at: "",
+    title: "Tenants",
+    lead: "Each owns topics, and nobody of another tenant reaches them.",
+    route: "/api/v1/tenants",
+    parts: &[("tenant", "id")],
+    tenants: Tenants::Any,
+    columns: &[
+        ("Tenant", Text("id")),
+        ("Topics that it owns", Texts("namespaces")),
+        ("Authentication", Text("authentication")),
+        ("Subscriptions", Text("subscribe")),
+        ("Made", Time("created_at")),
+    ],
+    empty: "There is no tenant yet. Make one by the form below: each credential is in one.",
+    new: Some(New {
+        title: "A new tenant",
+        label: "Make the tenant",
+        asks: &[
+            Entry::line("id", "Its id")
+                .required()
+                .hint("It stands behind the @ of login names."),
+            Entry::words("namespaces", "Topics that it owns")
+                .hint("All below its id, where none are said; several with commas."),
+            Entry::choice("authentication", "What it asks of clients", AUTHENTICATION)
+                .usual("required"),
+        ],
+        done: "",
+        secret: None,
+        is_for_platform: false,
+    }),
+    acts: &[],
+    own: Own::Elsewhere("The tenant was deleted, with all that was in it."),
+};
 
 fn address(tenant: &str) -> String {
     format!("{PATH}/{}", part_of_address(tenant))
@@ -200,7 +188,7 @@ fn change(call: &mut Call<'_>, said: &Form, named: &str) -> Result<Answer, Probl
         false => body.with("sys_read", sys_read),
     };
     let is_try = said.is_ticked("try");
-    let told = Ask::new(Method::PATCH, ONE)
+    let told = Ask::patch(ONE)
         .about("tenant", named)
         .version(said.exact("version"))
         .word("dry_run", is_try.then_some("true"))

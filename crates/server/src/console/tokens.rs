@@ -1,4 +1,4 @@
-//! API tokens, and brokers: lists with one act each.
+//! API tokens.
 
 use axum::http::StatusCode;
 use maud::{Markup, html};
@@ -8,8 +8,7 @@ use super::ask::Ask;
 use super::form::{Body, Form};
 use super::page::{self, act, page};
 use super::pieces::{
-    Field, done, empty, form_key, hidden, list, name, name_or_dash, pager, table, tag, text, when,
-    wrong,
+    Field, done, empty, form_key, hidden, list, name, name_or_dash, pager, table, text, when, wrong,
 };
 use super::scope::Scope;
 use super::secret::NewSecret;
@@ -23,8 +22,6 @@ pub(super) fn routes() -> Vec<Route> {
         page(TOKENS, |call, words| tokens(call, words, None)),
         act(TOKENS, create),
         act("/tokens/revoke", revoke),
-        page(BROKERS, |call, words| brokers(call, words, None)),
-        act("/brokers/forget", forget),
     ]
 }
 
@@ -155,62 +152,4 @@ fn revoke(call: &mut Call<'_>, said: &Form) -> Result<Answer, Problem> {
     }
 }
 
-fn brokers(
-    call: &mut Call<'_>,
-    words: &Form,
-    problem: Option<&Problem>,
-) -> Result<Answer, Problem> {
-    let listed = Ask::get("/api/v1/brokers")
-        .word("after", words.exact("after"))
-        .value(call)?;
-    let row = |item: &Value| {
-        let is_alive = item["alive"].as_bool() == Some(true);
-        vec![
-            name(text(item, "name")),
-            match is_alive {
-                true => tag("active", "●", "alive"),
-                false => tag("suspended", "❚❚", "not alive"),
-            },
-            html! { (item["sessions"]) },
-            name_or_dash(item, "version"),
-            name_or_dash(item, "plugin_version"),
-            name_or_dash(item, "host"),
-            when(item, "since", call.now),
-            when(item, "last_seen", call.now),
-            html! {
-                @if !is_alive {
-                    form method="post" action="/brokers/forget" {
-                        (hidden("broker", text(item, "name")))
-                        button.quiet type="submit" { "Forget" }
-                    }
-                }
-            },
-        ]
-    };
-    let rows: Vec<_> = list(&listed, "items").iter().map(row).collect();
-    let heads = [
-        "Name", "State", "Sessions", "Version", "Plugin", "Machine", "Since", "Seen", "Act",
-    ];
-    let main = html! {
-        h1 { "Brokers" }
-        p.lead { "The brokers that use this store. One that is gone for good can be forgotten, with what it left behind as connected." }
-        (wrong(problem))
-        @if words.text("done") == Some("forget") { (done("The broker is forgotten.", None)) }
-        @if rows.is_empty() { (empty("No broker uses this store yet.")) } @else { (table("Brokers", &heads, &rows)) }
-        (pager(BROKERS, words, &listed))
-    };
-    let status = problem.map_or(StatusCode::OK, |it| it.kind.status());
-    page::show_with(call, BROKERS, "Brokers", status, main)
-}
-
-fn forget(call: &mut Call<'_>, said: &Form) -> Result<Answer, Problem> {
-    let broker = said.exact("broker").unwrap_or_default();
-    let forgotten = Ask::delete("/api/v1/brokers/{broker}").about("broker", broker);
-    match forgotten.told(call) {
-        Ok(_) => Answer::see_other("/brokers?done=forget"),
-        Err(problem) => brokers(call, &Form::default(), Some(&problem)),
-    }
-}
-
 const TOKENS: &str = "/tokens";
-const BROKERS: &str = "/brokers";

@@ -26,7 +26,7 @@ pub(crate) fn certificate(label: &str) -> (String, String) {
 }
 
 /// An issuer, as it is added.
-pub(super) fn issuer(tenant: &str, name: &str) -> Value {
+pub(crate) fn issuer(tenant: &str, name: &str) -> Value {
     json!({
         "name": name,
         "tenant": tenant,

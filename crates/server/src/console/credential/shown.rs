@@ -222,8 +222,16 @@ impl Shown {
         let version = self.credential.tag.as_deref().unwrap_or_default();
         let mut shown = Vec::new();
         for act in &acts::ALL {
-            if act.states.contains(&self.state()) {
-                shown.push(act_form(call, act, &self.path, version, self.live)?);
+            if (act.is_there)(self.value()) {
+                let live = Some(self.live);
+                shown.push(act_form(
+                    call,
+                    act,
+                    &self.path,
+                    version,
+                    live,
+                    self.value(),
+                )?);
             }
         }
         Ok(html! {

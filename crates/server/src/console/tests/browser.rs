@@ -117,7 +117,8 @@ fn check(path: &str, reply: Reply) -> Reply {
         " onclick",
         "javascript:",
         "//cdn",
-        "https://",
+        "src=\"http",
+        "href=\"http",
     ] {
         assert!(!reply.text.contains(never), "{path}: {never}");
     }

@@ -7,6 +7,7 @@ use super::browser::Browser;
 use crate::console::routes;
 use crate::fixture::Server;
 use crate::route::Access;
+use crate::tests::certificates_and_issuers::{certificate, issuer};
 
 /// A page for each route, about something that there is.
 fn pages() -> Vec<String> {
@@ -15,12 +16,15 @@ fn pages() -> Vec<String> {
     let filled = known.map(|route| {
         let named = match route.path {
             "/operators/{name}" => "bridge",
+            "/issuers/{name}" => "sso",
+            "/followers/{name}" => "edge",
             "/people/{name}" => super::browser::ADA,
             _ => "dev1@acme",
         };
         let path = route.path.replace("{name}", named);
         path.replace("{tenant}", "acme")
             .replace("{role}", "readers")
+            .replace("{fingerprint}", &certificate("p256").1)
     });
     filled.collect()
 }
@@ -36,6 +40,15 @@ fn with_things() -> Server {
     server.post("/api/v1/tenants/acme/roles", role).with(201);
     let operator = json!({ "name": "bridge", "publish": ["acme/#"] });
     server.post("/api/v1/operators", operator).with(201);
+    let (pem, _) = certificate("p256");
+    let authority = json!({ "tenant": "acme", "pem": pem, "identity": "cn" });
+    server.post("/api/v1/authorities", authority).with(201);
+    server
+        .post("/api/v1/issuers", issuer("acme", "sso"))
+        .with(201);
+    server
+        .post("/api/v1/followers", json!({ "name": "edge" }))
+        .with(201);
     server
 }
 
