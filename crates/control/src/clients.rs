@@ -15,15 +15,13 @@ use countersign_core::credential::Credential;
 use countersign_core::imported::ImportMark;
 use countersign_core::lifecycle::State;
 use countersign_core::name::{LoginName, TenantId};
-use countersign_core::role::RoleName;
 use countersign_core::scheme::SchemeName;
 
 use crate::acl::{DEFAULT_PRIORITY, TEXT_NAME};
 use crate::find::{self, texts};
 use crate::json::Json;
+use crate::members::{GroupsOfClient, Members as _, RolesOfClient};
 use crate::membership;
-use crate::note::{self, ClientNote};
-use crate::order::Order;
 use crate::params::{Params, said};
 
 /// What a command stores besides: a password that the runner has hashed.
@@ -123,11 +121,11 @@ pub(crate) fn create(
             create_without_password(tx, tenant, &login, new)?;
         }
     }
-    give_roles(tx, tenant, &login, &roles)?;
+    let client = &find::client(tx, tenant, name)?;
+    RolesOfClient { tenant, client }.replace(tx, &roles)?;
     for (group, priority) in groups {
         let group = find::group(tx, tenant, group)?;
-        let client = find::client(tx, tenant, name)?;
-        membership::join(tx, tenant, &client, &group, priority)?;
+        membership::join(tx, tenant, client, &group, priority)?;
     }
     Ok(None)
 }
@@ -173,55 +171,6 @@ fn groups_given(params: Params<'_>) -> Result<Option<Vec<(&str, i64)>>, AdminErr
     params.members("groups", "groupname", otherwise)
 }
 
-/// Gives roles to a client, and checks whether that can be said.
-fn give_roles(
-    tx: &mut Tx<'_>,
-    tenant: &TenantId,
-    login: &LoginName,
-    given: &[(&str, i64)],
-) -> Result<(), AdminError> {
-    if given.is_empty() {
-        return Ok(());
-    }
-    let mut note: ClientNote = note::of(tx, tenant, login.as_str())?;
-    let mut held = Vec::new();
-    for (role, priority) in given {
-        let role = find::role(tx, tenant, role)?;
-        find::prioritise(&mut note.roles, role.as_str(), *priority);
-        held.push(role);
-    }
-    let changed = tx.run(&SetCredential {
-        name: login.clone(),
-        changes: CredentialChanges {
-            add_roles: held.clone(),
-            ..CredentialChanges::default()
-        },
-    })?;
-    note::put(tx, tenant, login.as_str(), &note, "credential.note")?;
-    let order = Order::read(tx, tenant)?;
-    held.iter()
-        .try_for_each(|role| order.check_client(tx, &changed.credential, role))
-}
-
-fn take_role(
-    tx: &mut Tx<'_>,
-    tenant: &TenantId,
-    client: &Credential,
-    role: &RoleName,
-) -> Result<(), AdminError> {
-    tx.run(&SetCredential {
-        name: client.name.clone(),
-        changes: CredentialChanges {
-            remove_roles: vec![role.clone()],
-            ..CredentialChanges::default()
-        },
-    })?;
-    let name = client.name.as_str();
-    let mut note: ClientNote = note::of(tx, tenant, name)?;
-    note.roles.remove(role.as_str());
-    note::put(tx, tenant, name, &note, "credential.note")
-}
-
 pub(crate) fn delete(
     tx: &mut Tx<'_>,
     tenant: &TenantId,
@@ -264,26 +213,12 @@ pub(crate) fn modify(
         let name = client.name.clone();
         tx.run(&SetCredential { name, changes })?;
     }
+    let client = &client;
     if let Some(roles) = roles {
-        for role in &client.roles {
-            take_role(tx, tenant, &client, role)?;
-        }
-        give_roles(tx, tenant, &client.name, &roles)?;
+        RolesOfClient { tenant, client }.replace(tx, &roles)?;
     }
     if let Some(groups) = groups {
-        let mut wanted = Vec::new();
-        for (group, priority) in groups {
-            let otherwise = "'groups' contains an object with a 'groupname' that does not exist";
-            let group =
-                find::group(tx, tenant, group).map_err(|error| find::missing(error, otherwise))?;
-            wanted.push((group, priority));
-        }
-        for group in &client.groups {
-            membership::leave(tx, tenant, &client, group)?;
-        }
-        for (group, priority) in wanted {
-            membership::join(tx, tenant, &client, &group, priority)?;
-        }
+        GroupsOfClient { tenant, client }.replace(tx, &groups)?;
     }
     Ok(None)
 }
@@ -369,11 +304,12 @@ pub(crate) fn add_role(
     let role = params.named("rolename")?;
     let priority = params.priority(DEFAULT_PRIORITY)?;
     let client = find::client(tx, tenant, name)?;
-    let known = find::role(tx, tenant, role)?;
-    if client.roles.contains(&known) {
+    let role = find::role(tx, tenant, role)?;
+    if client.roles.contains(&role) {
         return Err(AdminError::of_door(ErrorKind::Exists, "Internal error"));
     }
-    give_roles(tx, tenant, &client.name, &[(role, priority)])?;
+    let client = &client;
+    RolesOfClient { tenant, client }.put_in(tx, &role, priority)?;
     Ok(None)
 }
 
@@ -387,7 +323,8 @@ pub(crate) fn remove_role(
     let client = find::client(tx, tenant, name)?;
     let role = find::role(tx, tenant, role)?;
     if client.roles.contains(&role) {
-        take_role(tx, tenant, &client, &role)?;
+        let client = &client;
+        RolesOfClient { tenant, client }.take_out(tx, &role)?;
     }
     Ok(None)
 }

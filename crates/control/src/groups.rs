@@ -16,6 +16,7 @@ use countersign_core::store::{CredentialQuery, all_rows, each_row};
 use crate::find::{self, texts};
 use crate::json::Json;
 use crate::listing::{Listing, described, prioritised};
+use crate::members::{ClientsOfGroup, Members as _, RolesOfGroup};
 use crate::membership;
 use crate::note::{self, GroupNote};
 use crate::order::{cannot, members};
@@ -77,10 +78,8 @@ pub(crate) fn create(
         ..GroupNote::default()
     };
     note::put(tx, tenant, name, &note, "group.create")?;
-    for (role, priority) in roles.unwrap_or_default() {
-        let role = find::role(tx, tenant, role)?;
-        membership::assign(tx, tenant, &group, &role, priority)?;
-    }
+    let (group, roles) = (&group, roles.unwrap_or_default());
+    RolesOfGroup { tenant, group }.replace(tx, &roles)?;
     Ok(None)
 }
 
@@ -98,31 +97,11 @@ pub(crate) fn delete(
     if membership::is_anonymous(tx, tenant, &group)? {
         return Err(said("Deleting the anonymous group is forbidden"));
     }
-    for role in tx.roles_of_group(tenant, &group)? {
-        membership::unassign(tx, tenant, &group, &role)?;
-    }
-    for member in few_members(tx, tenant, &group)? {
-        membership::leave(tx, tenant, &member, &group)?;
-    }
+    let group = &group;
+    RolesOfGroup { tenant, group }.replace(tx, &[])?;
+    ClientsOfGroup { tenant, group }.replace(tx, &[])?;
     note::forget::<GroupNote>(tx, tenant, group.as_str(), "group.delete")?;
     Ok(None)
-}
-
-/// The members of a group, all of whom a command changes in one transaction, which brokers
-/// may wait for.
-fn few_members(
-    tx: &mut Tx<'_>,
-    tenant: &TenantId,
-    group: &GroupPath,
-) -> Result<Vec<Credential>, AdminError> {
-    let members = members(tx, tenant, group)?;
-    if members.len() > MOST_CHANGED {
-        return Err(cannot(format!(
-            "group `{group}` has more than {MOST_CHANGED} clients, which is too many for one \
-             command here; take them out before, some at a time"
-        )));
-    }
-    Ok(members)
 }
 
 pub(crate) fn modify(
@@ -146,39 +125,18 @@ pub(crate) fn modify(
         note.textdescription = description.into_filled();
     }
     note::put(tx, tenant, group.as_str(), &note, "group.set")?;
+    let group = &group;
     if let Some(roles) = roles {
-        let mut wanted = Vec::new();
-        for (role, priority) in roles {
-            wanted.push((find::role(tx, tenant, role)?, priority));
-        }
-        for role in tx.roles_of_group(tenant, &group)? {
-            membership::unassign(tx, tenant, &group, &role)?;
-        }
-        for (role, priority) in wanted {
-            membership::assign(tx, tenant, &group, &role, priority)?;
-        }
+        RolesOfGroup { tenant, group }.replace(tx, &roles)?;
     }
     if let Some(clients) = clients {
-        if clients.len() > MOST_CHANGED {
+        let most = ClientsOfGroup::MOST_CHANGED;
+        if clients.len() > most {
             return Err(cannot(format!(
-                "a command here puts at most {MOST_CHANGED} clients into a group"
+                "a command here puts at most {most} clients into a group"
             )));
         }
-        let mut wanted = Vec::new();
-        for (name, priority) in clients {
-            let otherwise = "'clients' contains an object with a 'username' that does not exist";
-            let found = find::client(tx, tenant, name);
-            let found = found.map_err(|error| find::missing(error, otherwise))?;
-            wanted.push((found, priority));
-        }
-        for member in few_members(tx, tenant, &group)? {
-            if !wanted.iter().any(|(client, _)| client.id == member.id) {
-                membership::leave(tx, tenant, &member, &group)?;
-            }
-        }
-        for (client, priority) in wanted {
-            membership::join(tx, tenant, &client, &group, priority)?;
-        }
+        ClientsOfGroup { tenant, group }.replace(tx, &clients)?;
     }
     Ok(None)
 }
@@ -318,6 +276,3 @@ pub(crate) fn list(
 pub(crate) fn count(tx: &mut Tx<'_>, tenant: &TenantId) -> Result<usize, AdminError> {
     Ok(all(tx, tenant)?.len())
 }
-
-/// So many clients a command changes at most.
-const MOST_CHANGED: usize = 500;

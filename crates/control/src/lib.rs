@@ -15,6 +15,7 @@ mod find;
 mod groups;
 pub mod json;
 mod listing;
+mod members;
 mod membership;
 mod message;
 mod note;

@@ -15,7 +15,7 @@ use crate::note::{self, ClientNote, GroupNote, TenantNote};
 use crate::order::Order;
 use crate::params::Params;
 
-/// Gives a role to a group, and checks whether that can be said.
+/// Gives a role to a group, unless it has it, and checks whether that can be said.
 pub(crate) fn assign(
     tx: &mut Tx<'_>,
     tenant: &TenantId,
@@ -23,7 +23,9 @@ pub(crate) fn assign(
     role: &RoleName,
     priority: i64,
 ) -> Result<(), AdminError> {
-    tx.run(&AssignRole(assignment(tenant, group, role)))?;
+    if !tx.roles_of_group(tenant, group)?.contains(role) {
+        tx.run(&AssignRole(assignment(tenant, group, role)))?;
+    }
     let mut note: GroupNote = note::of(tx, tenant, group.as_str())?;
     find::prioritise(&mut note.roles, role.as_str(), priority);
     note::put(tx, tenant, group.as_str(), &note, "group.note")?;
