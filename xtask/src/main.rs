@@ -17,6 +17,7 @@ mod node;
 mod package;
 mod python;
 mod rabbitmq;
+mod rmqtt;
 mod setup;
 mod structure;
 mod test;

@@ -1,4 +1,4 @@
-//! What the tests of the console need of npm.
+//! What the tests need of npm.
 
 use std::env;
 use std::fs;
@@ -32,7 +32,7 @@ pub fn environment() -> Result<()> {
         println!("node: all installed");
         return Ok(());
     }
-    println!("node: installing what the tests of the console need");
+    println!("node: installing what the tests need of npm");
     fs::create_dir_all(&folder).context("cannot make a folder for Node.js")?;
     for (name, text) in [("package.json", PACKAGE), ("package-lock.json", LOCK)] {
         fs::write(folder.join(name), text).context("cannot write what Node.js needs")?;
@@ -66,5 +66,5 @@ pub fn screenshots() -> Result<()> {
         .env("COUNTERSIGN_SCREENSHOTS", pictures))
 }
 
-const PACKAGE: &str = include_str!("../../tests/console/package.json");
-const LOCK: &str = include_str!("../../tests/console/package-lock.json");
+const PACKAGE: &str = include_str!("../../tests/node/package.json");
+const LOCK: &str = include_str!("../../tests/node/package-lock.json");

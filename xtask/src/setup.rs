@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use countersign_testkit::Version;
 
 use crate::command::{as_root, cache, cargo, run};
-use crate::{apt, brokers, node, python, rabbitmq};
+use crate::{apt, brokers, node, python, rabbitmq, rmqtt};
 
 /// What a build and the demo need.
 const PACKAGES: &[&str] = &["gcc", "libc6-dev", "mosquitto", "mosquitto-clients"];
@@ -58,6 +58,8 @@ const TEST_PACKAGES: &[&str] = &[
     "libclang-rt-14-dev",
     "pkg-config",
     "valgrind",
+    // What rmqtt's crates are linked with.
+    "libssl-dev",
 ];
 
 /// Those that are services of their own.
@@ -86,6 +88,7 @@ pub fn everything() -> Result<()> {
     packages(&wanted)?;
     brokers::install(&cache()?, &Version::ALL)?;
     rabbitmq::install(&cache()?)?;
+    rmqtt::install(&cache()?)?;
     cargo_deny()?;
     python::environment()?;
     node::environment()?;

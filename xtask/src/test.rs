@@ -16,7 +16,7 @@ use crate::command::{
 };
 use crate::demo::{self, Options};
 use crate::package::{self, package};
-use crate::{codegen, debian_root, dist, fuzz, hostile, setup, structure};
+use crate::{codegen, debian_root, dist, fuzz, hostile, rmqtt, setup, structure};
 
 /// A part of the tests, in the order in which they run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -129,8 +129,10 @@ impl Part {
         match self {
             Self::Fmt => {
                 check(cargo().args(["fmt", "--all", "--check"]))?;
-                check(cargo().args(["fmt", "--check", "--manifest-path", RUMQTTD]))?;
-                check(cargo().args(["fmt", "--check", "--manifest-path", fuzz::MANIFEST]))
+                for package in OF_THEIR_OWN {
+                    check(cargo().args(["fmt", "--check", "--manifest-path", package]))?;
+                }
+                Ok(Count::default())
             }
             Self::Clippy => {
                 let clippy = || {
@@ -189,7 +191,7 @@ impl Part {
                 }
                 let what = ["bans", "licenses", "sources"];
                 check(deny()?.args(["check", "--hide-inclusion-graph"]).args(what))?;
-                for package in [RUMQTTD, fuzz::MANIFEST] {
+                for package in OF_THEIR_OWN {
                     check(
                         deny()?
                             .args(["--config", "deny.toml", "--manifest-path", package, "check"])
@@ -447,6 +449,8 @@ fn summary(part: Part, count: Count, time: Duration) -> String {
 }
 
 const RUMQTTD: &str = "examples/rumqttd/Cargo.toml";
+/// The packages that are no part of the workspace.
+const OF_THEIR_OWN: [&str; 3] = [RUMQTTD, fuzz::MANIFEST, rmqtt::MANIFEST];
 
 #[cfg(test)]
 mod tests {

@@ -96,25 +96,29 @@ fn existing(variable: &str, in_target: &str) -> Result<PathBuf> {
 
 /// A program of the tests' Python environment.
 pub fn python(program: &str) -> Result<PathBuf> {
-    let path = cache()?.join("python/bin").join(program);
-    let missing = || format!("there is no {}: run `cargo xtask setup`", path.display());
-    ensure!(path.is_file(), missing());
-    Ok(path)
+    of_setup(&format!("python/bin/{program}"), Path::is_file)
 }
 
-/// The folder with what the tests of the console need of npm.
+/// The folder with what the tests need of npm.
 pub fn node() -> Result<PathBuf> {
-    let path = cache()?.join("node");
-    let missing = || format!("there is no {}: run `cargo xtask setup`", path.display());
-    ensure!(path.join("node_modules").is_dir(), missing());
-    Ok(path)
+    of_setup("node", |path| path.join("node_modules").is_dir())
 }
 
 /// The folder that RabbitMQ is unpacked in.
 pub fn rabbitmq() -> Result<PathBuf> {
-    let path = cache()?.join("brokers/rabbitmq");
+    of_setup("brokers/rabbitmq", Path::is_dir)
+}
+
+/// rmqtt with its plugin that asks hooks, as a program.
+pub fn rmqtt() -> Result<PathBuf> {
+    of_setup("brokers/rmqtt/countersign-rmqtt", Path::is_file)
+}
+
+/// What `cargo xtask setup` puts into the cache.
+fn of_setup(path: &str, is_there: impl FnOnce(&Path) -> bool) -> Result<PathBuf> {
+    let path = cache()?.join(path);
     let missing = || format!("there is no {}: run `cargo xtask setup`", path.display());
-    ensure!(path.is_dir(), missing());
+    ensure!(is_there(&path), missing());
     Ok(path)
 }
 

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use countersign_testkit::{Broker, Client, Connect, Version};
+use countersign_testkit::tools::Tool;
+use countersign_testkit::{Broker, Client, Connect, Version, artifacts};
 use countersign_tests::mosquitto_tools::{dynamic_security, run_tool, tool};
 use countersign_tests::{
     ACCEPTED, Fixture, Login, PATIENCE, REFUSED, on_every_broker, publishes, subscribes, wait_until,
@@ -136,6 +137,20 @@ on_every_broker! {
             assert!(why.contains("acme/#") && why.contains("acme/keys"), "{of}: {why}");
             done("deleteRole r%N");
         }
+    }
+
+    fn two_libraries_of_npm_administer_a_tenant(version) {
+        let (fixture, root) = start(version);
+        let script = artifacts::workspace().join("tests/node/dynsec.mjs");
+        let output = Tool::new("node")
+            .args([script])
+            .env("NODE_FOLDER", artifacts::node().unwrap())
+            .env("BROKER_PORT", fixture.port().to_string())
+            .env("USERNAME", &root.username)
+            .env("PASSWORD", &root.secret)
+            .run(PATIENCE)
+            .unwrap();
+        assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
     }
 
     fn what_is_answered_is_what_the_plugin_answers_but_for_what_is_listed(version) {

@@ -46,6 +46,7 @@ mod rabbitmq;
 mod readme;
 mod reopened;
 mod rest;
+mod rmqtt;
 mod rules;
 mod samples;
 mod service;
