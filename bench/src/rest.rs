@@ -30,7 +30,8 @@ impl Rest {
         })
     }
 
-    /// What is at a path; nothing else will do.
+    /// What is at a path of REST, or at one of the console, which begins with `/`; nothing
+    /// else will do.
     pub fn get(&self, path: &str) -> Result<String> {
         self.ask("GET", path, None)
     }
@@ -41,7 +42,10 @@ impl Rest {
     }
 
     fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<String> {
-        let whole = format!("/api/v1/{path}");
+        let whole = match path.starts_with('/') {
+            true => path.to_owned(),
+            false => format!("/api/v1/{path}"),
+        };
         let answer = self.service.send(method, &whole, Some(&self.shown), body);
         let (status, text) = answer?;
         ensure!(status == 200, "{method} {path}: {status} {text}");

@@ -52,7 +52,11 @@ pub fn measure(scale: &Scale, place: &Path) -> Result<Vec<Figure>> {
     }
     let mut figures = rounds.figures("");
     for figure in &mut figures {
-        figure.goal = (figure.quantity.name == "p50").then_some(LONGEST_PAGE);
+        let goal = match figure.subject.starts_with(CONSOLE) {
+            true => LONGEST_CONSOLE_PAGE,
+            false => LONGEST_PAGE,
+        };
+        figure.goal = (figure.quantity.name == "p50").then_some(goal);
     }
     Ok(figures)
 }
@@ -160,7 +164,44 @@ fn pages(rest: &Rest, count: usize) -> Result<Vec<(String, String)>> {
     }
     let whole = format!("credentials?limit=1000&after={middle}");
     pages.push(("credentials, middle, 1,000 a page".to_owned(), whole));
+    pages.extend(console(rest, &common, &middle)?);
     Ok(pages)
+}
+
+/// Title and path of the console's pages, each of which was shown once.
+fn console(rest: &Rest, common: &str, name: &str) -> Result<Vec<(String, String)>> {
+    let paths = [
+        "/find".to_owned(),
+        format!("/find?q={common}"),
+        format!("/find?q={name}"),
+        format!("/find?q={HALL}"),
+        format!("/find?q={ATTIC}"),
+        "/find?q=192.0.2.1".to_owned(),
+        "/find?state=Suspended".to_owned(),
+        "/find?state=Revoked".to_owned(),
+        format!("/find?tenant={SMALL}"),
+        format!("/credentials/{name}"),
+        "/connected".to_owned(),
+        format!("/connected?tenant={TENANT}"),
+        format!("/why?name={name}"),
+        format!("/why?name={name}&check=publish&topic={TENANT}/x"),
+        "/refused".to_owned(),
+        format!("/connectivity?tenant={TENANT}"),
+        "/tenants".to_owned(),
+        format!("/tenants/{TENANT}"),
+        format!("/roles?tenant={TENANT}"),
+        "/audit".to_owned(),
+        "/people".to_owned(),
+        "/brokers".to_owned(),
+        "/bans".to_owned(),
+        "/schemes".to_owned(),
+    ];
+    let shown = paths.map(|path| {
+        rest.get(&path)?;
+        let title = path.replace(name, "NAME").replace(common, "PREFIX");
+        Ok((format!("{CONSOLE}{title}"), path))
+    });
+    shown.into_iter().collect()
 }
 
 /// Goes through a listing of so many rows or some more, and says where its second half
@@ -198,6 +239,10 @@ const RESIDENT: Quantity = Quantity::maximum("resident", "MiB");
 
 /// A page should not take longer at the median, in milliseconds.
 const LONGEST_PAGE: f64 = 20.0;
+/// Neither should one of the console.
+const LONGEST_CONSOLE_PAGE: f64 = 100.0;
+/// How titles of the console's pages begin.
+const CONSOLE: &str = "console ";
 const SESSIONS: usize = 100_000;
 const FEWEST: usize = 3;
 const LONGEST: Duration = Duration::from_secs(5);

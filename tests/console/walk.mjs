@@ -238,6 +238,7 @@ const PAGES = [
   "/refused", "/why", "/why?name=dev1%40acme&check=publish&topic=acme%2Fx", "/connectivity?tenant=acme", "/tenants", "/tenants/acme",
   "/roles?tenant=acme", "/roles/acme/readers", "/operators", "/operators/bridge", "/people", `/people/${ADA}`, "/tokens", "/brokers",
   "/bans", "/authorities", "/issuers", "/other-brokers", "/followers", "/followers/edge",
+  "/schemes", "/schemes/impact", "/applications?tenant=acme", "/things", "/jwts",
   "/me", "/audit?span=all", "/audit?verify=yes", "/sign-in", "/nowhere",
 ];
 

@@ -14,6 +14,7 @@ use crate::problem::{Problem, ProblemKind};
 use crate::route::Route;
 
 mod acts;
+mod applications;
 mod ask;
 mod assets;
 mod audit;
@@ -32,8 +33,11 @@ mod followers;
 mod form;
 mod frame;
 mod issuers;
+mod jwts;
+mod limits;
 mod lines;
 mod listing;
+mod many;
 mod me;
 mod operators;
 mod other_brokers;
@@ -42,6 +46,7 @@ mod people;
 mod pieces;
 mod refused;
 mod roles;
+mod schemes;
 mod scope;
 mod secret;
 mod sign_in;
@@ -58,6 +63,7 @@ pub(crate) fn routes() -> Vec<Route> {
         sign_in::routes(),
         first::routes(),
         find::routes(),
+        many::routes(),
         create::routes(),
         credential::routes(),
         connected::routes(),
@@ -74,6 +80,10 @@ pub(crate) fn routes() -> Vec<Route> {
         bans::BANS.routes(),
         authorities::AUTHORITIES.routes(),
         issuers::ISSUERS.routes(),
+        applications::APPLICATIONS.routes(),
+        applications::THINGS.routes(),
+        schemes::SCHEMES.routes(),
+        jwts::JWTS.routes(),
         brokers::BROKERS.routes(),
         other_brokers::HOOKS.routes(),
         followers::FOLLOWERS.routes(),

@@ -4,10 +4,12 @@ use axum::http::StatusCode;
 use maud::html;
 use serde_json::Value;
 
+use self::certificates::{CERTIFY, UNCERTIFY};
 use self::shown::Shown;
 use super::acts::{self, Act};
 use super::ask::{Ask, Told};
 use super::form::{Body, Form};
+use super::limits;
 use super::lines::VERSION;
 use super::page::{self, act, page};
 use super::pieces::{list, text, wrong};
@@ -17,6 +19,7 @@ use crate::call::Call;
 use crate::problem::Problem;
 use crate::route::Route;
 
+mod certificates;
 mod shown;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -54,6 +57,7 @@ fn shown(call: &mut Call<'_>, words: &Form, problem: Option<&Problem>) -> Result
                 (page.facts(call))
                 (page.sessions(call))
                 (page.rules(call)?)
+                (page.certificates(call))
                 (page.history(call)?)
             }
             aside aria-label="Acts" { (page.acts(call)?) }
@@ -113,6 +117,18 @@ pub(super) fn run_for(
             }
         }
         (_, Some(act)) => request(act, said, &named).and_then(|ask| ask.told(call).map(drop)),
+        (limits::LIMITS, None) => {
+            request(&limits::OF_CREDENTIAL, said, &named).and_then(|ask| ask.told(call).map(drop))
+        }
+        ("certify", None) => {
+            request(&CERTIFY, said, &named).and_then(|ask| ask.told(call).map(drop))
+        }
+        ("uncertify", None) => {
+            let fingerprint = said.text("fingerprint").unwrap_or_default();
+            let ask = Ask::delete(UNCERTIFY).about("name", &named);
+            let ask = ask.about("fingerprint", fingerprint);
+            ask.told(call).map(drop)
+        }
         ("change", None) => change(call, said, &named).map(drop),
         ("rule", None) => {
             let body = Body::default().texts_of(said, &["effect", "action", "pattern"]);

@@ -108,7 +108,8 @@ impl Entry {
         self
     }
 
-    /// The same, which fills another member than the one of its name.
+    /// The same, which fills another member than the one of its name; the empty one is
+    /// all of them.
     pub(super) const fn fills(mut self, member: &'static str) -> Self {
         self.member = member;
         self
@@ -248,6 +249,10 @@ pub(super) fn body(entries: &[Entry], said: &Form) -> Result<Value, Problem> {
         let Some(value) = entry.value(said)? else {
             continue;
         };
+        if let ("", Value::Object(all)) = (entry.member, &value) {
+            body.extend(all.clone());
+            continue;
+        }
         match entry.member.split_once('.') {
             None => drop(body.insert(entry.member.to_owned(), value)),
             Some((outer, inner)) => {

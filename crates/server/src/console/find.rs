@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::ask::Ask;
 use super::form::Form;
 use super::lines::client;
+use super::many;
 use super::page::{self, page};
 use super::pieces::{
     Field, choice, done, empty, link, list, name, name_or_dash, names, pager, state, table, text,
@@ -70,26 +71,32 @@ fn credentials(
         .word("limit", Some(LIMIT))
         .value(call)?;
     let is_sought = sought.is_some() || words.is_ticked("state");
+    let found = !list(&listed, "items").is_empty();
     Ok(html! {
-        @if !list(&listed, "items").is_empty() { (credential_table(call, "Credentials", &listed)) }
+        @if found { (credential_table(call, "Credentials", &listed, true)) }
         @else if is_sought { (empty("No credential is called so.")) }
-        @else { (empty("There are no credentials here yet.")) }
+        @else { (empty("There are no credentials here yet. Make one by the button above, for each device.")) }
         (pager(PATH, words, &listed))
+        @if found { (many::form(words)) }
     })
 }
 
-fn credential_table(call: &Call<'_>, caption: &str, listed: &Value) -> Markup {
+fn credential_table(call: &Call<'_>, caption: &str, listed: &Value, have_boxes: bool) -> Markup {
     let row = |item: &Value| {
-        vec![
-            link("/credentials", text(item, "name")),
+        let named = text(item, "name");
+        let tick_box = have_boxes.then(|| many::tick_box(named));
+        let cells = [
+            link("/credentials", named),
             state(text(item, "state")),
             name_or_dash(item, "description"),
             names(&texts(item, "groups")),
             name_or_dash(item, "tenant"),
             when(item, "last_used_at", call.now),
-        ]
+        ];
+        tick_box.into_iter().chain(cells).collect()
     };
     let heads = [
+        "",
         "Name",
         "State",
         "Description",
@@ -97,8 +104,9 @@ fn credential_table(call: &Call<'_>, caption: &str, listed: &Value) -> Markup {
         "Tenant",
         "Last used",
     ];
+    let heads = heads.get(usize::from(!have_boxes)..).unwrap_or_default();
     let rows: Vec<_> = list(listed, "items").iter().map(row).collect();
-    table(caption, &heads, &rows)
+    table(caption, heads, &rows)
 }
 
 /// Credentials in the group that is called so, and below it.
@@ -111,7 +119,7 @@ fn in_group(call: &mut Call<'_>, scope: &Scope, sought: &str) -> Result<Markup, 
     Ok(html! {
         @if !list(listed, "items").is_empty() {
             h2 { "In the group " (name(sought)) }
-            (credential_table(call, "Credentials in the group", listed))
+            (credential_table(call, "Credentials in the group", listed, false))
             @if listed["next"].is_string() { p.hint { "There are more of them." } }
         }
     })

@@ -150,6 +150,9 @@ const MENU: &[(&str, &[(&str, &str)])] = &[
             ("/tenants", "Tenants"),
             ("/roles", "Roles"),
             ("/operators", "Operators"),
+            ("/applications", "Applications"),
+            ("/things", "Things"),
+            ("/schemes", "Schemes"),
             ("/authorities", "Authorities"),
             ("/issuers", "Issuers"),
         ],
@@ -159,6 +162,7 @@ const MENU: &[(&str, &[(&str, &str)])] = &[
         &[
             ("/people", "People"),
             ("/tokens", "Tokens"),
+            ("/jwts", "JWTs"),
             ("/brokers", "Brokers"),
             ("/other-brokers", "Other brokers"),
             ("/followers", "Followers"),

@@ -273,8 +273,10 @@ impl Listing {
                 self.made(call, &told, act.secret, &self.address(&parts), act.word)
             }
             (Ok(told), _) => {
-                let tenant = said.text("tenant").filter(|_| self.tenants == Tenants::One);
-                self.made(call, &told, act.secret, &self.path_with(tenant), act.word)
+                let mut named = self.parts.iter().zip(&parts);
+                let tenant = named.find(|((part, _), _)| *part == "tenant");
+                let back = self.path_with(tenant.map(|(_, text)| &**text));
+                self.made(call, &told, act.secret, &back, act.word)
             }
             (Err(problem), Own::Page(own)) => {
                 self.one(call, own, &parts, &Form::default(), Some(&problem))

@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::ask::{Ask, Told};
 use super::entry::Entry;
 use super::form::{Body, Form};
-use super::lines::rule_fields;
+use super::limits::{self, LIMITS};
+use super::lines::{VERSION, rule_fields};
 use super::listing::Cell::{Made, Text, Texts};
 use super::listing::{Listing, New, Own, Tenants};
 use super::page::{self, act, page};
@@ -114,6 +115,8 @@ fn one(
         .into_iter()
         .map(|group| group_row(&path, group))
         .collect();
+    let parts = [("tenant", &*tenant), ("role", &*named)];
+    let limits = limits::form(call, &limits::OF_ROLE, &parts, &path)?;
     let main = html! {
         p.crumb { a href={ "/roles?tenant=" (part_of_address(&tenant)) } { "Roles of " (name(&tenant)) } }
         h1 { (name(&named)) }
@@ -147,6 +150,7 @@ fn one(
                 }
             }
         }
+        (limits)
         details.act.final {
             summary { "Delete the role" }
             form method="post" action={ (path) "/delete" } {
@@ -251,6 +255,7 @@ fn ask(
         }
         "assign" => Ask::put(GROUP).about("group", group),
         "unassign" => Ask::delete(GROUP).about("group", group),
+        LIMITS => limits::OF_ROLE.ask(said)?.version(said.exact(VERSION)),
         "delete" => Ask::delete(ROLE).word("cascade", said.text("cascade").map(|_| "true")),
         _ => return Err(Problem::not_found()),
     };

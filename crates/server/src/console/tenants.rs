@@ -7,6 +7,8 @@ use serde_json::Value;
 use super::ask::{Ask, Told, once_there};
 use super::entry::Entry;
 use super::form::{Body, Form};
+use super::limits::{self, LIMITS};
+use super::lines::VERSION;
 use super::listing::Cell::{Text, Texts, Time};
 use super::listing::{Listing, New, Own, Tenants};
 use super::page::{self, act, page};
@@ -81,6 +83,8 @@ fn one(
     let told = Ask::get(ONE).about("tenant", &named).told(call)?;
     let it = &told.value;
     let joined = |key| texts(it, key).join(", ");
+    let parts = [("tenant", &*named)];
+    let limits = limits::form(call, &limits::OF_TENANT, &parts, &path)?;
     let words_of_tenant = serde_urlencoded::to_string([("tenant", &named)]).unwrap_or_default();
     let main = html! {
         p.crumb { a href=(PATH) { "Tenants" } }
@@ -117,6 +121,7 @@ fn one(
                 button type="submit" { "Change" }
             }
         }
+        (limits)
         details.act.final {
             summary { "Delete the tenant" }
             form method="post" action={ (path) "/delete" } {
@@ -158,6 +163,14 @@ fn run(call: &mut Call<'_>, said: &Form) -> Result<Answer, Problem> {
     let (named, word): (String, String) = (call.part("tenant")?, call.part("act")?);
     match &*word {
         "change" => change(call, said, &named),
+        LIMITS => {
+            let ask = limits::OF_TENANT.ask(said);
+            let ask = ask.map(|ask| ask.about("tenant", &named).version(said.exact(VERSION)));
+            match ask.and_then(|ask| ask.told(call)) {
+                Ok(_) => Answer::see_other(&format!("{}?done=yes", address(&named))),
+                Err(problem) => one(call, said, Some(&problem), None),
+            }
+        }
         "delete" => delete(call, said, &named),
         _ => Err(Problem::not_found()),
     }

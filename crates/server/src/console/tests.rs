@@ -6,4 +6,5 @@ mod browser;
 mod everywhere;
 mod outside;
 mod pages;
+mod rights;
 mod signing_in;

@@ -45,10 +45,11 @@ fn show(call: &mut Call<'_>, words: &Form) -> Result<Answer, Problem> {
                 (choice("check", "What it wants", USES, words.text("check").unwrap_or("connect")))
                 (Field::new("topic", "Topic or filter").of(words).hint("Not for connecting.").show())
             }
-            details open[words.is_ticked("client_id") || words.is_ticked("listener") || words.is_ticked("retain")] {
+            details open[words.is_ticked("client_id") || words.is_ticked("address") || words.is_ticked("listener") || words.is_ticked("retain")] {
                 summary { "More" }
                 div.pair {
                     (Field::new("client_id", "Client id").of(words).show())
+                    (Field::new("address", "Address that it comes from").of(words).hint("It may be banned.").show())
                     (Field::new("listener", "Port that it comes to").of(words).show())
                     (choice("qos", "QoS", &[("0", "0"), ("1", "1"), ("2", "2")], words.text("qos").unwrap_or("0")))
                 }
@@ -68,7 +69,8 @@ fn checked(call: &mut Call<'_>, words: &Form, check: &str) -> Result<Markup, Pro
     let mut body = Body::default()
         .with("check", check)
         .with("username", words.text("name"))
-        .text("client_id", words.text("client_id"));
+        .text("client_id", words.text("client_id"))
+        .text("address", words.text("address"));
     if let Some(port) = number("listener") {
         body = body.with("listener", port);
     }
@@ -137,6 +139,7 @@ fn report(call: &mut Call<'_>, words: &Form, named: &str) -> Result<Markup, Prob
     let why = &Ask::get("/api/v1/credentials/{name}/why")
         .about("name", named)
         .word("client_id", words.text("client_id"))
+        .word("address", words.text("address"))
         .value(call)?;
     let reasons = texts(why, "reasons");
     let login = |item: &Value| {

@@ -8,6 +8,7 @@ use crate::call::Call;
 use crate::console::acts;
 use crate::console::ask::{Ask, Told};
 use crate::console::form::Form;
+use crate::console::limits;
 use crate::console::lines::{
     VERSION, act_form, changes, client, delete_form, effect_on_sessions, kick, rule_fields,
     without_rule,
@@ -35,7 +36,7 @@ impl Shown {
         &self.credential.value
     }
 
-    fn state(&self) -> &str {
+    pub(super) fn state(&self) -> &str {
         text(self.value(), "state")
     }
 
@@ -218,7 +219,7 @@ impl Shown {
         })
     }
 
-    pub(super) fn acts(&self, call: &Call<'_>) -> Result<Markup, Problem> {
+    pub(super) fn acts(&self, call: &mut Call<'_>) -> Result<Markup, Problem> {
         let version = self.credential.tag.as_deref().unwrap_or_default();
         let mut shown = Vec::new();
         for act in &acts::ALL {
@@ -234,10 +235,12 @@ impl Shown {
                 )?);
             }
         }
+        let parts = [("name", &*self.name)];
+        let limits = limits::form(call, &limits::OF_CREDENTIAL, &parts, &self.path)?;
         Ok(html! {
             h2 { "Acts" }
             @for act in shown { (act) }
-            @if self.state() != "Revoked" { (self.change()) }
+            @if self.state() != "Revoked" { (self.change()) (limits) }
             (delete_form(&self.path, &self.name, effect_on_sessions(self.live)))
         })
     }

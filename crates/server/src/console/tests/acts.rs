@@ -156,3 +156,67 @@ fn what_was_changed_meanwhile_is_not_changed_unseen() {
     let refused = ada.post(&path, &[("version", &*version)]).with(412);
     assert!(refused.text.contains("changed since") && refused.text.contains("Inactive"));
 }
+
+#[test]
+fn what_an_act_on_many_would_do_is_shown_before_and_can_be_undone() {
+    let server = with_tenant();
+    for name in ["dev1", "dev2", "other"] {
+        let new = json!({ "name": name, "tenant": "acme" });
+        server.post("/api/v1/credentials", new).with(201);
+    }
+    let mut ada = Browser::of_administrator(&server);
+    let found = ada.get("/find?q=dev").with(200).text;
+    assert!(found.contains("name=\"name\" value=\"dev1@acme\" form=\"many\""));
+    assert!(found.contains("name=\"q\" value=\"dev\""));
+    let is_suspended = |ada: &Browser<'_>, name: &str| {
+        let path = format!("/credentials/{name}@acme");
+        ada.get(&path).text.contains(">Suspended<")
+    };
+    for wrong in [
+        &[("act", "suspend")][..],
+        &[("act", "join"), ("name", "dev1@acme")],
+        &[("act", "nonsense"), ("name", "dev1@acme")],
+    ] {
+        ada.post("/many", wrong).with(422);
+    }
+    let chosen = [
+        ("act", "suspend"),
+        ("name", "dev1@acme"),
+        ("name", "other@acme"),
+    ];
+    let would = ada.post("/many", &chosen).with(200);
+    assert!(would.text.contains("nothing is changed yet") && would.text.contains("Suspend: 2"));
+    assert!(!is_suspended(&ada, "dev1"));
+    let key = hidden(&would, "/many", "form_key");
+    let sure = [&chosen[..], &[("sure", "yes"), ("form_key", &key)]].concat();
+    let did = ada.post("/many", &sure).with(200);
+    assert!(did.text.contains("Done to 2.") && did.text.contains("Undo"));
+    assert!(is_suspended(&ada, "dev1") && is_suspended(&ada, "other"));
+    // The same form again does nothing more.
+    ada.post("/many", &sure).with(409);
+    let key = hidden(&did, "/many", "form_key");
+    let undo = [
+        ("act", "reactivate"),
+        ("name", "dev1@acme"),
+        ("name", "other@acme"),
+        ("sure", "yes"),
+        ("form_key", &*key),
+    ];
+    ada.post("/many", &undo).with(200);
+    assert!(!is_suspended(&ada, "dev1") && !is_suspended(&ada, "other"));
+    // All that were found, and no others.
+    let all = [
+        ("act", "join"),
+        ("of", "HALL"),
+        ("all", "yes"),
+        ("q", "dev"),
+        ("tenant", "acme"),
+    ];
+    let would = ada.post("/many", &all).with(200);
+    assert!(would.text.contains("Put into the group: 2"));
+    assert!(would.text.contains("name=\"name\" value=\"dev2@acme\""));
+    assert!(!would.text.contains("other@acme"));
+    let final_one = [("act", "delete"), ("name", "dev2@acme")];
+    let would = ada.post("/many", &final_one).with(200);
+    assert!(would.text.contains("can&#39;t be undone") || would.text.contains("can't be undone"));
+}

@@ -24,6 +24,8 @@ fn pages() -> Vec<String> {
         let path = route.path.replace("{name}", named);
         path.replace("{tenant}", "acme")
             .replace("{role}", "readers")
+            .replace("{application}", "fleet")
+            .replace("{scheme}", "basic")
             .replace("{fingerprint}", &certificate("p256").1)
     });
     filled.collect()
@@ -45,6 +47,10 @@ fn with_things() -> Server {
     server.post("/api/v1/authorities", authority).with(201);
     server
         .post("/api/v1/issuers", issuer("acme", "sso"))
+        .with(201);
+    let application = json!({ "name": "fleet" });
+    server
+        .post("/api/v1/tenants/acme/applications", application)
         .with(201);
     server
         .post("/api/v1/followers", json!({ "name": "edge" }))
