@@ -111,8 +111,8 @@ fn asked(path: &[&str], argument: &Arg) -> Option<Asked> {
         None => id,
     };
     // What makes a thing takes a name that nothing has.
-    let is_new = argument.is_positional() && path.get(1) == Some(&"create");
-    if is_new {
+    let is_new = path.get(1) == Some(&"create") || path == ["issuer", "add"];
+    if is_new && argument.is_positional() {
         return None;
     }
     match (value, path) {
@@ -121,13 +121,17 @@ fn asked(path: &[&str], argument: &Arg) -> Option<Asked> {
         ("APPLICATION", _) | ("NAME", ["application", ..]) => Some(Asked::Applications),
         ("B", ["broker", ..]) => Some(Asked::Brokers),
         ("EMAIL", _) => Some(Asked::Users),
+        ("FINGERPRINT", ["ca", ..]) => Some(Asked::Authorities),
         ("KEY", ["thing", ..]) => Some(Asked::Things),
         ("KEY", ["jwt", "create"]) => Some(Asked::Things),
+        ("NAME", ["follower", ..]) => Some(Asked::Followers),
+        ("NAME", ["hook", ..]) => Some(Asked::Hooks),
+        ("NAME", ["issuer", ..]) => Some(Asked::Issuers),
         ("NAME", ["operator", ..]) => Some(Asked::Operators),
         ("NAME", ["jwt" | "token", ..]) => None,
         ("NAME", _) => Some(Asked::Principals),
         ("ROLE", _) => Some(Asked::Roles),
-        ("SCHEME", ["import", ..]) | ("SCHEME", _) => Some(Asked::Schemes),
+        ("SCHEME", _) => Some(Asked::Schemes),
         _ => None,
     }
 }

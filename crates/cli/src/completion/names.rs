@@ -6,8 +6,12 @@ use std::path::PathBuf;
 use clap_complete::engine::CompletionCandidate;
 use countersign_admin::Command;
 use countersign_admin::application::ListApplications;
+use countersign_admin::authority::ListAuthorities;
 use countersign_admin::broker::{ListBrokers, ShowBroker};
 use countersign_admin::credential::ListCredentials;
+use countersign_admin::follower::{ListFollowers, ShowFollower};
+use countersign_admin::hook::{ListHooks, ShowHook};
+use countersign_admin::issuer::ListIssuers;
 use countersign_admin::operator::{ListOperators, ShowOperator};
 use countersign_admin::role::{ListRoles, ShowRole};
 use countersign_admin::scheme::ListSchemes;
@@ -15,10 +19,14 @@ use countersign_admin::tenant::{ListTenants, ShowTenant};
 use countersign_admin::thing::{ListThings, ShowThing};
 use countersign_admin::user::{ListUsers, ShowUser};
 use countersign_core::credential::Credential;
+use countersign_core::follower::{Follower, FollowerName};
+use countersign_core::hook::{Hook, HookName};
 use countersign_core::kind::ApplicationName;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
-use countersign_core::store::{CredentialQuery, Listed, Page};
+use countersign_core::store::rows::KnownBroker;
+use countersign_core::store::{CredentialQuery, Keyed, Listed, Page};
+use countersign_core::tenant::Tenant;
 use countersign_sqlite::SqliteStore;
 
 use crate::identity::become_keeper_of;
@@ -31,7 +39,11 @@ const MOST: u64 = 100;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Asked {
     Applications,
+    Authorities,
     Brokers,
+    Followers,
+    Hooks,
+    Issuers,
     Operators,
     /// Credentials, operators and users, which many commands take.
     Principals,
@@ -86,7 +98,11 @@ impl Search<'_> {
     fn find(&mut self, asked: Asked) {
         match asked {
             Asked::Applications => self.applications(),
+            Asked::Authorities => self.authorities(),
             Asked::Brokers => self.brokers(),
+            Asked::Followers => self.followers(),
+            Asked::Hooks => self.hooks(),
+            Asked::Issuers => self.issuers(),
             Asked::Operators => self.operators(),
             Asked::Principals => {
                 self.credentials();
@@ -111,13 +127,19 @@ impl Search<'_> {
         self.add(names.map(|name| name.to_string()));
     }
 
+    /// The authorities, of which there are few.
+    fn authorities(&mut self) {
+        let tenant = self.tenant.clone();
+        let listed = self.ask(&ListAuthorities { tenant });
+        let fingerprints = listed.into_iter().flatten();
+        self.add(fingerprints.map(|it| it.fingerprint.to_string()));
+    }
+
     fn brokers(&mut self) {
-        let whole = self.ask(&ShowBroker(self.begun.to_owned()));
-        self.add(whole.into_iter().map(|it| it.record.name));
+        let name = |it: KnownBroker| it.record.name;
+        self.whole(&ShowBroker(self.begun.to_owned()), name);
         if let Some(page) = self.from(|text| Ok::<_, ()>(text.to_owned())) {
-            let listed = self.ask(&ListBrokers(page));
-            let brokers = listed.into_iter().flat_map(|listed| listed.rows);
-            self.add(brokers.map(|it| it.record.name));
+            self.behind(&ListBrokers(page), name);
         }
     }
 
@@ -133,17 +155,45 @@ impl Search<'_> {
         };
         let page = page(None);
         let listed = self.ask(&ListCredentials { query, page });
-        self.add_credentials(listed.map(|page| page.listed));
+        let rows = listed.into_iter().flat_map(|page| page.listed.rows);
+        self.add(rows.map(|it| it.name.to_string()));
+    }
+
+    fn followers(&mut self) {
+        let name = |it: Follower| it.name.to_string();
+        if let Ok(whole) = FollowerName::parse(self.begun) {
+            self.whole(&ShowFollower(whole), name);
+        }
+        if let Some(page) = self.from(FollowerName::parse) {
+            self.behind(&ListFollowers(page), name);
+        }
+    }
+
+    fn hooks(&mut self) {
+        let name = |it: Hook| it.name.to_string();
+        if let Ok(whole) = HookName::parse(self.begun) {
+            self.whole(&ShowHook(whole), name);
+        }
+        if let Some(page) = self.from(HookName::parse) {
+            self.behind(&ListHooks(page), name);
+        }
+    }
+
+    /// The issuers, of which there are few.
+    fn issuers(&mut self) {
+        let tenant = self.tenant.clone();
+        let listed = self.ask(&ListIssuers { tenant });
+        let issuers = listed.into_iter().flatten();
+        self.add(issuers.map(|it| it.name.to_string()));
     }
 
     fn operators(&mut self) {
-        if let Ok(name) = LoginName::parse(self.begun) {
-            let whole = self.ask(&ShowOperator(name));
-            self.add(whole.into_iter().map(|it| it.name.to_string()));
+        let name = |it: Credential| it.name.to_string();
+        if let Ok(whole) = LoginName::parse(self.begun) {
+            self.whole(&ShowOperator(whole), |it| it.name.to_string());
         }
         if let Some(page) = self.from(LoginName::parse) {
-            let listed = self.ask(&ListOperators(page));
-            self.add_credentials(listed);
+            self.behind(&ListOperators(page), name);
         }
     }
 
@@ -152,18 +202,13 @@ impl Search<'_> {
             return;
         };
         if let Ok(name) = RoleName::parse(self.begun) {
-            let whole = self.ask(&ShowRole {
-                tenant: tenant.clone(),
-                name,
-            });
-            self.add(whole.into_iter().map(|it| it.role.name.to_string()));
+            let tenant = tenant.clone();
+            self.whole(&ShowRole { tenant, name }, |it| it.role.name.to_string());
         }
         let begin = |text: &str| RoleName::parse(text).map(|name| (tenant.clone(), name));
         if let Some(page) = self.from(begin) {
             let tenant = Some(tenant.clone());
-            let listed = self.ask(&ListRoles { tenant, page });
-            let roles = listed.into_iter().flat_map(|listed| listed.rows);
-            self.add(roles.map(|it| it.role.name.to_string()));
+            self.behind(&ListRoles { tenant, page }, |it| it.role.name.to_string());
         }
     }
 
@@ -175,42 +220,52 @@ impl Search<'_> {
     }
 
     fn tenants(&mut self) {
+        let name = |it: Tenant| it.id.to_string();
         if let Ok(id) = TenantId::parse(self.begun) {
-            let whole = self.ask(&ShowTenant(id));
-            self.add(whole.into_iter().map(|it| it.id.to_string()));
+            self.whole(&ShowTenant(id), name);
         }
         if let Some(page) = self.from(TenantId::parse) {
-            let listed = self.ask(&ListTenants(page));
-            let tenants = listed.into_iter().flat_map(|listed| listed.rows);
-            self.add(tenants.map(|it| it.id.to_string()));
+            self.behind(&ListTenants(page), name);
         }
     }
 
     fn things(&mut self) {
         if let (Some(tenant), Ok(key)) = (self.tenant.clone(), LoginName::parse(self.begun)) {
-            let whole = self.ask(&ShowThing { key, tenant });
-            self.add(whole.into_iter().map(|it| it.name.to_string()));
+            self.whole(&ShowThing { key, tenant }, |it| it.name.to_string());
         }
         if let Some(page) = self.from(LoginName::parse) {
-            let listed = self.ask(&ListThings {
+            let things = ListThings {
                 tenant: self.tenant.clone(),
                 application: None,
                 page,
-            });
-            self.add_credentials(listed);
+            };
+            self.behind(&things, |it| it.name.to_string());
         }
     }
 
     fn users(&mut self) {
         if let Ok(email) = LoginName::parse(self.begun) {
-            let whole = self.ask(&ShowUser(email));
-            self.add(whole.into_iter().map(|it| it.user.name.to_string()));
+            self.whole(&ShowUser(email), |it| it.user.name.to_string());
         }
         if let Some(page) = self.from(LoginName::parse) {
-            let listed = self.ask(&ListUsers(page));
-            let users = listed.into_iter().flat_map(|listed| listed.rows);
-            self.add(users.map(|it| it.user.name.to_string()));
+            self.behind(&ListUsers(page), |it| it.user.name.to_string());
         }
+    }
+
+    /// Takes what has the word as its whole name.
+    fn whole<C: Command>(&mut self, show: &C, name: impl FnOnce(C::Output) -> String) {
+        let shown = self.ask(show);
+        self.add(shown.map(name));
+    }
+
+    /// Takes the names of a page behind the word.
+    fn behind<C, R: Keyed>(&mut self, list: &C, name: impl FnMut(R) -> String)
+    where
+        C: Command<Output = Listed<R>>,
+    {
+        let listed = self.ask(list);
+        let rows = listed.into_iter().flat_map(|listed| listed.rows);
+        self.add(rows.map(name));
     }
 
     fn ask<C: Command>(&mut self, command: &C) -> Option<C::Output> {
@@ -223,11 +278,6 @@ impl Search<'_> {
             return Some(page(None));
         }
         parse(self.begun).ok().map(|key| page(Some(key)))
-    }
-
-    fn add_credentials(&mut self, listed: Option<Listed<Credential>>) {
-        let rows = listed.into_iter().flat_map(|listed| listed.rows);
-        self.add(rows.map(|it| it.name.to_string()));
     }
 
     /// Takes those names that begin as the word does, as far as there is room.

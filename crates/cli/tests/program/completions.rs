@@ -17,6 +17,8 @@ fn filled() -> Fixture {
         "operator create device-monitor",
         "application create fleet --tenant acme",
         "thing create pump-1 --tenant acme --application fleet",
+        "follower create depot",
+        "hook create emqx-1 --kind emqx --tenant acme",
     ] {
         fixture.run(line).done();
     }
@@ -68,6 +70,14 @@ fn names_come_from_the_store_by_what_they_name() {
         ("thing show --tenant acme p", &["pump-1"]),
         ("scheme show vwire-", &["vwire-compat", "vwire-token"]),
         ("why dev1", &["dev1@acme"]),
+        ("follower rotate de", &["depot"]),
+        ("follower create de", &[]),
+        ("hook show emqx-1", &["emqx-1"]),
+        ("hook delete dev", &[]),
+        ("issuer show dev", &[]),
+        ("issuer add dev", &[]),
+        ("certificate add dev1", &["dev1@acme"]),
+        ("ca show ", &[]),
     ] {
         assert_eq!(told(&fixture, words), expected, "{words}");
     }
