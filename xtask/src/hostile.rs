@@ -39,12 +39,15 @@ impl Options {
 /// is an error.
 pub fn hostile(options: &Options) -> Result<()> {
     let release = build_release(Profile::Tested, &[])?;
+    // With an example, cargo asks of crates what it asks for tests, and takes those that
+    // are compiled for them.
     run(cargo().args([
         "build",
-        "--package",
-        "countersign-tests",
+        "--workspace",
         "--bin",
         "hostile",
+        "--example",
+        "embed",
     ]))?;
     let seed = options
         .seed

@@ -158,13 +158,7 @@ impl Part {
                     .env("RUSTDOCFLAGS", "-D warnings"),
             ),
             Self::Unit => tests(
-                cargo().args([
-                    "test",
-                    "--workspace",
-                    "--exclude",
-                    "countersign-tests",
-                    "--no-fail-fast",
-                ]),
+                cargo().args(["test", "--workspace", "--no-fail-fast"]),
                 names,
             ),
             Self::Generated => generated(),
@@ -285,9 +279,7 @@ fn end_to_end(names: &[String]) -> Result<Count> {
     // These wait for brokers and programs for three quarters of their time.
     let threads = 3 * std::thread::available_parallelism()?.get();
     tests(
-        cargo()
-            .args(["test", "--package", "countersign-tests", "--no-fail-fast"])
-            .args(["--lib", "--test", "e2e"])
+        with_brokers("e2e")
             .env("RUST_TEST_THREADS", threads.to_string())
             .env("COUNTERSIGN_PLUGIN_TEST_HOOKS", with_switches)
             .envs(release.variables()),
@@ -301,19 +293,11 @@ fn embed(names: &[String]) -> Result<Count> {
     let target = target()?;
     let prefix = target.join("dist");
     dist::dist(&prefix, Profile::Tested)?;
-    run(cargo().args([
-        "build",
-        "--package",
-        "countersign-examples",
-        "--example",
-        "embed",
-    ]))?;
+    run(cargo().args(["build", "--workspace", "--example", "embed"]))?;
     run(with_lints(&mut rumqttd_build()?))?;
     let debug = target.join("debug");
     tests(
-        cargo()
-            .args(["test", "--package", "countersign-tests", "--no-fail-fast"])
-            .args(["--test", "embed"])
+        with_brokers("embed")
             .env("COUNTERSIGN_CLI", prefix.join("bin/countersign"))
             .env("COUNTERSIGN_DIST", &prefix)
             .env("COUNTERSIGN_EXAMPLE_EMBED", debug.join("examples/embed"))
@@ -349,14 +333,21 @@ fn packages(names: &[String]) -> Result<Count> {
         again.display()
     );
     tests(
-        cargo()
-            .args(["test", "--package", "countersign-tests", "--no-fail-fast"])
-            .args(["--test", "package"])
+        with_brokers("package")
             .env("COUNTERSIGN_DEBIAN", debian_root::folder()?)
             .env("COUNTERSIGN_PACKAGES", packages)
             .env("COUNTERSIGN_NEXT_PACKAGES", next),
         names,
     )
+}
+
+/// Tests that need brokers. Of the workspace, as the other tests are: cargo compiles
+/// most crates once more for a package on its own, since it asks less of them.
+fn with_brokers(name: &str) -> Command {
+    let mut tests = cargo();
+    tests.args(["test", "--workspace", "--no-fail-fast", "--test", name]);
+    tests.args(["--features", "countersign-tests/brokers"]);
+    tests
 }
 
 /// Builds the example that is a package of its own.
