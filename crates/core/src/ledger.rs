@@ -13,21 +13,19 @@ use crate::client_id::ClientIdTie;
 use crate::connect::FailedLogin;
 use crate::credential::{Credential, CredentialId};
 use crate::follower::{FollowerName, FollowerProgress};
+use crate::hand_back::HandBack;
 use crate::lockout::Lockout;
 use crate::name::TenantId;
 use crate::registrar::Registrar;
-use crate::store::rows::{
-    ApiTokenRows, ApplicationRows, AuditRows, AuthorityRows, BanRows, BrokerRows, CertificateRows,
-    ChangeRows, ClientIdRows, CredentialRows, DeviceRegistrationRows, FollowerRows, IssuerRows,
-    KickRows, LockoutRows, PresenceRows, RefusalRows, SecretRows, SettingRows, TokenRows, UserRows,
-    WebSessionRows,
-};
+use crate::secret::SecretDigest;
 use crate::store::{Batch, LoginEffects, Recorded, Registered, SessionUndo, StoreError};
 use crate::time::Timestamp;
 
 pub use self::brokers::MOST_BROKERS;
 pub use self::client_ids::{MOST_CLIENT_IDS, MOST_PRUNED};
+pub use self::hand_back::{Judged, MayAudit};
 pub use self::sign_in::{MOST_OF_USER, MOST_SESSIONS, RecordedSignIn, SignInEffects};
+pub use self::transaction::LedgerTransaction;
 
 mod arrivals;
 mod bans;
@@ -35,6 +33,7 @@ mod brokers;
 pub(crate) mod client_ids;
 pub(crate) mod credentials;
 mod devices;
+mod hand_back;
 mod kicks;
 mod lockouts;
 mod login;
@@ -43,6 +42,7 @@ mod pruning;
 mod refusals;
 mod sign_in;
 mod things;
+mod transaction;
 mod upkeep;
 
 /// What a broker writes down. One value serves one thread.
@@ -286,6 +286,26 @@ pub trait Ledger {
         brokers::note_follower(self, name, progress)
     }
 
+    /// Judges, item by item, what the follower with this secret hands back, and writes
+    /// down what it may say. What was judged before is not judged again. None where no
+    /// follower has this secret.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be written; nothing of it counts then.
+    fn take_hand_back(
+        &mut self,
+        secret: &SecretDigest,
+        handed: &HandBack,
+        may_audit: &mut MayAudit<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Judged>, StoreError>
+    where
+        Self: Sized,
+    {
+        hand_back::take(self, secret, handed, may_audit, now)
+    }
+
     /// Writes a batch down, in short transactions, so that no login waits long
     /// for the lock.
     ///
@@ -346,55 +366,4 @@ pub enum Durability {
     Kill,
     /// A power failure as well.
     PowerFailure,
-}
-
-/// One transaction on the rows that brokers write. Dropped without a commit, it
-/// never happened.
-///
-/// Its methods fail when the store can't be read or written.
-pub trait LedgerTransaction:
-    ApiTokenRows
-    + ApplicationRows
-    + AuditRows
-    + AuthorityRows
-    + BanRows
-    + BrokerRows
-    + CertificateRows
-    + ChangeRows
-    + ClientIdRows
-    + CredentialRows
-    + DeviceRegistrationRows
-    + FollowerRows
-    + IssuerRows
-    + KickRows
-    + LockoutRows
-    + PresenceRows
-    + RefusalRows
-    + SecretRows
-    + SettingRows
-    + TokenRows
-    + UserRows
-    + WebSessionRows
-{
-    /// Adds a credential of any kind; the number, the secrets, the times of use
-    /// and, of a user, recovery codes in `credential` do not count.
-    ///
-    /// # Errors
-    ///
-    /// Returns kind `Conflict` when the name is taken, and kind `Unavailable` for a
-    /// thing whose application is not one of its tenant; else see
-    /// [`LedgerTransaction`].
-    fn add_credential(&mut self, credential: &Credential) -> Result<CredentialId, StoreError> {
-        credentials::add(self, credential)
-    }
-
-    /// Commits what survives as much as `durability` says.
-    ///
-    /// # Errors
-    ///
-    /// See [`LedgerTransaction`]; nothing was written then, but perhaps where
-    /// the disk could not be synced.
-    fn commit_surviving(self, durability: Durability) -> Result<(), StoreError>
-    where
-        Self: Sized;
 }

@@ -29,6 +29,7 @@ pub mod credential;
 pub mod duration;
 pub mod follower;
 pub mod given;
+pub mod hand_back;
 pub mod hex;
 pub mod hook;
 pub mod imported;

@@ -61,6 +61,17 @@ impl LockoutPolicy {
         }
     }
 
+    /// That of a user to whom tenants with these policies grant something: the strictest,
+    /// where `default` is that of a tenant without one.
+    #[must_use]
+    pub fn of_tenants(policies: impl IntoIterator<Item = Option<Self>>, default: Self) -> Self {
+        let policies = policies.into_iter();
+        let strictest = policies
+            .map(|policy| policy.unwrap_or(default))
+            .reduce(Self::stricter);
+        strictest.unwrap_or(default)
+    }
+
     fn read(text: &str) -> Option<Self> {
         let mut parts = text.split(',');
         let failures = parts.next()?.strip_prefix("failures=")?;

@@ -161,8 +161,7 @@ impl Answerer {
         }
         if self.takes_followers && Followers::are_at(request.uri().path()) {
             let app = &self.app;
-            let (head, _) = request.into_parts();
-            let mut response = app.followers.answer(self.around(client), &head).await;
+            let mut response = app.followers.answer(self.around(client), request).await;
             let status = response.status().as_u16();
             app.counts.add_request(FOLLOWER_ROUTE, status);
             add_headers(response.headers_mut(), ends.is_encrypted, &id);

@@ -1,14 +1,18 @@
 //! `countersign follow`: a replica beside a broker is kept equal to its centre.
 //!
-//! One thread asks the centre and writes the store, and nothing else waits for either:
-//! the broker reads its own file. What the centre does not answer within a bounded time
+//! One thread asks the centre and writes the store, another hands back what the broker
+//! wrote, and nothing else waits for either: the broker reads its own file. What the centre does not answer within a bounded time
 //! is asked again, later each time, and not by all followers at once.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use countersign_core::store::{ObjectName, ReplicaChanges, ReplicaPlace, SnapshotPage, StoreError};
+use countersign_core::store::{
+    GateStore as _, ObjectName, ReplicaChanges, ReplicaPlace, SnapshotPage, StoreError,
+};
 use countersign_sqlite::{SqliteStore, StagedSnapshot};
 use zeroize::Zeroizing;
 
@@ -17,6 +21,7 @@ pub use self::centre::{CentreError, CentreUrl, CentreUrlError};
 use crate::who::now;
 
 mod centre;
+mod hand_back;
 
 /// Whom to follow.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
@@ -52,6 +57,9 @@ pub enum FollowError {
     /// The store can't become a replica.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// There are no more threads.
+    #[error("could not start a thread: {0}")]
+    Thread(#[source] io::Error),
 }
 
 /// Follows a centre until `is_over`.
@@ -69,11 +77,33 @@ pub fn follow(
     let _lock = store.hold_for_service()?;
     store.become_replica(&following.source.to_string())?;
     let mut centre = Centre::of(following)?;
+    let (mut broker, mut other) = (store.reopen()?, Centre::of(following)?);
+    let (trouble, of_hand_back) = mpsc::channel();
+    std::thread::scope(|scope| {
+        let handing = std::thread::Builder::new()
+            .name("countersign-hand-back".into())
+            .spawn_scoped(scope, || {
+                hand_back::hand_back(&mut broker, &mut other, is_over, &trouble);
+            });
+        handing.map_err(FollowError::Thread)?;
+        take(&mut store, &mut centre, is_over, &of_hand_back, &mut tell);
+        Ok(())
+    })
+}
+
+/// Takes what the centre tells until `is_over`.
+fn take(
+    store: &mut SqliteStore,
+    centre: &mut Centre<'_>,
+    is_over: &AtomicBool,
+    of_hand_back: &Receiver<String>,
+    tell: &mut impl FnMut(FollowNews),
+) {
     let (mut failures, mut trouble) = (0_u32, Some(String::new()));
     let mut is_behind = false;
     while !is_over.load(Ordering::Relaxed) {
         let begun = Instant::now();
-        let done = step(&mut store, &mut centre, is_behind, is_over, &mut tell);
+        let done = step(store, centre, is_behind, is_over, tell);
         let rest = match done {
             Ok(next) => {
                 if trouble.take().is_some() {
@@ -93,9 +123,14 @@ pub fn follow(
                 pause(failures)
             }
         };
+        // While the centre is away, that is said already.
+        for said in of_hand_back.try_iter() {
+            if trouble.is_none() {
+                tell(FollowNews::Trouble(said));
+            }
+        }
         sleep(rest, is_over);
     }
-    Ok(())
 }
 
 /// What comes next.
@@ -120,7 +155,7 @@ fn step(
     match changes(centre, place, WAIT)? {
         None => Ok(Next::Snapshot),
         Some(changes) if changes.place == place && changes.objects.is_empty() => {
-            store.note_contact(now())?;
+            store.note_contact(place, now())?;
             Ok(Next::Changes)
         }
         Some(changes) => {
@@ -144,7 +179,7 @@ fn snapshot(
         if is_over.load(Ordering::Relaxed) {
             return Ok(Next::Snapshot);
         }
-        let page: SnapshotPage = match centre.ask(&page_path(after.as_ref()))? {
+        let page: SnapshotPage = match centre.ask(&page_path(after.as_ref()), None)? {
             Answered::Told(page) => page,
             Answered::Behind => return Ok(Next::Snapshot),
         };
@@ -177,7 +212,7 @@ fn changes(
     wait: u64,
 ) -> Result<Option<ReplicaChanges>, FollowError> {
     let path = format!("/replication/v1/changes?after={place}&wait={wait}");
-    Ok(match centre.ask(&path)? {
+    Ok(match centre.ask(&path, None)? {
         Answered::Told(changes) => Some(changes),
         Answered::Behind => None,
     })

@@ -5,11 +5,12 @@
 //! waits for a bounded time. One thread looks whether something changed, for all of them.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
+use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
@@ -30,12 +31,18 @@ use crate::rate::Rates;
 use crate::who::now;
 use crate::workers::WorkersError;
 
+use self::hand_back::Judging;
+
+mod hand_back;
+
 /// What requests of followers share.
 pub(crate) struct Followers {
     /// The number of the last change that followers are told of.
     last: watch::Receiver<i64>,
     /// How often each asks.
     rates: Rates,
+    /// What is judged of what each hands back.
+    judging: Arc<Judging>,
     known: Mutex<Known>,
     thread: Option<JoinHandle<()>>,
     is_over: watch::Sender<bool>,
@@ -91,6 +98,7 @@ impl Followers {
         Ok(Self {
             last,
             rates: Rates::of(EACH, BURST),
+            judging: Arc::default(),
             known: Mutex::default(),
             thread: Some(thread),
             is_over,
@@ -108,8 +116,9 @@ impl Followers {
     }
 
     /// Answers a request.
-    pub(crate) async fn answer(&self, around: Around<'_>, head: &Parts) -> Response<Body> {
-        let answered = self.try_answer(around, head).await;
+    pub(crate) async fn answer(&self, around: Around<'_>, request: Request) -> Response<Body> {
+        let (head, body) = request.into_parts();
+        let answered = self.try_answer(around, &head, body).await;
         answered.unwrap_or_else(|problem| problem.response())
     }
 
@@ -117,14 +126,16 @@ impl Followers {
         &self,
         around: Around<'_>,
         head: &Parts,
+        body: Body,
     ) -> Result<Response<Body>, Problem> {
         let uri = &head.uri;
-        let asked = match uri.path().strip_prefix(PREFIX) {
-            Some("snapshot") => Asked::Snapshot(read_query(uri.query())?),
-            Some("changes") => Asked::Changes(read_query(uri.query())?),
+        let (asked, method) = match uri.path().strip_prefix(PREFIX) {
+            Some("snapshot") => (Asked::Snapshot(read_query(uri.query())?), Method::GET),
+            Some("changes") => (Asked::Changes(read_query(uri.query())?), Method::GET),
+            Some("hand-back") => (Asked::HandBack, Method::POST),
             Some(_) | None => return Err(Problem::not_found()),
         };
-        if head.method != Method::GET {
+        if head.method != method {
             let detail = "this path does not take that method";
             return Err(Problem::new(ProblemKind::MethodNotAllowed, detail));
         }
@@ -141,6 +152,7 @@ impl Followers {
         match asked {
             Asked::Snapshot(words) => self.tell_page(around, &digest, words).await,
             Asked::Changes(words) => self.tell_changes(around, &digest, words).await,
+            Asked::HandBack => self.take_hand_back(around, &digest, body).await,
         }
     }
 
@@ -258,6 +270,7 @@ impl Drop for Followers {
 /// What a follower asks for.
 enum Asked {
     Changes(ChangesWords),
+    HandBack,
     Snapshot(PageWords),
 }
 

@@ -373,7 +373,8 @@ ALTER TABLE role ADD COLUMN limits TEXT;
 ALTER TABLE credential ADD COLUMN limits TEXT;
 
 -- Machines of brokers that keep a replica of this store. is_whole: told of all tenants,
--- else of those in follower_tenant. position and last_seen are what it said last.
+-- else of those in follower_tenant. position and last_seen are what it said last,
+-- handed_seq is up to where was judged what the replica with handed_stamp handed back.
 CREATE TABLE follower (
     name TEXT PRIMARY KEY,
     digest BLOB NOT NULL UNIQUE,
@@ -382,7 +383,9 @@ CREATE TABLE follower (
     created_at INTEGER NOT NULL,
     rotated_at INTEGER NOT NULL,
     position INTEGER,
-    last_seen INTEGER
+    last_seen INTEGER,
+    handed_stamp INTEGER,
+    handed_seq INTEGER
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE follower_tenant (
@@ -421,13 +424,92 @@ CREATE TRIGGER follower_begins AFTER INSERT ON follower BEGIN
 END;
 
 -- What this store follows, if it is a replica: the centre, the place in its log up to
--- which it is here, and when the centre last answered.
+-- which it is here, and when the centre last answered. stamp tells the numbers of
+-- hand_back from those of another file. is_taking is 1 within transactions that take what
+-- the centre tells, and 0 otherwise.
 CREATE TABLE replica (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     source TEXT NOT NULL,
     place TEXT,
-    contact_at INTEGER
+    contact_at INTEGER,
+    stamp INTEGER NOT NULL DEFAULT (random()),
+    is_taking INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+
+-- What the broker wrote to this replica, for the centre to judge. kind says what; number
+-- is a credential, or the secret that ended; name is a user, or a name that no user has.
+-- value is the credential of a secret, the generation of a tie, a count of failures. A
+-- count grows until it is sent. What was judged stays until the replica is at known_from
+-- in the log of the centre, which tells of it from there on.
+CREATE TABLE hand_back (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    number INTEGER,
+    name TEXT,
+    value INTEGER,
+    client_id BLOB,
+    at INTEGER NOT NULL,
+    is_sent INTEGER NOT NULL DEFAULT 0,
+    known_from INTEGER
+) STRICT;
+
+CREATE INDEX hand_back_of_number ON hand_back (kind, number) WHERE number IS NOT NULL;
+CREATE INDEX hand_back_of_name ON hand_back (kind, name) WHERE name IS NOT NULL;
+CREATE INDEX hand_back_to_send ON hand_back (seq) WHERE known_from IS NULL;
+CREATE INDEX hand_back_known ON hand_back (known_from) WHERE known_from IS NOT NULL;
+
+CREATE TRIGGER hand_back_activated AFTER UPDATE OF state ON credential
+WHEN OLD.state = 'Inactive' AND NEW.state = 'Active'
+    AND EXISTS (SELECT 1 FROM replica WHERE is_taking = 0) BEGIN
+    DELETE FROM hand_back WHERE kind = 'activated' AND number = NEW.id;
+    INSERT INTO hand_back (kind, number, at)
+        VALUES ('activated', NEW.id, coalesce(NEW.last_used_at, 0));
+END;
+
+CREATE TRIGGER hand_back_tied AFTER UPDATE OF client_id_tie ON credential
+WHEN NEW.client_id_tie IS NOT NULL AND NEW.client_id_tie IS NOT OLD.client_id_tie
+    AND EXISTS (SELECT 1 FROM replica WHERE is_taking = 0) BEGIN
+    DELETE FROM hand_back WHERE kind = 'tied' AND number = NEW.id;
+    INSERT INTO hand_back (kind, number, value, client_id, at)
+        VALUES ('tied', NEW.id, NEW.generation, NEW.client_id_tie, coalesce(NEW.last_used_at, 0));
+END;
+
+CREATE TRIGGER hand_back_used AFTER UPDATE OF last_used_at ON credential
+WHEN NEW.last_used_at IS NOT NULL AND NEW.last_used_at IS NOT OLD.last_used_at
+    AND EXISTS (SELECT 1 FROM replica WHERE is_taking = 0) BEGIN
+    DELETE FROM hand_back WHERE kind = 'used' AND number = NEW.id;
+    INSERT INTO hand_back (kind, number, at) VALUES ('used', NEW.id, NEW.last_used_at);
+END;
+
+CREATE TRIGGER hand_back_retired AFTER DELETE ON secret
+WHEN EXISTS (SELECT 1 FROM replica WHERE is_taking = 0) BEGIN
+    INSERT INTO hand_back (kind, number, value, at) VALUES ('retired', OLD.id, OLD.credential, 0);
+END;
+
+CREATE TRIGGER hand_back_failed_first AFTER INSERT ON lockout
+WHEN NEW.failures > 0 AND EXISTS (SELECT 1 FROM replica WHERE is_taking = 0) BEGIN
+    INSERT INTO hand_back (kind, name, value, at)
+        VALUES ('failed', NEW.name, NEW.failures, NEW.updated_at);
+END;
+
+CREATE TRIGGER hand_back_failed_again AFTER UPDATE OF failures ON lockout
+WHEN NEW.failures > OLD.failures AND EXISTS (SELECT 1 FROM replica WHERE is_taking = 0) BEGIN
+    UPDATE hand_back SET value = value + NEW.failures - OLD.failures, at = NEW.updated_at
+        WHERE kind = 'failed' AND name = NEW.name AND is_sent = 0;
+    INSERT INTO hand_back (kind, name, value, at)
+        SELECT 'failed', NEW.name, NEW.failures - OLD.failures, NEW.updated_at
+        WHERE changes() = 0;
+END;
+
+-- What fails no more is not told any more, so that there are no more names in here than
+-- there are lockouts, but for those that are being told.
+CREATE TRIGGER hand_back_cleared AFTER DELETE ON lockout
+WHEN EXISTS (SELECT 1 FROM replica WHERE is_taking = 0) BEGIN
+    DELETE FROM hand_back WHERE kind = 'failed' AND name = OLD.name AND is_sent = 0;
+    DELETE FROM hand_back WHERE kind = 'cleared' AND name = OLD.name;
+    INSERT INTO hand_back (kind, name, at)
+        SELECT 'cleared', OLD.name, OLD.updated_at WHERE OLD.known = 1;
+END;
 
 -- Each change of what followers have, as `FOLLOWED` says.
 CREATE TRIGGER followed_setting_added AFTER INSERT ON setting
@@ -896,6 +978,24 @@ CREATE TRIGGER followed_ban_removed AFTER DELETE ON ban
 WHEN EXISTS (SELECT 1 FROM follower) BEGIN
     INSERT INTO object_change (kind, number, tenant, name)
         VALUES ('ban', OLD.id, OLD.tenant, NULL);
+END;
+
+CREATE TRIGGER followed_lockout_added AFTER INSERT ON lockout
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('lockout', NULL, NULL, NEW.name);
+END;
+
+CREATE TRIGGER followed_lockout_changed AFTER UPDATE OF name, known, failures, locked_until ON lockout
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('lockout', NULL, NULL, NEW.name);
+END;
+
+CREATE TRIGGER followed_lockout_removed AFTER DELETE ON lockout
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('lockout', NULL, NULL, OLD.name);
 END;
 
 -- What dynamic-security's commands said of something, and nothing else here keeps: orders,

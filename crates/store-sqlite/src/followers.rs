@@ -1,6 +1,7 @@
 //! Followers of this store.
 
 use countersign_core::follower::{Follower, FollowerName, FollowerProgress};
+use countersign_core::hand_back::HandBackPlace;
 use countersign_core::name::TenantId;
 use countersign_core::secret::SecretDigest;
 use countersign_core::store::rows::FollowerRows;
@@ -9,6 +10,7 @@ use rusqlite::{Connection, Params, params, params_from_iter};
 
 use crate::error::Fault;
 use crate::page_query::{PageQuery, text};
+use crate::replication::last_entry;
 use crate::row_reader::RowReader;
 use crate::transaction::SqliteTransaction;
 
@@ -16,6 +18,54 @@ impl FollowerRows for SqliteTransaction<'_> {
     fn follower(&mut self, name: &FollowerName) -> Result<Option<Follower>, StoreError> {
         self.run("look up a follower", |connection| {
             Ok(read(connection, BY_NAME, [name.as_str()])?.pop())
+        })
+    }
+
+    fn follower_by_digest(
+        &mut self,
+        digest: &SecretDigest,
+    ) -> Result<Option<Follower>, StoreError> {
+        self.run("look up a follower", |connection| {
+            by_digest(connection, digest)
+        })
+    }
+
+    fn handed_back(&mut self, name: &FollowerName) -> Result<Option<HandBackPlace>, StoreError> {
+        self.run("look up what a follower handed back", |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT handed_stamp, handed_seq FROM follower
+                 WHERE name = ?1 AND handed_seq IS NOT NULL",
+            )?;
+            let mut rows = statement.query([name.as_str()])?;
+            let Some(row) = rows.next()? else {
+                return Ok(None);
+            };
+            let columns = &mut RowReader::of(row);
+            Ok(Some(HandBackPlace {
+                stamp: columns.number()?,
+                seq: columns.number()?,
+            }))
+        })
+    }
+
+    fn put_handed_back(
+        &mut self,
+        name: &FollowerName,
+        place: HandBackPlace,
+    ) -> Result<(), StoreError> {
+        self.run("write down what a follower handed back", |connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE follower SET handed_stamp = ?2, handed_seq = ?3 WHERE name = ?1",
+                )?
+                .execute(params![name.as_str(), place.stamp, place.seq])?;
+            Ok(())
+        })
+    }
+
+    fn last_told(&mut self) -> Result<i64, StoreError> {
+        self.run("read what followers are told", |connection| {
+            Ok(last_entry(connection)?.0)
         })
     }
 
@@ -80,7 +130,8 @@ fn put(connection: &Connection, follower: &Follower) -> Result<(), Fault> {
             "INSERT INTO follower (name, digest, is_whole, era, created_at, rotated_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT (name) DO UPDATE SET digest = ?2, is_whole = ?3, era = ?4,
-                 created_at = ?5, rotated_at = ?6",
+                 created_at = ?5, rotated_at = ?6,
+                 handed_seq = CASE WHEN digest = ?2 THEN handed_seq END",
         )?
         .execute(params![
             follower.name.as_str(),

@@ -10,6 +10,8 @@ use crate::error::Fault;
 
 mod difference;
 mod followed;
+mod hand_back;
+mod kind;
 mod news;
 mod object;
 mod replica;
@@ -19,6 +21,7 @@ mod source;
 mod tests;
 mod writer;
 
+pub(crate) use self::object::last_entry;
 pub(crate) use self::replica::check_is_none;
 pub use self::snapshot::StagedSnapshot;
 pub use self::source::SinceThen;

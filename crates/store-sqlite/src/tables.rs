@@ -281,6 +281,7 @@ pub(crate) const LEFT_OUT: &[&str] = &[
     "change",
     "follower",
     "follower_tenant",
+    "hand_back",
     "kick_request",
     "object_change",
     "presence",

@@ -143,6 +143,16 @@ const WHOLE_TABLES: &[(&str, &str, &str)] = &[
         "`clients count` counts all, and locks nothing",
     ),
     (
+        "replication/hand_back.rs",
+        "SCAN hand_back USING INDEX hand_back_to_send",
+        "the first rows of an index",
+    ),
+    (
+        "replication/hand_back.rs",
+        "SCAN sqlite_sequence",
+        "it has one row for each table",
+    ),
+    (
         "replication/source.rs",
         "SCAN json_each VIRTUAL TABLE INDEX 1:",
         "the tenants of one follower",
@@ -217,6 +227,10 @@ const PARTS: &[(&str, &str)] = &[
     ("rare.rs", "SELECT count(*) FROM ({} LIMIT ?)"),
     ("replication/difference.rs", "SELECT {columns} FROM {name}"),
     ("replication/difference.rs", "UPDATE {} SET is_new = 1"),
+    (
+        "replication/kind.rs",
+        "SELECT 1 FROM credential WHERE name = ?2 AND",
+    ),
     ("replication/news.rs", "SELECT {column} FROM {table} WHERE"),
     ("replication/replica.rs", "SELECT EXISTS (SELECT 1 FROM {})"),
     (

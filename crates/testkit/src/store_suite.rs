@@ -7,9 +7,6 @@
 //! The expression makes an empty store and whatever has to outlive it, a
 //! directory say: `(store, keep)`.
 
-use std::sync::Barrier;
-use std::thread;
-
 use countersign_core::audit::AuditEntry;
 use countersign_core::change::Change;
 use countersign_core::client_id::ClientId;
@@ -21,8 +18,8 @@ use countersign_core::rule::Namespaces;
 use countersign_core::scheme::SchemeName;
 use countersign_core::secret::{SecretDigest, SecretId, Verifier};
 use countersign_core::store::{
-    AdminStore, AdminTransaction, AuditQuery, GateStore, Intent, LoginEffects, Recorded,
-    StoreError, StoreErrorKind,
+    AdminStore, AdminTransaction, AuditQuery, GateStore, Intent, LoginEffects, StoreError,
+    StoreErrorKind,
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
@@ -41,6 +38,7 @@ mod client_id_use;
 mod client_ids;
 mod control_notes;
 mod followers;
+mod hand_back;
 mod hooks;
 mod imports;
 mod issuers;
@@ -51,6 +49,7 @@ mod ownership;
 mod pages;
 mod people;
 mod principals;
+mod races;
 mod refusals;
 mod registrations;
 mod roles;
@@ -72,6 +71,7 @@ pub use client_id_use::*;
 pub use client_ids::*;
 pub use control_notes::*;
 pub use followers::*;
+pub use hand_back::*;
 pub use hooks::*;
 pub use imports::*;
 pub use issuers::*;
@@ -81,6 +81,7 @@ pub use logins::*;
 pub use ownership::*;
 pub use pages::*;
 pub use people::*;
+pub(crate) use races::{at_once, race};
 pub use refusals::*;
 pub use registrations::*;
 pub use roles::*;
@@ -116,7 +117,12 @@ macro_rules! store_suite {
             a_registrar_makes_no_more_devices_than_it_may,
             a_deleted_tenant_takes_its_credentials_along_and_frees_their_names,
             a_first_use_has_one_winner,
+            a_follower_is_found_by_its_secret_and_it_is_known_what_it_handed_back,
             a_follower_reads_back_as_it_was_written_and_loses_its_tenants,
+            what_a_follower_may_say_counts_once,
+            nothing_else_of_a_follower_counts,
+            refusals_of_a_follower_are_written_down_in_a_bounded_number,
+            failures_of_followers_add_up_and_a_login_ends_them,
             a_grant_goes_with_its_role_and_its_tenant,
             a_grant_needs_its_role_and_its_tenant,
             a_group_holds_its_own_roles_and_no_others,
@@ -343,34 +349,6 @@ pub(crate) fn proved<'a>(
 
 pub(crate) fn client_id(text: &str) -> ClientId {
     ClientId::parse(text).unwrap()
-}
-
-/// Runs `act` on both connections at the same moment, told which of the two it
-/// runs on.
-pub(crate) fn at_once<S: GateStore, T: Send>(
-    one: &mut S,
-    other: &mut S,
-    act: impl Fn(&mut S, usize) -> T + Sync,
-) -> [T; 2] {
-    let start = Barrier::new(2);
-    let run = |store: &mut S, side| {
-        start.wait();
-        act(store, side)
-    };
-    thread::scope(|scope| {
-        let other = scope.spawn(|| run(other, 1));
-        [run(one, 0), other.join().unwrap()]
-    })
-}
-
-/// How many of two that run at the same moment were [`Recorded::Done`].
-pub(crate) fn race<S: GateStore>(
-    one: &mut S,
-    other: &mut S,
-    act: impl Fn(&mut S, usize) -> Recorded + Sync,
-) -> usize {
-    let both = at_once(one, other, act);
-    both.iter().filter(|one| **one == Recorded::Done).count()
 }
 
 /// Asks again while the lock is not to be had, as a machine under test may be

@@ -177,6 +177,55 @@ fn content(cli: &Cli) -> Vec<Value> {
     lists.map(|list| cli.json(list)).to_vec()
 }
 
+on_every_broker! {
+    fn what_brokers_write_the_centre_knows_and_of_two_ties_the_first_holds(version) {
+        let centre = Fixture::start(version);
+        let (east, west) = (Fixture::start(version), Fixture::start(version));
+        centre.tenant("acme", &[]);
+        let first_use = ["--client-id", "first-use"];
+        let dev1 = centre.credential_with("dev1", "acme", &first_use);
+        let dev2 = centre.credential_with("dev2", "acme", &first_use);
+        let service = centre.serve();
+        let address = service.address.to_string();
+        let of_east = follow(&centre.cli, &address, "east", &east.cli, &[]);
+        let of_west = follow(&centre.cli, &address, "west", &west.cli, &[]);
+        for broker in [&east, &west] {
+            wait_until("dev2 is there", || has(&broker.cli, "dev2@acme"));
+        }
+        // A first use at one broker counts at the centre, and so at the other.
+        drop(dev1.connect("one").accepted(east.port()));
+        let shown = |name: &str| centre.cli.json(&["credential", "show", name]);
+        wait_until("the centre knows", || shown("dev1@acme")["state"] == json!("Active"));
+        wait_until("the other broker knows", || {
+            dev1.connect("two").code(west.port()) == REFUSED
+                && dev1.connect("one").code(west.port()) == ACCEPTED
+        });
+        // Two brokers tie the same before either of them hears of the other.
+        of_west.kill().unwrap();
+        drop(dev2.connect("three").accepted(east.port()));
+        wait_until("the centre knows", || shown("dev2@acme")["state"] == json!("Active"));
+        let mut loser = dev2.connect("four").accepted(west.port());
+        let of_west = follow_again(&address, &west.cli);
+        assert!(is_kicked(&mut loser), "the session of the later tie");
+        wait_until("the tie is that of the centre", || {
+            dev2.connect("four").code(west.port()) == REFUSED
+                && dev2.connect("three").code(west.port()) == ACCEPTED
+        });
+        let refused = || {
+            let rows = centre.cli.json(&["audit", "list", "--act", "follower.hand-back"]);
+            let row = rows.as_array().unwrap().first().cloned();
+            row.map(|it| (it["actor"].clone(), it["subject"].clone(), it["cause"].clone()))
+        };
+        wait_until("the audit says so", || refused().is_some());
+        let (actor, subject, cause) = refused().unwrap();
+        assert_eq!(
+            (actor, subject, cause),
+            (json!("broker:west"), json!("dev2@acme"), json!("client-id-mismatch"))
+        );
+        drop((of_east, of_west, service));
+    }
+}
+
 /// Followers and centres die at any moment. Afterwards the replica is equal to its centre.
 #[test]
 fn a_replica_is_equal_to_its_centre_after_kills_at_any_moment() {

@@ -30,4 +30,4 @@ pub(super) fn record_failure(
 }
 
 /// How many addresses that no user has are kept at most.
-const UNKNOWN_KEPT: usize = 10_000;
+pub(super) const UNKNOWN_KEPT: usize = 10_000;

@@ -125,7 +125,7 @@ impl<'a> Centre<'a> {
         })
     }
 
-    /// Asks for something.
+    /// Asks for something, or hands `body` over.
     ///
     /// # Errors
     ///
@@ -133,12 +133,13 @@ impl<'a> Centre<'a> {
     pub(super) fn ask<T: DeserializeOwned>(
         &mut self,
         path: &str,
+        body: Option<&str>,
     ) -> Result<Answered<T>, CentreError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => BufReader::new(self.connect()?),
         };
-        let (status, body) = exchange(&mut connection, &self.request(path)?)?;
+        let (status, body) = exchange(&mut connection, &self.request(path, body)?)?;
         match status {
             200 => {
                 self.connection = Some(connection);
@@ -159,11 +160,18 @@ impl<'a> Centre<'a> {
         parts.ok_or_else(|| io::ErrorKind::InvalidInput.into())
     }
 
-    fn request(&self, path: &str) -> io::Result<Zeroizing<String>> {
+    fn request(&self, path: &str, body: Option<&str>) -> io::Result<Zeroizing<String>> {
         let (_, authority, folder) = self.parts()?;
+        let method = if body.is_some() { "POST" } else { "GET" };
+        let about = body.map_or_else(String::new, |body| {
+            let length = body.len();
+            format!("Content-Type: application/json\r\nContent-Length: {length}\r\n")
+        });
         Ok(Zeroizing::new(format!(
-            "GET {folder}{path} HTTP/1.1\r\nHost: {authority}\r\nAuthorization: Bearer {}\r\n\r\n",
-            self.following.secret.as_str()
+            "{method} {folder}{path} HTTP/1.1\r\nHost: {authority}\r\nAuthorization: Bearer {}\r\n\
+             {about}\r\n{}",
+            self.following.secret.as_str(),
+            body.unwrap_or_default(),
         )))
     }
 

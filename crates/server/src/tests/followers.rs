@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use countersign_admin::Authority;
+use countersign_sqlite::newest_schema;
 use serde_json::{Value, json};
 
 use crate::fixture::{Reply, Server};
@@ -135,6 +136,7 @@ fn the_secret_of_a_follower_opens_nothing_else_and_no_other_opens_this() {
         ("POST", "/replication/v1/snapshot"),
         ("PUT", "/replication/v1/changes?after=1.1.1"),
         ("DELETE", "/replication/v1/snapshot"),
+        ("GET", "/replication/v1/hand-back"),
     ] {
         let headers = [("Authorization", &*bearer)];
         server.ask_at_door(method, path, None, &headers).with(405);
@@ -192,4 +194,108 @@ fn a_follower_that_asks_too_often_waits_and_no_other_does() {
     let refused = refused.expect("a refusal").with(429);
     assert!(refused.header("retry-after").is_some());
     snapshot(&server, &other).with(200);
+}
+
+/// Hands back whatever somebody made up.
+fn hand_back(server: &Server, secret: &str, body: &Value) -> Reply {
+    let bearer = format!("Bearer {secret}");
+    let path = "/replication/v1/hand-back";
+    let headers = [("Authorization", &*bearer)];
+    server.ask_at_door("POST", path, Some(body.clone()), &headers)
+}
+
+fn batch(items: &[Value]) -> Value {
+    let items = items.iter().zip(1..);
+    let items: Vec<_> = items
+        .map(|(what, seq)| json!({ "seq": seq, "at": 5, "what": what }))
+        .collect();
+    json!({ "schema": newest_schema(), "stamp": 1, "items": items })
+}
+
+/// Everything that the protocol has words for, of every number, and what it has no words
+/// for; and as often as it goes.
+#[test]
+fn a_stolen_secret_of_a_follower_says_what_its_broker_may_say_and_no_more() {
+    let server = centre();
+    let secret = follower(&server, "edge", Some(&["acme"]));
+    let user = json!({ "email": "jane@mail.test", "password": "correct horse battery" });
+    server.post("/api/v1/users", user).with(201);
+    let grant = json!({ "viewer": true });
+    let grants = "/api/v1/users/jane@mail.test/grants";
+    server
+        .ask("PUT", &format!("{grants}/other"), Some(grant), &[])
+        .with(200);
+    let tie = "01".repeat(32);
+    let mut forged = vec![
+        json!({ "failed": { "name": "jane@mail.test", "count": 5 } }),
+        json!({ "cleared": { "name": "jane@mail.test" } }),
+    ];
+    for id in 0..20 {
+        forged.extend([
+            json!({ "activated": { "credential": id } }),
+            json!({ "tied": { "credential": id, "generation": 1, "client_id": tie } }),
+            json!({ "retired": { "credential": id, "secret": id } }),
+            json!({ "used": { "credential": id } }),
+        ]);
+    }
+    let taken = hand_back(&server, &secret, &batch(&forged)).with(200);
+    assert_eq!(taken.body["seq"], json!(forged.len()));
+    let shown = |name: &str| {
+        let path = format!("/api/v1/credentials/{name}");
+        server.get(&path).with(200).body
+    };
+    let (ours, theirs) = (shown("dev1@acme"), shown("dev1@other"));
+    assert_eq!(ours["state"], json!("Active"), "that may be so");
+    assert_eq!(theirs["state"], json!("Inactive"));
+    assert!(ours["last_used_at"].is_string() && theirs["last_used_at"].is_null());
+    // Each refusal is written down: of dev1@acme alone two things were taken.
+    let written = || {
+        let path = "/api/v1/audit?act=follower.hand-back&limit=1000";
+        let rows = server.get(path).with(200).body;
+        rows["items"].as_array().unwrap().len()
+    };
+    let refused = written();
+    assert_eq!(refused, forged.len() - 2);
+
+    // What there are no words for, and what is no batch.
+    let good = batch(&[json!({ "used": { "credential": 1 } })]);
+    let bent = |pointer: &str, value: Value| {
+        let mut bent = good.clone();
+        *bent.pointer_mut(pointer).unwrap() = value;
+        bent
+    };
+    let item = good["items"][0].clone();
+    let what = "/items/0/what";
+    for (body, status) in [
+        (json!({}), 422),
+        (bent("/items", json!({})), 422),
+        (bent("/items", json!([item, item])), 422),
+        (bent("/items", json!(vec![item.clone(); 201])), 422),
+        (bent(what, json!({ "password": { "credential": 1 } })), 422),
+        (
+            bent(
+                what,
+                json!({ "used": { "credential": 1, "state": "Active" } }),
+            ),
+            422,
+        ),
+        (bent(what, json!({ "used": { "credential": "1" } })), 422),
+        (bent(what, json!("x".repeat(300_000))), 413),
+        (bent("/schema", json!(1)), 409),
+    ] {
+        hand_back(&server, &secret, &body).with(status);
+    }
+    hand_back(&server, "x", &good).with(401);
+
+    // As often as it goes: most of it is not taken, and the audit stays short.
+    let mut stamp = 2;
+    let flooded = std::iter::repeat_with(|| {
+        stamp += 1;
+        let mut flood = batch(&vec![json!({ "used": { "credential": 0 } }); 200]);
+        flood["stamp"] = json!(stamp);
+        hand_back(&server, &secret, &flood).status
+    });
+    let flooded: Vec<_> = flooded.take(60).collect();
+    assert!(flooded.contains(&429), "{flooded:?}");
+    assert!(written() < 130, "{}", written());
 }

@@ -4,175 +4,45 @@
 //! and all else that belongs to it, a role with its rules. So whatever changes of one,
 //! all of it is told as it is now, and it does not matter how often.
 
-/// That a tenant is one of the follower's.
-macro_rules! of_tenants {
-    () => {
-        "IN (SELECT value FROM json_each(?1))"
-    };
-}
+use super::kind::{KeyPart, ObjectKind, of_tenants};
 
-/// That a user has a grant in one of the follower's tenants.
-macro_rules! granted {
-    ($credential:literal) => {
+/// That a broker wrote this, and its centre does not tell what came of it yet.
+macro_rules! pending {
+    ($kind:literal, $number:literal) => {
         concat!(
-            "EXISTS (SELECT 1 FROM person_grant
-                 WHERE person_grant.credential = ",
-            $credential,
-            ".id AND person_grant.tenant IN (SELECT value FROM json_each(?1)))"
+            "EXISTS (SELECT 1 FROM hand_back WHERE hand_back.kind = '",
+            $kind,
+            "' AND hand_back.number = ",
+            $number,
+            ")"
         )
     };
 }
 
-/// A tie that a broker made of what its centre knows untied. Whatever raises the
-/// generation at the centre undoes it.
+/// That a broker counted failures that its centre does not know of yet.
+macro_rules! uncounted {
+    () => {
+        "EXISTS (SELECT 1 FROM hand_back
+             WHERE hand_back.kind = 'failed' AND hand_back.name = lockout.name)"
+    };
+}
+
+/// A tie that a broker made of what its centre knows untied, until that has judged it.
+/// Whatever raises the generation at the centre undoes it.
 macro_rules! kept_tie {
     ($column:literal) => {
         concat!(
             "CASE WHEN excluded.client_id_tie IS NULL AND credential.client_id_tie IS NOT NULL
                  AND excluded.generation = credential.generation
-                 AND excluded.client_id_rule = credential.client_id_rule
-                 THEN credential.",
+                 AND excluded.client_id_rule = credential.client_id_rule AND ",
+            pending!("tied", "credential.id"),
+            " THEN credential.",
             $column,
             " ELSE excluded.",
             $column,
             " END"
         )
     };
-}
-
-/// A sort of object.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum ObjectKind {
-    Setting,
-    Scheme,
-    Tenant,
-    Role,
-    Credential,
-    TokenKey,
-    Token,
-    Authority,
-    Issuer,
-    IssuerRevocation,
-    Ban,
-}
-
-/// What a column of a key is called in the log.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum KeyPart {
-    Number,
-    Tenant,
-    Name,
-}
-
-impl ObjectKind {
-    /// All kinds, each after those that it refers to.
-    pub(crate) const ALL: [Self; 11] = [
-        Self::Setting,
-        Self::Scheme,
-        Self::Tenant,
-        Self::Role,
-        Self::Credential,
-        Self::TokenKey,
-        Self::Token,
-        Self::Authority,
-        Self::Issuer,
-        Self::IssuerRevocation,
-        Self::Ban,
-    ];
-
-    /// The kind as the log has it.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Setting => "setting",
-            Self::Scheme => "scheme",
-            Self::Tenant => "tenant",
-            Self::Role => "role",
-            Self::Credential => "credential",
-            Self::TokenKey => "token-key",
-            Self::Token => "token",
-            Self::Authority => "authority",
-            Self::Issuer => "issuer",
-            Self::IssuerRevocation => "issuer-revocation",
-            Self::Ban => "ban",
-        }
-    }
-
-    /// Reads a kind. One that is not known is of no object.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
-
-    /// The table that has a row for each object of this kind, and the columns by which
-    /// one is told from others.
-    pub(crate) const fn key(self) -> (&'static str, &'static [(&'static str, KeyPart)]) {
-        use KeyPart::{Name, Number, Tenant};
-        match self {
-            Self::Setting => ("setting", &[("key", Name)]),
-            Self::Scheme => ("scheme_field", &[("scheme", Name)]),
-            Self::Tenant => ("tenant", &[("id", Name)]),
-            Self::Role => ("role", &[("tenant", Tenant), ("name", Name)]),
-            Self::Credential => ("credential", &[("id", Number)]),
-            Self::TokenKey => ("token_key", &[("id", Name)]),
-            Self::Token => ("token", &[("id", Name)]),
-            Self::Authority => ("certificate_authority", &[("id", Number)]),
-            Self::Issuer => ("issuer", &[("id", Number)]),
-            Self::IssuerRevocation => ("issuer_revocation", &[("issuer", Number), ("token", Name)]),
-            Self::Ban => ("ban", &[("id", Number)]),
-        }
-    }
-
-    /// Which objects a follower may know of that is told of the tenants in the list `?1`
-    /// alone; none where it is all.
-    pub(crate) const fn seen(self) -> Option<&'static str> {
-        match self {
-            Self::Setting | Self::Scheme => None,
-            Self::Tenant => Some(concat!("id ", of_tenants!())),
-            Self::Role | Self::TokenKey | Self::Authority | Self::Issuer => {
-                Some(concat!("tenant ", of_tenants!()))
-            }
-            Self::Credential => Some(concat!(
-                "(tenant ",
-                of_tenants!(),
-                " OR ",
-                granted!("credential"),
-                ")"
-            )),
-            Self::Token => Some(concat!(
-                "tenant ",
-                of_tenants!(),
-                " AND EXISTS (SELECT 1 FROM credential AS holder
-                     WHERE holder.id = token.bearer AND holder.tenant ",
-                of_tenants!(),
-                ") AND EXISTS (SELECT 1 FROM credential AS signer
-                     WHERE signer.id = token.issuer AND (signer.tenant ",
-                of_tenants!(),
-                " OR ",
-                granted!("signer"),
-                "))"
-            )),
-            Self::IssuerRevocation => Some(concat!(
-                "issuer IN (SELECT id FROM issuer WHERE tenant ",
-                of_tenants!(),
-                ")"
-            )),
-            Self::Ban => Some(concat!("(tenant IS NULL OR tenant ", of_tenants!(), ")")),
-        }
-    }
-
-    /// Whether it may be told that an object is gone to whom it was perhaps never told of:
-    /// its key says nothing.
-    pub(crate) const fn may_be_named(self) -> bool {
-        match self {
-            Self::Setting | Self::Scheme | Self::Credential | Self::Ban => true,
-            Self::Tenant
-            | Self::Role
-            | Self::TokenKey
-            | Self::Token
-            | Self::Authority
-            | Self::Issuer
-            | Self::IssuerRevocation => false,
-        }
-    }
 }
 
 /// A table that followers have.
@@ -201,6 +71,8 @@ pub(crate) struct FollowedTable {
     /// Which rows a replica takes (`incoming` is one). A broker may have done away with
     /// some by itself.
     pub(crate) taken: &'static str,
+    /// Which rows stay although the centre does not have them.
+    pub(crate) stays: Option<&'static str>,
     /// Which rows that the broker added by itself make room for `incoming`.
     pub(crate) displaced: Option<&'static str>,
     /// Columns that must be empty for a moment where rows exchange what is unique.
@@ -223,6 +95,7 @@ const fn part(
         seen: None,
         kept: &[],
         taken: "true",
+        stays: None,
         displaced: None,
         freed: &[],
     }
@@ -276,10 +149,21 @@ pub(crate) const FOLLOWED: &[FollowedTable] = &[
         kept: &[
             (
                 "state",
-                "CASE WHEN credential.state = 'Active' AND excluded.state = 'Inactive'
-                     THEN 'Active' ELSE excluded.state END",
+                concat!(
+                    "CASE WHEN credential.state = 'Active' AND excluded.state = 'Inactive' AND ",
+                    pending!("activated", "credential.id"),
+                    " THEN 'Active' ELSE excluded.state END"
+                ),
             ),
-            ("ever_used", "max(credential.ever_used, excluded.ever_used)"),
+            (
+                "ever_used",
+                concat!(
+                    "CASE WHEN ",
+                    pending!("activated", "credential.id"),
+                    " THEN max(credential.ever_used, excluded.ever_used)
+                      ELSE excluded.ever_used END"
+                ),
+            ),
             (
                 "last_used_at",
                 "nullif(max(coalesce(credential.last_used_at, -1),
@@ -292,10 +176,12 @@ pub(crate) const FOLLOWED: &[FollowedTable] = &[
     },
     FollowedTable {
         // A secret that counts until a newer one is used, and was.
-        taken: "NOT (incoming.until_used = 1
-             AND NOT EXISTS (SELECT 1 FROM secret WHERE secret.id = incoming.id)
-             AND EXISTS (SELECT 1 FROM secret WHERE secret.credential = incoming.credential
-                             AND secret.id > incoming.id))",
+        taken: concat!(
+            "NOT (incoming.until_used = 1
+             AND NOT EXISTS (SELECT 1 FROM secret WHERE secret.id = incoming.id) AND ",
+            pending!("retired", "incoming.id"),
+            ")"
+        ),
         ..of_credential("secret")
     },
     of_credential("certificate"),
@@ -359,6 +245,32 @@ pub(crate) const FOLLOWED: &[FollowedTable] = &[
             "CASE WHEN tenant IS NULL THEN 'centre' ELSE created_by END",
         )],
         ..root(ObjectKind::Ban, "ROW.tenant")
+    },
+    FollowedTable {
+        unheeded: &["updated_at"],
+        // What fails at the broker adds up at the centre, which tells the sum.
+        kept: &[
+            (
+                "failures",
+                concat!(
+                    "CASE WHEN ",
+                    uncounted!(),
+                    " THEN max(lockout.failures, excluded.failures) ELSE excluded.failures END"
+                ),
+            ),
+            (
+                "locked_until",
+                concat!(
+                    "CASE WHEN ",
+                    uncounted!(),
+                    " THEN nullif(max(coalesce(lockout.locked_until, -1),
+                          coalesce(excluded.locked_until, -1)), -1)
+                      ELSE excluded.locked_until END"
+                ),
+            ),
+        ],
+        stays: Some(uncounted!()),
+        ..root(ObjectKind::Lockout, "NULL")
     },
 ];
 

@@ -11,7 +11,7 @@ use countersign_core::time::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
-use super::followed::{KeyPart, ObjectKind};
+use super::kind::{KeyPart, ObjectKind};
 use super::object::{conditions, part_of, value_of};
 use crate::changes;
 use crate::error::Fault;
@@ -32,6 +32,8 @@ impl News {
     ) -> Result<(), Fault> {
         let name = &told.object;
         let change = match kind {
+            // Whoever logs in looks it up.
+            ObjectKind::Lockout => return Ok(()),
             ObjectKind::Setting | ObjectKind::Scheme => None,
             ObjectKind::Tenant => tenant(name.name.as_deref()),
             ObjectKind::Role => tenant(name.tenant.as_deref()),

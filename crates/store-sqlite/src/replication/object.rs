@@ -7,7 +7,8 @@ use countersign_core::store::{Cell, ExportScope, ObjectName, ReplicaObject, Tabl
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
-use super::followed::{FollowedTable, KeyPart, ObjectKind};
+use super::followed::FollowedTable;
+use super::kind::{KeyPart, ObjectKind};
 use crate::error::Fault;
 use crate::tables::{EXPORTED, TableShape, quote};
 
@@ -80,7 +81,7 @@ pub(super) fn json_list(tenants: &[TenantId]) -> String {
 }
 
 /// The number and the stamp of the last entry of the log; zeros where there is none.
-pub(super) fn last_entry(connection: &Connection) -> Result<(i64, i64), Fault> {
+pub(crate) fn last_entry(connection: &Connection) -> Result<(i64, i64), Fault> {
     let mut statement = connection
         .prepare_cached("SELECT seq, stamp FROM object_change ORDER BY seq DESC LIMIT 1")?;
     let mut rows = statement.query([])?;

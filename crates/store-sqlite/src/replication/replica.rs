@@ -10,7 +10,9 @@ use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::difference::find_differences;
-use super::followed::{FIRST_OWN, FOLLOWED, ObjectKind};
+use super::followed::{FIRST_OWN, FOLLOWED};
+use super::hand_back::{begin_taking, end_taking, forget_known};
+use super::kind::ObjectKind;
 use super::news::News;
 use super::snapshot::{StagedSnapshot, borrowed};
 use super::writer::{Replica, Work};
@@ -70,13 +72,15 @@ impl SqliteStore {
             .ok_or_else(|| refused("lost what it follows"))
     }
 
-    /// Takes note that the centre answered.
+    /// Takes note that the centre answered, and that this store is what it was at `place`.
     ///
     /// # Errors
     ///
     /// Returns [`StoreError`] when the store can't be written.
-    pub fn note_contact(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        self.act(ACTION, BATCH_WAIT, |connection| note(connection, None, now))
+    pub fn note_contact(&mut self, place: ReplicaPlace, now: Timestamp) -> Result<(), StoreError> {
+        self.act(ACTION, BATCH_WAIT, |connection| {
+            note(connection, place, now)
+        })
     }
 
     /// Takes what changed at the centre, with the place up to which that is all.
@@ -92,6 +96,7 @@ impl SqliteStore {
     ) -> Result<(), StoreError> {
         check_schema(changes.schema)?;
         let done = self.act(ACTION, ADMIN_WAIT, |connection| {
+            begin_taking(connection)?;
             let replica = Replica::of(connection)?;
             let mut news = News::default();
             let mut work = Work::default();
@@ -101,7 +106,7 @@ impl SqliteStore {
             replica.carry_out(&work.removed, |_, _| Ok(()))?;
             replica.put_all(&work.put)?;
             news.tell(connection, now)?;
-            note(connection, Some(changes.place), now)
+            note(connection, changes.place, now)
         });
         if !changes.objects.is_empty() {
             self.sync(ACTION)?;
@@ -125,6 +130,7 @@ impl SqliteStore {
             find_differences(connection, snapshot)
         })?;
         let done = self.act(ACTION, ADMIN_WAIT, |connection| {
+            begin_taking(connection)?;
             let replica = Replica::of(connection)?;
             replica.carry_out(&removed, |place, put| {
                 let Some(shape) = snapshot.tables.get(place) else {
@@ -144,7 +150,7 @@ impl SqliteStore {
                 Ok(())
             })?;
             changes::append(connection, now, &Change::Everything)?;
-            note(connection, Some(place), now)
+            note(connection, place, now)
         });
         self.sync(ACTION)?;
         done
@@ -190,13 +196,12 @@ fn has_content(connection: &Connection) -> Result<bool, Fault> {
     Ok(false)
 }
 
-fn note(connection: &Connection, place: Option<ReplicaPlace>, now: Timestamp) -> Result<(), Fault> {
+fn note(connection: &Connection, place: ReplicaPlace, now: Timestamp) -> Result<(), Fault> {
     connection
-        .prepare_cached(
-            "UPDATE replica SET place = coalesce(?1, place), contact_at = ?2 WHERE id = 1",
-        )?
-        .execute(params![place.map(|it| it.to_string()), now.as_millis()])?;
-    Ok(())
+        .prepare_cached("UPDATE replica SET place = ?1, contact_at = ?2 WHERE id = 1")?
+        .execute(params![place.to_string(), now.as_millis()])?;
+    forget_known(connection, place.seq)?;
+    end_taking(connection)
 }
 
 /// Fails unless what is told has the shape of what this program knows.

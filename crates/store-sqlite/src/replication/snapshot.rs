@@ -7,7 +7,8 @@ use countersign_core::store::{Cell, Intent, ReplicaObject, StoreError, TableRow}
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 
-use super::followed::{FOLLOWED, ObjectKind};
+use super::followed::FOLLOWED;
+use super::kind::ObjectKind;
 use super::misfit;
 use super::object::{RowKey, conditions, part_of};
 use crate::connect::connect;

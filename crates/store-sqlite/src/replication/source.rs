@@ -10,7 +10,8 @@ use countersign_core::store::{
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
-use super::followed::{FOLLOWED, KeyPart, ObjectKind};
+use super::followed::FOLLOWED;
+use super::kind::{KeyPart, ObjectKind};
 use super::object::{
     SourceTable, conditions, has_entry, json_list, last_entry, nameless, part_of, size,
 };
@@ -21,6 +22,8 @@ use crate::row_reader::RowReader;
 use crate::schema::{self, MIGRATIONS};
 use crate::store::SqliteStore;
 use crate::tables::export::read;
+
+mod lockouts;
 
 /// What a centre answers about what happened since a place in its log.
 #[expect(missing_debug_implementations, reason = "it holds hashes")]
@@ -164,9 +167,12 @@ impl<'a> Source<'a> {
             place: self.place(seq, stamp),
             objects: Vec::new(),
         };
-        let Some(changed) = self.changed(after.seq)? else {
+        let Some(mut changed) = self.changed(after.seq)? else {
             return Ok(SinceThen::Behind);
         };
+        if self.tenants.is_some() {
+            self.add_lockouts(&mut changed)?;
+        }
         let mut bytes = 0_usize;
         for ((kind, object), tenant) in changed {
             if !self.may_hear_of(tenant.as_deref()) {
@@ -174,7 +180,7 @@ impl<'a> Source<'a> {
             }
             let object = if self.sees(kind, &object)? {
                 self.object(kind, object)?
-            } else if tenant.is_some() || kind.may_be_named() {
+            } else if tenant.is_some() || self.may_name(kind, &object)? {
                 ReplicaObject {
                     object,
                     rows: Vec::new(),
@@ -193,11 +199,7 @@ impl<'a> Source<'a> {
 
     /// The objects that changed after an entry, in the order of kinds and keys, and whose
     /// each is, as far as the log knows; none where they are too many.
-    #[expect(clippy::type_complexity, reason = "it is taken apart at once")]
-    fn changed(
-        &self,
-        after: i64,
-    ) -> Result<Option<BTreeMap<(ObjectKind, ObjectName), Option<String>>>, Fault> {
+    fn changed(&self, after: i64) -> Result<Option<Changed>, Fault> {
         let mut statement = self.connection.prepare_cached(
             "SELECT kind, number, tenant, name FROM object_change
              WHERE seq > ?1 ORDER BY seq LIMIT ?2",
@@ -365,6 +367,9 @@ impl<'a> Source<'a> {
         }
     }
 }
+
+/// Objects that changed, and whose each is, as far as the log knows.
+type Changed = BTreeMap<(ObjectKind, ObjectName), Option<String>>;
 
 /// As the condition on one credential, but found by its tenants.
 const LISTED_CREDENTIALS: &str = "id IN (

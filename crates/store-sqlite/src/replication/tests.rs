@@ -12,12 +12,14 @@ use countersign_core::store::{
 use countersign_core::time::Timestamp;
 use tempfile::TempDir;
 
-use super::followed::{FOLLOWED, FollowedTable, KeyPart};
+use super::followed::{FOLLOWED, FollowedTable};
+use super::kind::KeyPart;
 use super::*;
 use crate::store::SqliteStore;
 use crate::tables::TableShape;
 
 mod equal;
+mod handed;
 mod kept;
 mod seen;
 
@@ -147,9 +149,12 @@ const NOT_FOLLOWED: &[(&str, &str)] = &[
         "control_note",
         "notes of commands decide nothing, and commands are for the centre",
     ),
+    (
+        "hand_back",
+        "what the broker wrote goes from the replica to its centre",
+    ),
     ("hook", "hooks are answered by the service of the centre"),
     ("kick_request", "each store has its own"),
-    ("lockout", "each broker counts by itself"),
     ("object_change", "a follower has none"),
     ("presence", "each broker has its own"),
     (

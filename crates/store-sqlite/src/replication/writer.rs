@@ -5,7 +5,8 @@ use rusqlite::types::{ToSqlOutput, Value};
 use rusqlite::{Connection, ToSql, params_from_iter};
 
 use super::difference::{Removed, by_key};
-use super::followed::{FIRST_OWN, FOLLOWED, FollowedTable, ObjectKind};
+use super::followed::{FIRST_OWN, FOLLOWED, FollowedTable};
+use super::kind::ObjectKind;
 use super::misfit;
 use super::news::News;
 use super::object::{RowKey, conditions, part_of, value_of};
@@ -86,8 +87,27 @@ impl<'a> Replica<'a> {
         if rows_left > 0 {
             return Err(misfit("a table"));
         }
+        if kind == ObjectKind::Credential && told.rows.is_empty() {
+            self.remove_lockout(name, work)?;
+        }
         if is_new {
             news.add(self.connection, kind, told)?;
+        }
+        Ok(())
+    }
+
+    /// Removes what is counted against a user of whom nothing more is told. If the centre
+    /// keeps it, it tells so.
+    fn remove_lockout(&self, user: &ObjectName, work: &mut Work<'_>) -> Result<(), Fault> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT lockout.name FROM credential JOIN lockout ON lockout.name = credential.name
+             WHERE credential.id = ?1",
+        )?;
+        let mut rows = statement.query([user.number])?;
+        let mut tables = self.tables.iter();
+        let place = tables.position(|it| it.followed.kind == ObjectKind::Lockout);
+        if let (Some(row), Some(place)) = (rows.next()?, place) {
+            work.removed.push((place, RowKey(vec![row.get(0)?])));
         }
         Ok(())
     }
@@ -216,7 +236,11 @@ impl ReplicaTable {
             )
         });
         Self {
-            remove: format!("DELETE FROM {name} WHERE {}", by_key(&shape)),
+            remove: format!(
+                "DELETE FROM {name} WHERE {} AND NOT {}",
+                by_key(&shape),
+                followed.stays.unwrap_or("false"),
+            ),
             displace: followed.displaced.map(|displaced| {
                 format!(
                     "DELETE FROM {name} WHERE id >= {FIRST_OWN} AND EXISTS (

@@ -1,6 +1,8 @@
 //! Followers.
 
 use countersign_core::follower::{Follower, FollowerName, FollowerProgress};
+use countersign_core::hand_back::HandBackPlace;
+use countersign_core::secret::SecretDigest;
 use countersign_core::store::rows::FollowerRows;
 use countersign_core::store::{Listed, Page, StoreError};
 
@@ -13,6 +15,34 @@ impl FollowerRows for MemoryTransaction<'_> {
         Ok(self.tables.followers.get(name).cloned())
     }
 
+    fn follower_by_digest(
+        &mut self,
+        digest: &SecretDigest,
+    ) -> Result<Option<Follower>, StoreError> {
+        let mut followers = self.tables.followers.values();
+        Ok(followers.find(|it| it.digest == *digest).cloned())
+    }
+
+    fn handed_back(&mut self, name: &FollowerName) -> Result<Option<HandBackPlace>, StoreError> {
+        Ok(self.tables.handed_back.get(name).copied())
+    }
+
+    fn put_handed_back(
+        &mut self,
+        name: &FollowerName,
+        place: HandBackPlace,
+    ) -> Result<(), StoreError> {
+        if self.tables.followers.contains_key(name) {
+            self.tables.handed_back.put(name.clone(), place);
+        }
+        Ok(())
+    }
+
+    /// Nobody follows a store in memory.
+    fn last_told(&mut self) -> Result<i64, StoreError> {
+        Ok(0)
+    }
+
     fn followers(&mut self, page: &Page<FollowerName>) -> Result<Listed<Follower>, StoreError> {
         let followers = self.tables.followers.values();
         Ok(page_of(followers.cloned().collect(), page))
@@ -23,12 +53,16 @@ impl FollowerRows for MemoryTransaction<'_> {
         let has_tenants = tenants.all(|id| self.tables.tenants.contains_key(id));
         found(has_tenants, "the tenant")?;
         let before = self.tables.followers.get(&follower.name);
+        let is_renewed = before.is_some_and(|it| it.digest != follower.digest);
         let kept = Follower {
             progress: before.and_then(|it| it.progress),
             lag: None,
             ..follower.clone()
         };
         self.tables.followers.put(follower.name.clone(), kept);
+        if is_renewed {
+            self.tables.handed_back.remove(&follower.name);
+        }
         Ok(())
     }
 
@@ -44,6 +78,7 @@ impl FollowerRows for MemoryTransaction<'_> {
     }
 
     fn remove_follower(&mut self, name: &FollowerName) -> Result<bool, StoreError> {
+        self.tables.handed_back.remove(name);
         Ok(self.tables.followers.remove(name))
     }
 }

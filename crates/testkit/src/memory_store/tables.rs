@@ -11,6 +11,7 @@ use countersign_core::client_id::ClientIdTie;
 use countersign_core::control_note::{ControlNote, NoteKey};
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::follower::{Follower, FollowerName};
+use countersign_core::hand_back::HandBackPlace;
 use countersign_core::hook::{Hook, HookName};
 use countersign_core::imported::ImportMark;
 use countersign_core::issuer::{IssuerId, IssuerRecord, IssuerText};
@@ -58,6 +59,8 @@ pub(super) struct Tables {
     pub(super) token_keys: Table<KeyId, SealedTokenKey>,
     pub(super) tokens: Table<TokenId, TokenRecord>,
     pub(super) followers: Table<FollowerName, Follower>,
+    /// Up to where was judged what they handed back.
+    pub(super) handed_back: Table<FollowerName, HandBackPlace>,
     pub(super) hooks: Table<HookName, Hook>,
     pub(super) issuers: Table<IssuerId, IssuerRecord>,
     /// Their tokens that were revoked, and when.

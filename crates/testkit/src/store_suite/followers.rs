@@ -1,6 +1,7 @@
 //! Followers of a centre.
 
 use countersign_core::follower::{Follower, FollowerName, FollowerProgress};
+use countersign_core::hand_back::HandBackPlace;
 use countersign_core::secret::{Secret, SecretDigest};
 use countersign_core::store::rows::FollowerRows as _;
 use countersign_core::store::{AdminStore, GateStore, Intent, all_rows};
@@ -58,6 +59,43 @@ pub fn a_follower_reads_back_as_it_was_written_and_loses_its_tenants(
         assert_eq!(left, Some((Some(Vec::new()), 3)));
         assert!(transaction.remove_follower(&name("a"))?);
         assert!(!transaction.remove_follower(&name("a"))?);
+        Ok(())
+    });
+}
+
+/// Whoever shows a follower's secret is that follower, and a new secret begins anew with
+/// what is handed back.
+pub fn a_follower_is_found_by_its_secret_and_it_is_known_what_it_handed_back(
+    mut store: impl GateStore + AdminStore,
+) {
+    let place = HandBackPlace { stamp: -3, seq: 7 };
+    let renewed = Follower {
+        digest: SecretDigest::of(&Secret::new(b"new".to_vec())),
+        ..follower("a")
+    };
+    commit(&mut store, &[], |transaction| {
+        transaction.put_follower(&follower("a"))?;
+        let found = transaction.follower_by_digest(&follower("a").digest)?;
+        assert_eq!(found.map(|it| it.name), Some(name("a")));
+        assert_eq!(transaction.follower_by_digest(&follower("b").digest)?, None);
+        assert_eq!(transaction.handed_back(&name("a"))?, None);
+        transaction.put_handed_back(&name("b"), place)?;
+        assert_eq!(transaction.handed_back(&name("b"))?, None);
+        transaction.put_handed_back(&name("a"), place)?;
+        transaction.put_follower(&Follower {
+            era: 2,
+            ..follower("a")
+        })?;
+        assert_eq!(transaction.handed_back(&name("a"))?, Some(place));
+        transaction.put_follower(&renewed)?;
+        assert_eq!(transaction.handed_back(&name("a"))?, None);
+        let found = transaction.follower_by_digest(&renewed.digest)?;
+        assert_eq!(found.map(|it| it.name), Some(name("a")));
+        assert_eq!(transaction.follower_by_digest(&follower("a").digest)?, None);
+        transaction.put_handed_back(&name("a"), place)?;
+        assert!(transaction.remove_follower(&name("a"))?);
+        transaction.put_follower(&follower("a"))?;
+        assert_eq!(transaction.handed_back(&name("a"))?, None);
         Ok(())
     });
 }

@@ -295,7 +295,7 @@ pub(crate) fn grant(tenant: &str, role: Option<&str>) -> Grant {
     }
 }
 
-fn factor(is_confirmed: bool) -> SecondFactor {
+pub(crate) fn factor(is_confirmed: bool) -> SecondFactor {
     SecondFactor {
         seed: Sealed::from_bytes(vec![0, 255, 7]),
         is_confirmed,
@@ -344,7 +344,7 @@ fn update<S: AdminStore>(store: &mut S, changed: &Credential) {
     });
 }
 
-fn with_user(credential: &Credential, change: impl FnOnce(&mut User)) -> Credential {
+pub(crate) fn with_user(credential: &Credential, change: impl FnOnce(&mut User)) -> Credential {
     let mut changed = credential.clone();
     let Kind::User(user) = &mut changed.kind else {
         panic!("no user");

@@ -198,11 +198,10 @@ fn policy_of(
     default: LockoutPolicy,
     directory: &mut dyn Directory,
 ) -> Result<LockoutPolicy, StoreError> {
-    let mut strictest: Option<LockoutPolicy> = None;
+    let mut policies = Vec::new();
     for grant in &user.grants {
         let tenant = directory.tenant(&grant.tenant)?;
-        let policy = tenant.and_then(|tenant| tenant.lockout).unwrap_or(default);
-        strictest = Some(strictest.map_or(policy, |other| other.stricter(policy)));
+        policies.push(tenant.and_then(|tenant| tenant.lockout));
     }
-    Ok(strictest.unwrap_or(default))
+    Ok(LockoutPolicy::of_tenants(policies, default))
 }

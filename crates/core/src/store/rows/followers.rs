@@ -1,6 +1,8 @@
 //! Followers of this store, and whether it follows another one.
 
 use crate::follower::{Follower, FollowerName, FollowerProgress};
+use crate::hand_back::HandBackPlace;
+use crate::secret::SecretDigest;
 use crate::store::{Keyed, Listed, Page, StoreError};
 
 /// Followers of this store.
@@ -14,6 +16,40 @@ pub trait FollowerRows {
     ///
     /// See [`FollowerRows`].
     fn follower(&mut self, name: &FollowerName) -> Result<Option<Follower>, StoreError>;
+
+    /// The follower whose secret has this digest.
+    ///
+    /// # Errors
+    ///
+    /// See [`FollowerRows`].
+    fn follower_by_digest(&mut self, digest: &SecretDigest)
+    -> Result<Option<Follower>, StoreError>;
+
+    /// Up to where was judged what a follower handed back; none where that is nothing, or
+    /// was under another secret.
+    ///
+    /// # Errors
+    ///
+    /// See [`FollowerRows`].
+    fn handed_back(&mut self, name: &FollowerName) -> Result<Option<HandBackPlace>, StoreError>;
+
+    /// Writes down up to where that is, if the follower is there.
+    ///
+    /// # Errors
+    ///
+    /// See [`FollowerRows`].
+    fn put_handed_back(
+        &mut self,
+        name: &FollowerName,
+        place: HandBackPlace,
+    ) -> Result<(), StoreError>;
+
+    /// The number of the last change that followers are told of.
+    ///
+    /// # Errors
+    ///
+    /// See [`FollowerRows`].
+    fn last_told(&mut self) -> Result<i64, StoreError>;
 
     /// Followers, by name.
     ///

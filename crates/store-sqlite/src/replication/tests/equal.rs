@@ -205,7 +205,11 @@ impl Draw {
                      client_id_rule, external_identity, created_at, updated_at)
                  VALUES ({id}, 'n{n}@{tenant}', '{tenant}', 'basic', 'Active', 1, 1, 'any', 0, 1, 1)"
             ),
-            9 => format!("DELETE FROM credential WHERE id = {id}"),
+            9 => format!(
+                "UPDATE lockout SET known = 0
+                     WHERE name = (SELECT name FROM credential WHERE id = {id});
+                 DELETE FROM credential WHERE id = {id}"
+            ),
             10 => format!("UPDATE credential SET state = 'Suspended', updated_at = {n} WHERE id = {id}"),
             11 => format!("INSERT INTO credential_role VALUES ({id}, 'r{n}', '{tenant}')"),
             12 => format!("INSERT OR REPLACE INTO attribute VALUES ({id}, 'k{n}', '{tenant}')"),

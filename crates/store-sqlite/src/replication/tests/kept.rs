@@ -92,7 +92,7 @@ fn sessions_bans_of_time_and_locks_of_the_broker_stay() {
     let mut pair = Pair::of(None);
     pair.follow();
     pair.at_broker(
-        "INSERT INTO lockout VALUES ('jane@example.com', 1, 3, NULL, 1);
+        "UPDATE lockout SET failures = 4;
          INSERT INTO stored_session (client_id, holder, credential, username, tenant, last_used_at, broker)
              VALUES (zeroblob(32), 'credential', 3, 'dev1@acme', 'acme', 1, 'b');
          INSERT INTO presence (broker, session, client_id, credential, protocol, connected_at,
@@ -108,7 +108,9 @@ fn sessions_bans_of_time_and_locks_of_the_broker_stay() {
     pair.follow();
     pair.place = None;
     pair.follow();
-    for table in ["lockout", "stored_session", "presence"] {
+    let failures = column(&pair.replica, "SELECT CAST(failures AS TEXT) FROM lockout");
+    assert_eq!(failures, ["4"]);
+    for table in ["stored_session", "presence"] {
         assert_eq!(count(&pair, table), ["1"], "{table}");
     }
     // Who is deleted leaves a client id that nobody holds.

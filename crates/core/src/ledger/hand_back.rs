@@ -1,0 +1,351 @@
+//! What followers hand back, judged item by item.
+//!
+//! A follower's machine may be taken over. So each item is something that the broker of
+//! that follower might have written about a credential that the follower is told of, and
+//! changes nothing else: it lets nobody in who was not let in before.
+
+use core::time::Duration;
+
+use super::{Durability, Ledger, LedgerTransaction, Pace};
+use crate::audit::{AuditChain, AuditEntry, AuditOutcome};
+use crate::change::Change;
+use crate::client_id::{ClientIdRule, ClientIdTie};
+use crate::credential::{Credential, CredentialId};
+use crate::follower::Follower;
+use crate::hand_back::{HandBack, HandBackPlace, HandedAct, HandedBack, HandedItem, tie_of};
+use crate::lifecycle::State;
+use crate::name::LoginName;
+use crate::reason::Reason;
+use crate::secret::{SecretDigest, SecretId};
+use crate::store::StoreError;
+use crate::store::rows::{AuditRows as _, CredentialUse, FollowerRows as _};
+use crate::time::Timestamp;
+
+mod failures;
+
+/// What became of what a follower handed back.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Judged {
+    /// The follower.
+    pub follower: Follower,
+    /// What it is answered.
+    pub answer: HandedBack,
+    /// How many items were refused.
+    pub refused: u64,
+}
+
+/// Says whether a refusal may be written into the audit by itself, and how many could
+/// not be since the last one; none where it can't be either.
+pub type MayAudit<'a> = dyn FnMut() -> Option<u64> + 'a;
+
+/// See [`Ledger::take_hand_back`].
+pub(super) fn take(
+    ledger: &mut impl Ledger,
+    secret: &SecretDigest,
+    handed: &HandBack,
+    may_audit: &mut MayAudit<'_>,
+    now: Timestamp,
+) -> Result<Option<Judged>, StoreError> {
+    let mut writing = ledger.begin_writing("take what a follower hands back", Pace::Journal)?;
+    let Some(follower) = writing.follower_by_digest(secret)? else {
+        return Ok(None);
+    };
+    let before = writing.handed_back(&follower.name)?;
+    let mut seq = before
+        .filter(|place| place.stamp == handed.stamp)
+        .map_or(0, |place| place.seq);
+    let actor = format!("broker:{}", follower.name);
+    let mut judge = Judge {
+        follower: &follower,
+        actor: &actor,
+        now,
+    };
+    let (mut refused, mut undone) = (0_u64, Vec::new());
+    for item in &handed.items {
+        if item.seq > seq {
+            seq = item.seq;
+            if let Err(refusal) = judge.judge(&mut writing, item)? {
+                refused = refused.saturating_add(1);
+                if let Some(unsaid) = may_audit() {
+                    let entry = refusal.entry(item, &actor, unsaid, now);
+                    writing.append_audit(AuditChain::Acts, &[entry])?;
+                }
+            }
+        }
+        if !judge.holds(&mut writing, item)? {
+            undone.push(item.seq);
+        }
+    }
+    let place = HandBackPlace {
+        stamp: handed.stamp,
+        seq,
+    };
+    if before != Some(place) {
+        writing.put_handed_back(&follower.name, place)?;
+    }
+    let told_from = writing.last_told()?;
+    // Whoever handed it back forgets it.
+    writing.commit_surviving(Durability::PowerFailure)?;
+    Ok(Some(Judged {
+        answer: HandedBack {
+            seq,
+            told_from,
+            undone,
+        },
+        refused,
+        follower,
+    }))
+}
+
+/// Judges what one follower hands back.
+struct Judge<'a> {
+    follower: &'a Follower,
+    actor: &'a str,
+    now: Timestamp,
+}
+
+/// Why an item does not count.
+struct Refusal {
+    subject: String,
+    cause: Reason,
+}
+
+impl Refusal {
+    fn entry(&self, item: &HandedItem, actor: &str, unsaid: u64, now: Timestamp) -> AuditEntry {
+        // Neither holds anything that JSON would write otherwise.
+        let what = item.what.as_str();
+        let more = if unsaid > 0 {
+            format!(r#","more":{unsaid}"#)
+        } else {
+            String::new()
+        };
+        AuditEntry {
+            outcome: AuditOutcome::Refused,
+            cause: Some(self.cause),
+            after: Some(format!(r#"{{"what":"{what}"{more}}}"#)),
+            ..AuditEntry::done(now, actor, HAND_BACK, &*self.subject)
+        }
+    }
+}
+
+type Verdict = Result<Result<(), Refusal>, StoreError>;
+
+impl Judge<'_> {
+    fn judge(&mut self, writing: &mut impl LedgerTransaction, item: &HandedItem) -> Verdict {
+        let at = Timestamp::from_millis(item.at);
+        match &item.what {
+            HandedAct::Cleared { name } => self.cleared(writing, name),
+            HandedAct::Failed { name, count } => self.failed(writing, name, *count, at),
+            HandedAct::Activated { credential }
+            | HandedAct::Retired { credential, .. }
+            | HandedAct::Tied { credential, .. }
+            | HandedAct::Used { credential } => {
+                let id = CredentialId(*credential);
+                let found = match self.told_of(writing, id)? {
+                    Ok(found) => found,
+                    Err(refusal) => return Ok(Err(refusal)),
+                };
+                if at > self.now.plus(CLOCKS_DIFFER) {
+                    return refuse(&found, Reason::NotYetValid);
+                }
+                let at = at.min(self.now);
+                match &item.what {
+                    HandedAct::Activated { .. } => self.activated(writing, &found, at),
+                    HandedAct::Retired { secret, .. } => {
+                        self.retired(writing, &found, SecretId(*secret))
+                    }
+                    HandedAct::Tied {
+                        generation,
+                        client_id,
+                        ..
+                    } => self.tied(writing, &found, *generation, client_id, at),
+                    HandedAct::Used { .. }
+                    | HandedAct::Cleared { .. }
+                    | HandedAct::Failed { .. } => {
+                        writing.note_use(found.id, at)?;
+                        Ok(Ok(()))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a tie is what the follower says, by now. What is no tie holds.
+    fn holds(
+        &mut self,
+        writing: &mut impl LedgerTransaction,
+        item: &HandedItem,
+    ) -> Result<bool, StoreError> {
+        let HandedAct::Tied {
+            credential,
+            client_id,
+            ..
+        } = &item.what
+        else {
+            return Ok(true);
+        };
+        let found = self.told_of(writing, CredentialId(*credential))?;
+        let tie = found.ok().and_then(|found| found.client_id_tie);
+        Ok(tie.is_some() && tie == tie_of(client_id))
+    }
+
+    /// The credential with this number, if the follower is told of it.
+    fn told_of(
+        &mut self,
+        writing: &mut impl LedgerTransaction,
+        id: CredentialId,
+    ) -> Result<Result<Credential, Refusal>, StoreError> {
+        let refused = |cause| {
+            Ok(Err(Refusal {
+                subject: format!("#{id}"),
+                cause,
+            }))
+        };
+        match writing.credential_by_id(id)? {
+            None => refused(Reason::UnknownName),
+            Some(found) if !self.knows(&found) => refused(Reason::OtherTenant),
+            Some(found) => Ok(Ok(found)),
+        }
+    }
+
+    /// Whether the follower is told of a credential.
+    fn knows(&self, credential: &Credential) -> bool {
+        let Some(tenants) = &self.follower.tenants else {
+            return true;
+        };
+        let is_of = credential
+            .tenant
+            .as_ref()
+            .is_some_and(|tenant| tenants.contains(tenant));
+        let user = credential.kind.user();
+        let mut grants = user.iter().flat_map(|user| &user.grants);
+        is_of || grants.any(|grant| tenants.contains(&grant.tenant))
+    }
+
+    /// A first use: Inactive becomes Active, and nothing else does.
+    fn activated(
+        &self,
+        writing: &mut impl LedgerTransaction,
+        found: &Credential,
+        at: Timestamp,
+    ) -> Verdict {
+        match found.state {
+            State::Active => return Ok(Ok(())),
+            State::Inactive => {}
+            State::Revoked => return refuse(found, Reason::Revoked),
+            State::Suspended => return refuse(found, Reason::Suspended),
+        }
+        let change = CredentialUse {
+            state: State::Active,
+            activates: true,
+            ties: None,
+            at,
+        };
+        if writing.use_credential(found, &change)? {
+            let as_json = |state: State| Some(format!(r#"{{"state":"{state}"}}"#));
+            let entry = AuditEntry {
+                before: as_json(found.state),
+                after: as_json(State::Active),
+                ..self.done("credential.activate", found)
+            };
+            writing.append_audit(AuditChain::Acts, &[entry])?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// A tie to the client id of the first use, of what is not tied. Who comes first has
+    /// won.
+    fn tied(
+        &self,
+        writing: &mut impl LedgerTransaction,
+        found: &Credential,
+        generation: i64,
+        client_id: &str,
+        at: Timestamp,
+    ) -> Verdict {
+        let Some(tie) = tie_of(client_id) else {
+            return refuse(found, Reason::Malformed);
+        };
+        if found.client_id_tie == Some(tie) {
+            return Ok(Ok(()));
+        }
+        if let Some(cause) = self.obstacle(writing, found, generation, &tie)? {
+            return refuse(found, cause);
+        }
+        let change = CredentialUse {
+            state: found.state,
+            activates: false,
+            ties: Some(tie),
+            at,
+        };
+        if !writing.use_credential(found, &change)? {
+            return refuse(found, Reason::ClientIdMismatch);
+        }
+        let entry = self.done("credential.tie", found);
+        writing.append_audit(AuditChain::Acts, &[entry])?;
+        writing.append_change(self.now, &Change::Credential(found.id))?;
+        Ok(Ok(()))
+    }
+
+    /// Why a credential can't be tied.
+    fn obstacle(
+        &self,
+        writing: &mut impl LedgerTransaction,
+        found: &Credential,
+        generation: i64,
+        tie: &ClientIdTie,
+    ) -> Result<Option<Reason>, StoreError> {
+        match found.state {
+            State::Active | State::Inactive => {}
+            State::Revoked => return Ok(Some(Reason::Revoked)),
+            State::Suspended => return Ok(Some(Reason::Suspended)),
+        }
+        let is_wanted = found.client_id_rule == ClientIdRule::FirstUse;
+        if !is_wanted || found.client_id_tie.is_some() || found.generation.0 != generation {
+            return Ok(Some(Reason::ClientIdMismatch));
+        }
+        let is_anothers = writing.is_bound_to_another(tie, Some(found.id))?;
+        Ok(is_anothers.then_some(Reason::ClientIdOwned))
+    }
+
+    /// The end of a secret that was to count until a newer one is used.
+    fn retired(
+        &self,
+        writing: &mut impl LedgerTransaction,
+        found: &Credential,
+        secret: SecretId,
+    ) -> Verdict {
+        let mut newest_first = found.secrets.iter();
+        let Some(place) = newest_first.position(|it| it.id == secret) else {
+            // It ended before, or is none of this credential's.
+            return Ok(Ok(()));
+        };
+        let ends = found.secrets.get(place).is_some_and(|it| it.until_used);
+        if place == 0 || !ends {
+            return refuse(found, Reason::Malformed);
+        }
+        writing.remove_secret(secret)?;
+        let entry = self.done("credential.retire-secret", found);
+        writing.append_audit(AuditChain::Acts, &[entry])?;
+        writing.append_change(self.now, &Change::Credential(found.id))?;
+        Ok(Ok(()))
+    }
+
+    fn done(&self, act: &str, found: &Credential) -> AuditEntry {
+        AuditEntry::done(self.now, self.actor, act, found.name.as_str())
+    }
+}
+
+fn refuse(found: &Credential, cause: Reason) -> Verdict {
+    refuse_name(&found.name, cause)
+}
+
+fn refuse_name(name: &LoginName, cause: Reason) -> Verdict {
+    let subject = name.to_string();
+    Ok(Err(Refusal { subject, cause }))
+}
+
+/// What the audit calls it.
+const HAND_BACK: &str = "follower.hand-back";
+/// So far the clock of a follower may be ahead; what happened "then" happened now.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(300);
