@@ -285,6 +285,10 @@ for (const [dark, width, scripts] of [
       if (!dark) assert.deepEqual(await severe(page), [], path);
       else if (!path.includes("?")) assert.deepEqual(await severe(page, ["color-contrast"]), [], path);
       const [name, isDark] = PICTURED[path] ?? [];
+      if (env.PICTURES_OF_ALL) {
+        const slug = path.slice(1).replace(/[^a-z0-9]+/gi, "-");
+        await page.screenshot({ path: join(env.PICTURES_OF_ALL, `${slug}-${dark ? "dark" : "light"}.png`), fullPage: true });
+      }
       if (env.PICTURES && name && isDark === dark) await page.screenshot({ path: join(env.PICTURES, `${name}.png`) });
     }
     await page.context().close();

@@ -49,8 +49,13 @@ fn every_page_and_act_works_in_a_browser() {
         .env("CONSOLE", format!("http://{}", service.address))
         .env("FIRST_CODE", code)
         .env("BROKER_PORT", fixture.port().to_string());
-    if let Some(folder) = env::var_os("COUNTERSIGN_SCREENSHOTS") {
-        tool = tool.env("PICTURES", folder);
+    for (said, told) in [
+        ("COUNTERSIGN_SCREENSHOTS", "PICTURES"),
+        ("COUNTERSIGN_SCREENSHOTS_OF_ALL", "PICTURES_OF_ALL"),
+    ] {
+        if let Some(folder) = env::var_os(said) {
+            tool = tool.env(told, folder);
+        }
     }
     let Output {
         code,

@@ -136,7 +136,7 @@ fn shown(
             dt { "So already, or changed meanwhile" } dd { (count("skipped")) }
             dt { @if is_sure { "Sessions that ended" } @else { "Sessions that would end" } } dd { (count("sessions_ended")) }
         }
-        @if let Some(error) = report["stopped"]["error"].as_str() { p.effect { "It stopped: " (name(error)) "." } }
+        @if let Some(error) = report.pointer("/stopped/error").and_then(Value::as_str) { p.effect { "It stopped: " (name(error)) "." } }
         @if !failed.is_empty() {
             h2 { "Refused" }
             (table("Refused", &["Name", "Why"], &failed))
