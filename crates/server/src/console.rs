@@ -54,6 +54,7 @@ mod tenants;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod undo;
 mod why;
 
 /// All pages, and what they are made of.

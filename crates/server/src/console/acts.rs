@@ -26,7 +26,7 @@ pub(super) struct Act {
     pub(super) ends_sessions: bool,
     /// What was done.
     pub(super) done: &'static str,
-    /// The act that undoes it.
+    /// The act that undoes it; itself, with what was so before.
     pub(super) undo: Option<&'static str>,
     /// Whether it can be done to this one.
     pub(super) is_there: fn(&Value) -> bool,

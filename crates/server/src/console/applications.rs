@@ -48,6 +48,7 @@ pub(super) static APPLICATIONS: Listing = Listing {
         ],
         done: "",
         secret: Some(Secret::of("The new application")),
+        undo: None,
         is_for_platform: false,
     }),
     acts: &[
@@ -129,6 +130,7 @@ pub(super) static THINGS: Listing = Listing {
         ],
         done: "The thing is made. It logs in with the token of its application.",
         secret: None,
+        undo: Some("delete"),
         is_for_platform: false,
     }),
     acts: &[

@@ -52,6 +52,7 @@ pub(super) static AUTHORITIES: Listing = Listing {
         ],
         done: "The authority speaks for its tenant from now on.",
         secret: None,
+        undo: Some("remove"),
         is_for_platform: false,
     }),
     acts: &[

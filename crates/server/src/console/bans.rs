@@ -6,7 +6,7 @@ use super::acts::Act;
 use super::ask::Ask;
 use super::entry::Entry;
 use super::listing::Cell::{Made, Text, Time};
-use super::listing::{Listing, New, Own, Tenants};
+use super::listing::{Listing, NEW, New, Own, Tenants};
 use super::pieces::{name, text};
 
 pub(super) static BANS: Listing = Listing {
@@ -52,6 +52,7 @@ pub(super) static BANS: Listing = Listing {
         ],
         done: "The ban counts from now on, and whom it is about is not connected any more.",
         secret: None,
+        undo: Some("remove"),
         is_for_platform: false,
     }),
     acts: &[Act {
@@ -60,6 +61,7 @@ pub(super) static BANS: Listing = Listing {
         how: Ask::delete,
         label: "Lift",
         done: "The ban is lifted.",
+        undo: Some(NEW),
         removes: true,
         ..Act::USUAL
     }],

@@ -8,16 +8,19 @@ use self::certificates::{CERTIFY, UNCERTIFY};
 use self::shown::Shown;
 use super::acts::{self, Act};
 use super::ask::{Ask, Told};
+use super::entry::{self, Entry};
 use super::form::{Body, Form};
 use super::limits;
 use super::lines::VERSION;
 use super::page::{self, act, page};
 use super::pieces::{list, text, wrong};
 use super::secret::NewSecret;
+use super::undo::{self, RULE};
 use crate::answer::{Answer, part_of_address};
 use crate::call::Call;
 use crate::problem::Problem;
 use crate::route::Route;
+use crate::visitors::Undo;
 
 mod certificates;
 mod shown;
@@ -51,7 +54,7 @@ fn shown(call: &mut Call<'_>, words: &Form, problem: Option<&Problem>) -> Result
     let main = html! {
         (page.head())
         (wrong(problem))
-        (page.done(words))
+        (page.done(call, words))
         div.columns {
             div {
                 (page.facts(call))
@@ -75,6 +78,8 @@ pub(super) struct Kind {
     /// The route of one, and that of its rules.
     one: &'static str,
     rules: &'static str,
+    /// Where its rules are listed, and the member that has them.
+    listed: (&'static str, &'static str),
 }
 
 const CREDENTIAL: Kind = Kind {
@@ -82,12 +87,14 @@ const CREDENTIAL: Kind = Kind {
     gone: "/find?done=delete",
     one: "/api/v1/credentials/{name}",
     rules: "/api/v1/credentials/{name}/rules",
+    listed: ("/api/v1/credentials/{name}/rules", "items"),
 };
 pub(super) const OPERATOR: Kind = Kind {
     folder: "/operators",
     gone: "/operators?done=delete",
     one: "/api/v1/operators/{name}",
     rules: "/api/v1/operators/{name}/rules",
+    listed: ("/api/v1/operators/{name}", "rules"),
 };
 
 fn run(call: &mut Call<'_>, said: &Form) -> Result<Answer, Problem> {
@@ -106,6 +113,7 @@ pub(super) fn run_for(
 ) -> Result<Answer, Problem> {
     let (named, word): (String, String) = (call.part("name")?, call.part("act")?);
     let path = format!("{}/{}", kind.folder, part_of_address(&named));
+    let before = before(call, kind, &named, &word);
     let told = match (&*word, acts::act(&word)) {
         (_, Some(act)) if act.secret.is_some() => {
             call.take_form_key(said)?;
@@ -113,34 +121,30 @@ pub(super) fn run_for(
                 Ok(told) if !text(&told, "secret").is_empty() => {
                     return renewed(call, &told, &named, &path);
                 }
-                told => told.map(drop),
+                told => told.map(|_| Told::default()),
             }
         }
-        (_, Some(act)) => request(act, said, &named).and_then(|ask| ask.told(call).map(drop)),
+        (_, Some(act)) => request(act, said, &named).and_then(|ask| ask.told(call)),
         (limits::LIMITS, None) => {
-            request(&limits::OF_CREDENTIAL, said, &named).and_then(|ask| ask.told(call).map(drop))
+            request(&limits::OF_CREDENTIAL, said, &named).and_then(|ask| ask.told(call))
         }
-        ("certify", None) => {
-            request(&CERTIFY, said, &named).and_then(|ask| ask.told(call).map(drop))
-        }
+        ("certify", None) => request(&CERTIFY, said, &named).and_then(|ask| ask.told(call)),
         ("uncertify", None) => {
             let fingerprint = said.text("fingerprint").unwrap_or_default();
             let ask = Ask::delete(UNCERTIFY).about("name", &named);
             let ask = ask.about("fingerprint", fingerprint);
-            ask.told(call).map(drop)
+            ask.told(call)
         }
-        ("change", None) => change(call, said, &named).map(drop),
+        ("change", None) => change(call, said, &named),
         ("rule", None) => {
-            let body = Body::default().texts_of(said, &["effect", "action", "pattern"]);
+            let body = entry::body(RULE, said);
             let ask = Ask::post(kind.rules).about("name", &named);
-            ask.body(body.value()).told(call).map(drop)
+            body.and_then(|body| ask.body(body).told(call))
         }
         ("unrule", None) => {
             let ask = Ask::delete(kind.rules).about("name", &named);
             let ask = ask.word("action", said.text("action"));
-            ask.word("pattern", said.text("pattern"))
-                .told(call)
-                .map(drop)
+            ask.word("pattern", said.text("pattern")).told(call)
         }
         ("delete", None) => {
             let told = Ask::delete(kind.one).about("name", &named).told(call);
@@ -152,13 +156,56 @@ pub(super) fn run_for(
         (_, None) => return Err(Problem::not_found()),
     };
     match told {
-        Ok(()) => {
+        Ok(told) => {
             let done = acts::act(&word).map_or("change", |act| act.word);
-            Answer::see_other(&format!("{path}?done={done}"))
+            let undo = inverse(&word, &path, said, &before, &told);
+            call.did(&format!("{path}?done={done}"), undo)
         }
         Err(problem) => again(call, &problem),
     }
 }
+
+/// What the inverse of an act needs to know of the thing as it was.
+fn before(call: &mut Call<'_>, kind: &Kind, named: &str, word: &str) -> Value {
+    let of = |path| Ask::get(path).about("name", named);
+    let told = match word {
+        "rule" | "unrule" => of(kind.listed.0)
+            .value(call)
+            .map(|it| it.get(kind.listed.1).cloned().unwrap_or_default()),
+        "change" => of(kind.one).value(call),
+        limits::LIMITS => of(limits::OF_CREDENTIAL.path).value(call),
+        _ => return Value::Null,
+    };
+    told.unwrap_or_default()
+}
+
+/// What undoes what was done.
+fn inverse(word: &str, path: &str, said: &Form, before: &Value, told: &Told) -> Option<Undo> {
+    let rules = || before.as_array().map_or(&[][..], Vec::as_slice);
+    let again = || Undo::at(format!("{path}/{word}")).since(told.tag.as_deref());
+    match word {
+        "rule" => undo::of_rule(path, rules(), said),
+        "unrule" => undo::of_unrule(path, rules(), said),
+        "change" => Some(again().with_filled(CHANGE, before)),
+        limits::LIMITS => Some(again().with_filled(limits::OF_CREDENTIAL.asks, before)),
+        "certify" => {
+            let fingerprint = text(&told.value, "fingerprint");
+            Some(Undo::at(format!("{path}/uncertify")).with("fingerprint", fingerprint))
+        }
+        word => {
+            let undo = acts::act(word)?.undo?;
+            Some(Undo::at(format!("{path}/{undo}")))
+        }
+    }
+}
+
+/// What can be changed of a credential.
+const CHANGE: &[Entry] = &[
+    Entry::line("description", "Description"),
+    Entry::words("groups", "Groups"),
+    Entry::words("roles", "Roles"),
+    Entry::line("expires_at", "Ends"),
+];
 
 fn request(act: &Act, said: &Form, named: &str) -> Result<Ask<'static>, Problem> {
     let ask = act.ask(said)?.about("name", named);

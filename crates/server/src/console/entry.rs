@@ -125,6 +125,10 @@ impl Entry {
         self
     }
 
+    pub(super) const fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// Whether it stands beside others.
     const fn is_short(&self) -> bool {
         !matches!(self.kind, Kind::Area | Kind::Json | Kind::Map | Kind::Tick)
@@ -240,6 +244,25 @@ fn side_by_side(entries: &[&Entry], said: &Form, of: &Value) -> Markup {
         }
         @for entry in long { (entry.show(said, of)) }
     }
+}
+
+/// What fields hold of a thing, as a form says it.
+pub(super) fn filled(entries: &[Entry], of: &Value) -> Vec<(String, String)> {
+    let said = entries.iter().map(|entry| {
+        let held = match entry.kind {
+            Kind::Tick if of[entry.member].as_bool() == Some(true) => "yes".to_owned(),
+            Kind::Tick | Kind::Password(_) => String::new(),
+            Kind::Line
+            | Kind::Words
+            | Kind::Number
+            | Kind::Area
+            | Kind::Json
+            | Kind::Map
+            | Kind::Choice(_) => entry.held(&Form::default(), of),
+        };
+        (entry.name.to_owned(), held)
+    });
+    said.filter(|(_, held)| !held.is_empty()).collect()
 }
 
 /// What a form says, as the body of a request.

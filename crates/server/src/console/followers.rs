@@ -39,6 +39,7 @@ pub(super) static FOLLOWERS: Listing = Listing {
         ],
         done: "",
         secret: Some(Secret::of("The new follower")),
+        undo: None,
         is_for_platform: false,
     }),
     acts: &[
@@ -52,6 +53,7 @@ pub(super) static FOLLOWERS: Listing = Listing {
                 .required()
                 .hint("Several with spaces.")],
             done: "It is told of these tenants from now on.",
+            undo: Some("tenants"),
             is_there: |it| it["tenants"].is_array(),
             ..Act::USUAL
         },

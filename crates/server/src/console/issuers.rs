@@ -64,6 +64,7 @@ pub(super) static ISSUERS: Listing = Listing {
         ],
         done: "The issuer speaks for its tenant from now on.",
         secret: None,
+        undo: Some("remove"),
         is_for_platform: false,
     }),
     acts: &[

@@ -55,6 +55,7 @@ pub(super) static JWTS: Listing = Listing {
             key: "token",
             title: "The new token",
         }),
+        undo: None,
         is_for_platform: false,
     }),
     acts: &[Act {

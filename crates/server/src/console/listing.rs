@@ -18,6 +18,7 @@ use crate::answer::{Answer, part_of_address};
 use crate::call::Call;
 use crate::problem::Problem;
 use crate::route::Route;
+use crate::visitors::Undo;
 
 mod cell;
 mod own;
@@ -67,6 +68,8 @@ pub(super) struct New {
     pub(super) done: &'static str,
     /// The secret that it gets.
     pub(super) secret: Option<Secret>,
+    /// The act that undoes it.
+    pub(super) undo: Option<&'static str>,
     /// Whether administrators of tenants may not.
     pub(super) is_for_platform: bool,
 }
@@ -85,7 +88,7 @@ pub(super) enum Own {
 /// The part of addresses that say what was done.
 const DONE: &str = "done";
 /// What is said to be done where one was made.
-const NEW: &str = "new";
+pub(super) const NEW: &str = "new";
 /// What is said where one was deleted on its page.
 const GONE: &str = "delete";
 
@@ -126,7 +129,7 @@ impl Listing {
             h1 { (self.title) }
             p.lead { (self.lead) }
             (wrong(problem))
-            (self.done(words))
+            (self.done(call, words))
             @if let Some(scope) = &scope {
                 form.find method="get" action=(self.path) {
                     (scope.field(self.tenants == Tenants::One))
@@ -215,6 +218,9 @@ impl Listing {
                     form method="post" action={ (folder) (act.word) } data-secret[act.secret.is_some()] {
                         @if act.secret.is_some() { (key) }
                         @for (part, member) in self.parts { (hidden(part, &spelled(&item[*member]))) }
+                        @if let Some(new) = self.new.as_ref().filter(|_| act.undo == Some(NEW)) {
+                            @for (name, held) in entry::filled(new.asks, item) { (hidden(&name, &held)) }
+                        }
                         button.quiet type="submit" { (act.label) }
                     }
                 }
@@ -248,7 +254,10 @@ impl Listing {
         };
         match (&self.own, new.secret) {
             (Own::Elsewhere(_), None) => Answer::see_other(&back),
-            (_, secret) => self.made(call, &told, secret, &back, NEW),
+            (_, secret) => {
+                let undo = new.undo.map(|word| self.undo(word, &self.parts_of(&told)));
+                self.made(call, &told, secret, &back, (NEW, undo))
+            }
         }
     }
 
@@ -264,19 +273,33 @@ impl Listing {
         if act.secret.is_some() {
             call.take_form_key(said)?;
         }
+        let before = match &self.own {
+            Own::Page(own) if act.undo == Some(act.word) => {
+                self.about(Ask::get(own.route), &parts).value(call)?
+            }
+            Own::Page(_) | Own::Row | Own::Elsewhere(_) => Value::Null,
+        };
+        let undo = act.undo.map(|word| match &self.new {
+            Some(new) if word == NEW => {
+                let names: Vec<_> = new.asks.iter().map(Entry::name).collect();
+                Undo::at(self.path.to_owned()).with_said(said, &names)
+            }
+            _ => self.undo(word, &parts).with_filled(act.asks, &before),
+        });
         let told = act.ask(said).and_then(|ask| {
             let ask = self.about(ask, &parts).version(said.exact(VERSION));
             ask.value(call)
         });
         match (told, &self.own) {
             (Ok(told), Own::Page(_)) if !act.removes => {
-                self.made(call, &told, act.secret, &self.address(&parts), act.word)
+                let back = self.address(&parts);
+                self.made(call, &told, act.secret, &back, (act.word, undo))
             }
             (Ok(told), _) => {
                 let mut named = self.parts.iter().zip(&parts);
                 let tenant = named.find(|((part, _), _)| *part == "tenant");
                 let back = self.path_with(tenant.map(|(_, text)| &**text));
-                self.made(call, &told, act.secret, &back, act.word)
+                self.made(call, &told, act.secret, &back, (act.word, undo))
             }
             (Err(problem), Own::Page(own)) => {
                 self.one(call, own, &parts, &Form::default(), Some(&problem))
@@ -292,11 +315,11 @@ impl Listing {
         told: &Value,
         secret: Option<Secret>,
         back: &str,
-        word: &str,
+        (word, undo): (&str, Option<Undo>),
     ) -> Result<Answer, Problem> {
         let Some(Secret { key, title }) = secret else {
             let mark = if back.contains('?') { '&' } else { '?' };
-            return Answer::see_other(&format!("{back}{mark}{DONE}={word}"));
+            return call.did(&format!("{back}{mark}{DONE}={word}"), undo);
         };
         let secret = NewSecret {
             told,
@@ -308,8 +331,20 @@ impl Listing {
         secret.answer(call, self.path)
     }
 
+    /// An act on one, which undoes another.
+    fn undo(&self, word: &str, parts: &[String]) -> Undo {
+        match self.own {
+            Own::Page(_) => Undo::at(format!("{}/{word}", self.address(parts))),
+            Own::Row | Own::Elsewhere(_) => {
+                let undo = Undo::at(format!("{}/{word}", self.path));
+                let parts = self.parts.iter().zip(parts);
+                parts.fold(undo, |undo, ((part, _), text)| undo.with(part, text))
+            }
+        }
+    }
+
     /// Says what was done.
-    fn done(&self, words: &Form) -> Markup {
+    fn done(&self, call: &Call<'_>, words: &Form) -> Markup {
         let word = words.text(DONE).unwrap_or_default();
         let act = self.acts.iter().find(|act| act.word == word);
         let new = self.new.as_ref().filter(|_| word == NEW);
@@ -319,7 +354,7 @@ impl Listing {
         };
         let said = act.map(|act| act.done).or(new.map(|new| new.done));
         let said = said.or(gone);
-        html! { @if let Some(said) = said { (done(said, None)) } }
+        html! { @if let Some(said) = said { (done(said, call.undo(words))) } }
     }
 
     fn path_with(&self, tenant: Option<&str>) -> String {

@@ -64,6 +64,7 @@ static OPERATORS: Listing = Listing {
         ],
         done: "",
         secret: Some(Secret::of("The new operator")),
+        undo: None,
         is_for_platform: false,
     }),
     acts: &[],
@@ -101,7 +102,7 @@ fn one(call: &mut Call<'_>, words: &Form, problem: Option<&Problem>) -> Result<A
         p.crumb { a href=(PATH) { "Operators" } }
         div.head { h1 { (name(&named)) } (state(state_word)) }
         (wrong(problem))
-        @if let Some(act) = words.text("done") { (done(acts::act(act).map_or("It is changed.", |act| act.done), None)) }
+        @if let Some(act) = words.text("done") { (done(acts::act(act).map_or("It is changed.", |act| act.done), call.undo(words))) }
         div.columns {
             div {
                 section.card aria-labelledby="facts" {

@@ -43,6 +43,7 @@ pub(super) static HOOKS: Listing = Listing {
         ],
         done: "",
         secret: Some(Secret::of("The new hook")),
+        undo: None,
         is_for_platform: false,
     }),
     acts: &[

@@ -79,13 +79,14 @@ pub(super) fn show_with(
 impl Call<'_> {
     /// A key for a form that may be sent once.
     pub(super) fn form_key(&self) -> Result<String, Problem> {
-        Ok(self.visitors.form_keys.issue(&self.who()?.actor))
+        Ok(self.visitors.form_keys.keep(&self.who()?.actor, ()))
     }
 
     /// Refuses a form that was sent before.
     pub(super) fn take_form_key(&self, form: &Form) -> Result<(), Problem> {
         let key = form.exact(FORM_KEY).unwrap_or_default();
-        if self.visitors.form_keys.take(&self.who()?.actor, key) {
+        let taken = self.visitors.form_keys.take(&self.who()?.actor, key);
+        if taken.is_some() {
             return Ok(());
         }
         let detail = "this form was sent before, and what it showed is not shown again; look \

@@ -19,6 +19,7 @@ use crate::answer::{Answer, part_of_address};
 use crate::call::Call;
 use crate::problem::Problem;
 use crate::route::Route;
+use crate::visitors::Undo;
 
 pub(super) fn routes() -> Vec<Route> {
     let mut routes = PEOPLE.routes();
@@ -54,6 +55,7 @@ static PEOPLE: Listing = Listing {
         ],
         done: "",
         secret: None,
+        undo: None,
         is_for_platform: true,
     }),
     acts: &[],
@@ -128,7 +130,7 @@ fn one(call: &mut Call<'_>, words: &Form, problem: Option<&Problem>) -> Result<A
         p.crumb { a href=(PATH) { "People" } }
         div.head { h1 { (name(&named)) } (standing(it)) }
         (wrong(problem))
-        @if words.is_ticked("done") { (done("It is done.", None)) }
+        @if words.is_ticked("done") { (done("It is done.", call.undo(words))) }
         div.columns {
             div {
                 section.card aria-labelledby="facts" {
@@ -195,10 +197,44 @@ fn run(call: &mut Call<'_>, said: &Form) -> Result<Answer, Problem> {
     if word == "enrol" {
         return enrol(call, said, &named);
     }
+    let before = match &*word {
+        "grant" | "ungrant" => Ask::get(ONE).about("name", &named).value(call),
+        _ => Ok(Value::Null),
+    };
     match ask(call, said, &named, &word) {
         Ok(_) if word == "delete" => Answer::see_other("/people?done=delete"),
-        Ok(_) => Answer::see_other(&format!("{}?done=yes", address(&named))),
+        Ok(_) => {
+            let path = address(&named);
+            let undo = inverse(&word, &path, said, &before.unwrap_or_default());
+            call.did(&format!("{path}?done=yes"), undo)
+        }
         Err(problem) => one(call, said, Some(&problem)),
+    }
+}
+
+/// What undoes what was done.
+fn inverse(word: &str, path: &str, said: &Form, before: &Value) -> Option<Undo> {
+    let at = |word| Undo::at(format!("{path}/{word}"));
+    match word {
+        "admin" => Some(at("member")),
+        "member" => Some(at("admin")),
+        "grant" | "ungrant" => {
+            let tenant = said.text("tenant").unwrap_or_default();
+            let mut grants = list(before, "grants").iter();
+            let Some(grant) = grants.find(|it| text(it, "tenant") == tenant) else {
+                return Some(at("ungrant").with("tenant", tenant));
+            };
+            let is = |key: &str| grant[key].as_bool() == Some(true);
+            let right = match (is("org_admin"), is("viewer")) {
+                (true, _) => "org_admin",
+                (false, true) => "viewer",
+                (false, false) => "role",
+            };
+            let again = at("grant").with("tenant", tenant).with("right", right);
+            let again = again.with("role", text(grant, "role"));
+            Some(again.with("group", text(grant, "group")))
+        }
+        _ => None,
     }
 }
 

@@ -6,8 +6,8 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::ask::{Ask, Told};
-use super::entry::Entry;
-use super::form::{Body, Form};
+use super::entry::{self, Entry};
+use super::form::Form;
 use super::limits::{self, LIMITS};
 use super::lines::{VERSION, rule_fields};
 use super::listing::Cell::{Made, Text, Texts};
@@ -17,10 +17,12 @@ use super::pieces::{
     Field, done, empty, hidden, list, name, name_or_dash, table, tag, text, texts, tick, verdict,
     wrong,
 };
+use super::undo::{self, RULE};
 use crate::answer::{Answer, part_of_address};
 use crate::call::Call;
 use crate::problem::Problem;
 use crate::route::Route;
+use crate::visitors::Undo;
 
 pub(super) fn routes() -> Vec<Route> {
     let mut routes = ROLES.routes();
@@ -61,6 +63,7 @@ static ROLES: Listing = Listing {
         ],
         done: "",
         secret: None,
+        undo: None,
         is_for_platform: false,
     }),
     acts: &[],
@@ -121,7 +124,7 @@ fn one(
         p.crumb { a href={ "/roles?tenant=" (part_of_address(&tenant)) } { "Roles of " (name(&tenant)) } }
         h1 { (name(&named)) }
         (wrong(problem))
-        @if words.is_ticked("done") { (done("It is done, and live sessions follow it.", None)) }
+        @if words.is_ticked("done") { (done("It is done, and live sessions follow it.", call.undo(words))) }
         @if let Some(effects) = effects { (effect(effects)) }
         section.card aria-labelledby="rules" {
             h2 id="rules" { "Rules" }
@@ -213,6 +216,7 @@ fn run(call: &mut Call<'_>, said: &Form) -> Result<Answer, Problem> {
     let (tenant, role): (String, String) = (call.part("tenant")?, call.part("role")?);
     let word: String = call.part("act")?;
     let is_try = said.is_ticked("try");
+    let before = before(call, &tenant, &role, &word);
     let done = ask(call, said, &tenant, &role, &word);
     match done {
         Err(problem) => one(call, said, Some(&problem), None),
@@ -221,7 +225,39 @@ fn run(call: &mut Call<'_>, said: &Form) -> Result<Answer, Problem> {
             "/roles?tenant={}&done=delete",
             part_of_address(&tenant)
         )),
-        Ok(_) => Answer::see_other(&format!("{}?done=yes", address(&tenant, &role))),
+        Ok(told) => {
+            let path = address(&tenant, &role);
+            let undo = inverse(&word, &path, said, &before, &told);
+            call.did(&format!("{path}?done=yes"), undo)
+        }
+    }
+}
+
+/// What the inverse of an act needs to know of the role as it was.
+fn before(call: &mut Call<'_>, tenant: &str, role: &str, word: &str) -> Value {
+    let path = match word {
+        "rule" | "unrule" | "assign" => ROLE,
+        LIMITS => limits::OF_ROLE.path,
+        _ => return Value::Null,
+    };
+    let ask = Ask::get(path).about("tenant", tenant).about("role", role);
+    ask.value(call).unwrap_or_default()
+}
+
+/// What undoes what was done.
+fn inverse(word: &str, path: &str, said: &Form, before: &Value, told: &Told) -> Option<Undo> {
+    let group = said.text("group").unwrap_or_default();
+    match word {
+        "rule" => undo::of_rule(path, list(before, "rules"), said),
+        "unrule" => undo::of_unrule(path, list(before, "rules"), said),
+        "assign" if texts(before, "groups").contains(&group) => None,
+        "assign" => Some(Undo::at(format!("{path}/unassign")).with("group", group)),
+        "unassign" => Some(Undo::at(format!("{path}/assign")).with("group", group)),
+        LIMITS => {
+            let again = Undo::at(format!("{path}/{LIMITS}")).since(told.tag.as_deref());
+            Some(again.with_filled(limits::OF_ROLE.asks, before))
+        }
+        _ => None,
     }
 }
 
@@ -235,10 +271,7 @@ fn ask(
     let group = said.text("group").unwrap_or_default();
     let dry_run = said.text("try").map(|_| "true");
     let ask = match word {
-        "rule" => {
-            let body = Body::default().texts_of(said, &["effect", "action", "pattern", "group"]);
-            Ask::post(RULES).body(body.value())
-        }
+        "rule" => Ask::post(RULES).body(entry::body(RULE, said)?),
         "unrule" => {
             let words = [
                 "action",

@@ -36,6 +36,7 @@ pub(super) static SCHEMES: Listing = Listing {
             .hint("Begin with those of a scheme that there is, under another name.")],
         done: "The scheme is there for new credentials.",
         secret: None,
+        undo: Some("remove"),
         is_for_platform: false,
     }),
     acts: &[Act {

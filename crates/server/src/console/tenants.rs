@@ -20,6 +20,7 @@ use crate::answer::{Answer, part_of_address};
 use crate::call::Call;
 use crate::problem::Problem;
 use crate::route::Route;
+use crate::visitors::Undo;
 
 pub(super) fn routes() -> Vec<Route> {
     let mut routes = TENANTS.routes();
@@ -62,6 +63,7 @@ static TENANTS: Listing = Listing {
         ],
         done: "",
         secret: None,
+        undo: None,
         is_for_platform: false,
     }),
     acts: &[],
@@ -90,7 +92,7 @@ fn one(
         p.crumb { a href=(PATH) { "Tenants" } }
         div.head { h1 { (name(&named)) } }
         (wrong(problem))
-        @if words.is_ticked("done") { (done("It is changed, and live sessions follow it.", None)) }
+        @if words.is_ticked("done") { (done("It is changed, and live sessions follow it.", call.undo(words))) }
         @if let Some(losers) = losers { (losers_of(losers)) }
         p.actions {
             @for (page, label) in [("/find", "Credentials"), ("/connected", "Connected"), ("/roles", "Roles"), ("/audit", "Audit"), ("/people", "People")] {
@@ -164,10 +166,17 @@ fn run(call: &mut Call<'_>, said: &Form) -> Result<Answer, Problem> {
     match &*word {
         "change" => change(call, said, &named),
         LIMITS => {
+            let before = Ask::get(limits::OF_TENANT.path).about("tenant", &named);
+            let before = before.value(call).unwrap_or_default();
             let ask = limits::OF_TENANT.ask(said);
             let ask = ask.map(|ask| ask.about("tenant", &named).version(said.exact(VERSION)));
             match ask.and_then(|ask| ask.told(call)) {
-                Ok(_) => Answer::see_other(&format!("{}?done=yes", address(&named))),
+                Ok(told) => {
+                    let path = address(&named);
+                    let undo = Undo::at(format!("{path}/{LIMITS}")).since(told.tag.as_deref());
+                    let undo = undo.with_filled(limits::OF_TENANT.asks, &before);
+                    call.did(&format!("{path}?done=yes"), Some(undo))
+                }
                 Err(problem) => one(call, said, Some(&problem), None),
             }
         }
@@ -209,10 +218,30 @@ fn change(call: &mut Call<'_>, said: &Form, named: &str) -> Result<Answer, Probl
         .told(call);
     match told {
         Ok(told) if is_try => one(call, said, None, Some(&told.value)),
-        Ok(_) => Answer::see_other(&format!("{}?done=yes", address(named))),
+        Ok(told) => {
+            let path = address(named);
+            let undo = Undo::at(format!("{path}/change")).since(told.tag.as_deref());
+            let undo = undo.with_filled(CHANGE, before);
+            call.did(&format!("{path}?done=yes"), Some(undo))
+        }
         Err(problem) => one(call, said, Some(&problem), None),
     }
 }
+
+/// What can be changed of a tenant.
+const CHANGE: &[Entry] = &[
+    Entry::line("authentication", ""),
+    Entry::line("subscribe", ""),
+    Entry::line("default_rights", ""),
+    Entry::line("anonymous_rights", ""),
+    Entry::words("namespaces", ""),
+    Entry::words("default_roles", ""),
+    Entry::words("anonymous_roles", ""),
+    Entry::line("client_id_prefix", ""),
+    Entry::line("name_prefix", ""),
+    Entry::line("lockout", ""),
+    Entry::tick("sys_read", ""),
+];
 
 fn delete(call: &mut Call<'_>, said: &Form, named: &str) -> Result<Answer, Problem> {
     if said.text("confirm") != Some(named) {

@@ -8,3 +8,4 @@ mod outside;
 mod pages;
 mod rights;
 mod signing_in;
+mod undo;

@@ -48,10 +48,10 @@ impl Shown {
     }
 
     /// Says what was done, as long as that is so.
-    pub(super) fn done(&self, words: &Form) -> Markup {
+    pub(super) fn done(&self, call: &Call<'_>, words: &Form) -> Markup {
         let word = words.text("done").unwrap_or_default();
         if word == "change" {
-            return done("It is changed.", None);
+            return done("It is changed.", call.undo(words));
         }
         let Some(act) = acts::act(word) else {
             return html! {};
@@ -65,14 +65,7 @@ impl Shown {
         if !is_so {
             return html! {};
         }
-        let undo = act.undo.and_then(acts::act).map(|undo| {
-            html! {
-                form method="post" action={ (self.path) "/" (undo.word) } {
-                    button.quiet type="submit" { "Undo" }
-                }
-            }
-        });
-        done(act.done, undo)
+        done(act.done, call.undo(words))
     }
 
     pub(super) fn facts(&self, call: &Call<'_>) -> Markup {

@@ -48,7 +48,7 @@ impl Listing {
             p.crumb { a href=(self.path) { (self.title) } }
             h1 { (title.unwrap_or_default()) }
             (wrong(problem))
-            (self.done(words))
+            (self.done(call, words))
             div.columns {
                 section.card aria-labelledby="facts" {
                     h2 id="facts" { "What it is" }

@@ -89,10 +89,8 @@ fn an_application_its_things_and_tokens_are_made_and_end() {
         ("application", "fleet"),
     ];
     let made = ada.post("/things", &thing).with(303);
-    assert_eq!(
-        made.header("location"),
-        Some("/things?tenant=acme&done=new")
-    );
+    let place = made.header("location").unwrap();
+    assert!(place.starts_with("/things?tenant=acme&done=new"), "{place}");
     ada.post("/things", &thing).with(409);
     let listed = ada.get("/things?tenant=acme").with(200);
     assert!(listed.text.contains("pump-1") && !listed.text.contains("Forget its id"));
@@ -142,7 +140,8 @@ fn a_scheme_is_added_by_the_fields_of_another_one() {
     assert!(told.text.contains("{</textarea>"));
     let fields = fields.to_string();
     let made = ada.post("/schemes", &[("fields", &fields)]).with(303);
-    assert_eq!(made.header("location"), Some("/schemes/ours?done=new"));
+    let place = made.header("location").unwrap();
+    assert!(place.starts_with("/schemes/ours?done=new"), "{place}");
     ada.post("/schemes/basic/remove", &[]).with(422);
     let gone = ada.post("/schemes/ours/remove", &[]).with(303);
     assert_eq!(gone.header("location"), Some("/schemes?done=remove"));
