@@ -45,6 +45,8 @@ const TEST_PACKAGES: &[&str] = &[
     "openssl",
     // It asks the service, as its page says.
     "curl",
+    // A store that several services share.
+    "postgresql",
     // `promtool` reads what `examples/monitoring` has.
     "prometheus",
     // For `tests/python`.
@@ -63,7 +65,7 @@ const TEST_PACKAGES: &[&str] = &[
 ];
 
 /// Those that are services of their own.
-const SERVICES: &[&str] = &["mosquitto", "prometheus"];
+const SERVICES: &[&str] = &["mosquitto", "postgresql", "prometheus"];
 
 /// What writing the bindings needs besides.
 const CODEGEN_PACKAGES: &[&str] = &["libclang-dev", "libmosquitto-dev", "mosquitto-dev"];

@@ -122,6 +122,20 @@ fn of_setup(path: &str, is_there: impl FnOnce(&Path) -> bool) -> Result<PathBuf>
     Ok(path)
 }
 
+/// The folder of Debian's PostgreSQL, the newest where there are several.
+pub fn postgres() -> Result<PathBuf> {
+    let version = |folder: &PathBuf| -> u32 {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        name.parse().unwrap_or(0)
+    };
+    let folders = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let folders = folders.flatten().map(|entry| entry.path().join("bin"));
+    folders
+        .filter(|folder| folder.join("initdb").exists())
+        .max_by_key(|folder| version(&folder.parent().unwrap_or(folder).to_owned()))
+        .context("there is no PostgreSQL: run `cargo xtask setup`")
+}
+
 /// The folder that `cargo xtask setup` keeps brokers and tools in.
 pub fn cache() -> Result<PathBuf> {
     let set = |name| {

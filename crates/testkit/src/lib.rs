@@ -1,8 +1,8 @@
 //! What the tests of Countersign stand on: real brokers, a raw MQTT client,
 //! Debian's own clients, the program `countersign` and the shared cases.
 //!
-//! - [`broker`] starts one of the three Mosquittos on a free port, and [`rabbitmq`] a
-//!   RabbitMQ.
+//! - [`broker`] starts one of the three Mosquittos on a free port, [`rabbitmq`] a
+//!   RabbitMQ, and [`postgres`] a PostgreSQL in a folder of its own.
 //! - [`mqtt`] speaks MQTT 3.1.1 and 5.0, well-formed or not.
 //! - [`tools`] runs other programs under a deadline, [`cli`] runs our own, and
 //!   [`service`] lets it answer over HTTP.
@@ -21,6 +21,7 @@ pub mod cli;
 #[cfg(feature = "stores")]
 pub mod memory_store;
 pub mod mqtt;
+pub mod postgres;
 pub mod rabbitmq;
 pub mod service;
 #[cfg(feature = "stores")]

@@ -26,7 +26,38 @@ pub(crate) struct Process {
     env: Vec<(String, String)>,
     log: PathBuf,
     stays: bool,
+    user: Option<User>,
+    end: libc::c_int,
     child: Option<Child>,
+}
+
+/// Who a process runs as.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct User {
+    uid: u32,
+    gid: u32,
+}
+
+impl User {
+    /// The user of this name.
+    pub(crate) fn named(name: &str) -> Result<Self> {
+        let id = |option| -> Result<u32> {
+            let output = Command::new("id").args([option, name]).output()?;
+            let text = String::from_utf8_lossy(&output.stdout);
+            text.trim()
+                .parse()
+                .with_context(|| format!("there is no user {name}"))
+        };
+        Ok(Self {
+            uid: id("-u")?,
+            gid: id("-g")?,
+        })
+    }
+
+    /// Has a program run as this user.
+    pub(crate) fn run(self, command: &mut Command) {
+        command.uid(self.uid).gid(self.gid);
+    }
 }
 
 impl Process {
@@ -43,8 +74,17 @@ impl Process {
             env,
             log,
             stays,
+            user: None,
+            end: libc::SIGKILL,
             child: None,
         }
+    }
+
+    /// Has it run as this user, and ends it by this signal: one that cleans up.
+    pub(crate) fn of_user(mut self, user: Option<User>, end: libc::c_int) -> Self {
+        self.user = user;
+        self.end = end;
+        self
     }
 
     pub(crate) fn spawn(&mut self) -> Result<()> {
@@ -61,6 +101,9 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
+        if let Some(user) = self.user {
+            user.run(&mut command);
+        }
         if self.stays {
             command.process_group(0);
         } else {
@@ -70,7 +113,7 @@ impl Process {
         ALIVE
             .lock()
             .unwrap()
-            .push((child.id(), self.log.parent().unwrap().to_owned()));
+            .push((child.id(), self.end, self.log.parent().unwrap().to_owned()));
         self.child = Some(child);
         Ok(())
     }
@@ -96,13 +139,13 @@ impl Process {
         self.child.as_ref().map(Child::id)
     }
 
-    pub(super) fn is_running(&mut self) -> bool {
+    pub(crate) fn is_running(&mut self) -> bool {
         self.child
             .as_mut()
             .is_some_and(|child| matches!(child.try_wait(), Ok(None)) && !has_ended(child.id()))
     }
 
-    pub(super) fn signal(&self, signal: libc::c_int) -> Result<()> {
+    pub(crate) fn signal(&self, signal: libc::c_int) -> Result<()> {
         let pid = self.pid().context("the broker does not run")?;
         let pid = libc::pid_t::try_from(pid)?;
         // SAFETY: kill has no preconditions; the child is not yet reaped, so the
@@ -117,7 +160,7 @@ impl Process {
     }
 
     /// Waits for the end; a broker that does not come to it is killed.
-    pub(super) fn wait(&mut self) -> Result<ExitStatus> {
+    pub(crate) fn wait(&mut self) -> Result<ExitStatus> {
         let mut child = self.child.take().context("the broker does not run")?;
         let end = Instant::now() + PATIENCE;
         let status = loop {
@@ -138,7 +181,7 @@ impl Process {
         self.log_since(0)
     }
 
-    pub(super) fn log_mark(&self) -> usize {
+    pub(crate) fn log_mark(&self) -> usize {
         fs::read(&self.log)
             .map(|bytes| bytes.len())
             .unwrap_or_default()
@@ -174,6 +217,10 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if self.end != libc::SIGKILL && self.signal(self.end).is_ok() {
+            // What does not come to its end is killed.
+            let _ = self.wait();
+        }
         if let Some(child) = &mut self.child {
             kill(child);
         }
@@ -184,15 +231,8 @@ impl Drop for Process {
 }
 
 /// Gives `folder` and what is in it to `user`.
-pub(super) fn give(folder: &Path, user: &str) -> Result<()> {
-    let id = |option| -> Result<u32> {
-        let output = Command::new("id").args([option, user]).output()?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        text.trim()
-            .parse()
-            .with_context(|| format!("there is no user {user}"))
-    };
-    let (uid, gid) = (id("-u")?, id("-g")?);
+pub(crate) fn give(folder: &Path, user: &str) -> Result<()> {
+    let User { uid, gid } = User::named(user)?;
     chown(folder, Some(uid), Some(gid))?;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
     for entry in fs::read_dir(folder)? {
@@ -208,7 +248,7 @@ pub fn we_are_root() -> bool {
 }
 
 /// Brokers that run, with their folders: those in a `static` are never dropped.
-static ALIVE: Mutex<Vec<(u32, PathBuf)>> = Mutex::new(Vec::new());
+static ALIVE: Mutex<Vec<(u32, libc::c_int, PathBuf)>> = Mutex::new(Vec::new());
 
 type Request = (Command, Sender<io::Result<Child>>);
 
@@ -258,10 +298,10 @@ fn spawn(command: Command) -> Result<Child> {
 /// Ends brokers that no one dropped and removes their folders.
 extern "C" fn leave_nothing() {
     let Ok(alive) = ALIVE.try_lock() else { return };
-    for (pid, folder) in alive.iter() {
+    for (pid, end, folder) in alive.iter() {
         if let Ok(pid) = libc::pid_t::try_from(*pid) {
             // SAFETY: kill has no preconditions; the child was never reaped.
-            unsafe { libc::kill(pid, libc::SIGKILL) };
+            unsafe { libc::kill(pid, *end) };
             // SAFETY: waitpid takes a null status for one that nobody wants.
             unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
         }
@@ -277,7 +317,7 @@ fn kill(child: &mut Child) {
 }
 
 fn forget(ended: u32) {
-    ALIVE.lock().unwrap().retain(|(pid, _)| *pid != ended);
+    ALIVE.lock().unwrap().retain(|(pid, ..)| *pid != ended);
 }
 
 /// Whether the process has ended, reaped or not.
