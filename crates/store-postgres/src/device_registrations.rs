@@ -1,0 +1,169 @@
+//! Which devices authorities and issuers make, how many they have made, and the names of
+//! those.
+
+use countersign_core::auto_registration::DeviceRegistration;
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::registrar::Registrar;
+use countersign_core::role::RoleName;
+use countersign_core::store::StoreError;
+use countersign_core::store::rows::{DeviceRegistrationRows, RegistrationCount};
+
+use crate::error::Fault;
+use crate::row_reader::RowReader;
+use crate::sql::{Connection, params};
+use crate::transaction::PostgresTransaction;
+
+impl DeviceRegistrationRows for PostgresTransaction<'_> {
+    fn device_count(&mut self, registrar: Registrar) -> Result<RegistrationCount, StoreError> {
+        let (sql, id) = match registrar {
+            Registrar::Authority(id) => (
+                "SELECT second, in_second FROM device_registration WHERE authority = $1",
+                id.0,
+            ),
+            Registrar::Issuer(id) => (
+                "SELECT second, in_second FROM device_registration WHERE issuer = $1",
+                id.0,
+            ),
+        };
+        self.run("look up what is registered", |connection| {
+            let statement = connection.prepare(sql)?;
+            statement.query_row([id], |row| {
+                Ok(RegistrationCount {
+                    second: row.get(0)?,
+                    made: row.get(1)?,
+                })
+            })
+        })
+    }
+
+    fn count_device(
+        &mut self,
+        registrar: Registrar,
+        count: RegistrationCount,
+    ) -> Result<(), StoreError> {
+        let (sql, id) = match registrar {
+            Registrar::Authority(id) => (
+                "UPDATE device_registration
+                 SET registered = registered + 1, second = $2, in_second = $3
+                 WHERE authority = $1",
+                id.0,
+            ),
+            Registrar::Issuer(id) => (
+                "UPDATE device_registration
+                 SET registered = registered + 1, second = $2, in_second = $3
+                 WHERE issuer = $1",
+                id.0,
+            ),
+        };
+        self.run("count a device", |connection| {
+            connection
+                .prepare(sql)?
+                .execute(params![id, count.second, count.made])?;
+            Ok(())
+        })
+    }
+
+    fn was_registered(&mut self, tenant: &TenantId, name: &LoginName) -> Result<bool, StoreError> {
+        self.run(LOOK_UP, |connection| {
+            was_registered(connection, tenant, name)
+        })
+    }
+
+    fn note_registered(&mut self, tenant: &TenantId, name: &LoginName) -> Result<(), StoreError> {
+        self.run("note a registered name", |connection| {
+            connection
+                .prepare(
+                    "INSERT INTO registered_name (tenant, name) VALUES ($1, $2)
+                     ON CONFLICT DO NOTHING",
+                )?
+                .insert_once([tenant.as_str(), name.as_str()], "a registered name")?;
+            Ok(())
+        })
+    }
+
+    fn forget_registered(
+        &mut self,
+        tenant: &TenantId,
+        name: &LoginName,
+    ) -> Result<bool, StoreError> {
+        self.run("forget a registered name", |connection| {
+            let forgotten = connection
+                .prepare("DELETE FROM registered_name WHERE tenant = $1 AND name = $2")?
+                .execute([tenant.as_str(), name.as_str()])?;
+            Ok(forgotten > 0)
+        })
+    }
+}
+
+/// What is done when a registered name is looked up.
+pub(crate) const LOOK_UP: &str = "look up a registered name";
+
+/// Says whether a device of a tenant with this name was registered.
+pub(crate) fn was_registered(
+    connection: &Connection,
+    tenant: &TenantId,
+    name: &LoginName,
+) -> Result<bool, Fault> {
+    let statement =
+        connection.prepare("SELECT 1 FROM registered_name WHERE tenant = $1 AND name = $2")?;
+    statement.exists([tenant.as_str(), name.as_str()])
+}
+
+/// Which devices a registrar makes, if it makes any.
+pub(crate) fn of(
+    connection: &Connection,
+    registrar: Registrar,
+) -> Result<Option<DeviceRegistration>, Fault> {
+    let (sql, id) = match registrar {
+        Registrar::Authority(id) => (
+            "SELECT role, max, registered FROM device_registration WHERE authority = $1",
+            id.0,
+        ),
+        Registrar::Issuer(id) => (
+            "SELECT role, max, registered FROM device_registration WHERE issuer = $1",
+            id.0,
+        ),
+    };
+    let statement = connection.prepare(sql)?;
+    let mut rows = statement.query([id])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let columns = &mut RowReader::of(row);
+    Ok(Some(DeviceRegistration {
+        role: columns.parsed(RoleName::parse)?,
+        max: columns.small()?,
+        registered: columns.small()?,
+    }))
+}
+
+/// Writes which devices a new registrar of a tenant makes, if it makes any.
+pub(crate) fn put_new(
+    connection: &Connection,
+    registrar: Registrar,
+    tenant: &TenantId,
+    registers: Option<&DeviceRegistration>,
+) -> Result<(), Fault> {
+    let Some(registers) = registers else {
+        return Ok(());
+    };
+    let (authority, issuer) = match registrar {
+        Registrar::Authority(id) => (Some(id.0), None),
+        Registrar::Issuer(id) => (None, Some(id.0)),
+    };
+    connection
+        .prepare(
+            "INSERT INTO device_registration (authority, issuer, tenant, role, max, registered,
+                 second, in_second)
+             VALUES ($1, $2, $3, $4, $5, $6, 0, 0)",
+        )?
+        .execute(params![
+            authority,
+            issuer,
+            tenant.as_str(),
+            registers.role.as_str(),
+            registers.max,
+            registers.registered,
+        ])?;
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! Followers of this store.
+
+use countersign_core::follower::{Follower, FollowerName, FollowerProgress};
+use countersign_core::hand_back::HandBackPlace;
+use countersign_core::name::TenantId;
+use countersign_core::secret::SecretDigest;
+use countersign_core::store::rows::FollowerRows;
+use countersign_core::store::{Listed, Page, StoreError};
+
+use crate::error::Fault;
+use crate::page_query::{PageQuery, text};
+use crate::row_reader::RowReader;
+use crate::sql::{Connection, Params, params};
+use crate::transaction::PostgresTransaction;
+
+impl FollowerRows for PostgresTransaction<'_> {
+    fn follower(&mut self, name: &FollowerName) -> Result<Option<Follower>, StoreError> {
+        self.run("look up a follower", |connection| {
+            Ok(read(connection, BY_NAME, [name.as_str()])?.pop())
+        })
+    }
+
+    fn follower_by_digest(
+        &mut self,
+        digest: &SecretDigest,
+    ) -> Result<Option<Follower>, StoreError> {
+        self.run("look up a follower", |connection| {
+            let found = read(connection, BY_DIGEST, [digest.as_bytes()])?.pop();
+            Ok(found.filter(|it| it.digest == *digest))
+        })
+    }
+
+    fn handed_back(&mut self, name: &FollowerName) -> Result<Option<HandBackPlace>, StoreError> {
+        self.run("look up what a follower handed back", |connection| {
+            let statement = connection.prepare(
+                "SELECT handed_stamp, handed_seq FROM follower
+                 WHERE name = $1 AND handed_seq IS NOT NULL",
+            )?;
+            let mut rows = statement.query([name.as_str()])?;
+            let Some(row) = rows.next()? else {
+                return Ok(None);
+            };
+            let columns = &mut RowReader::of(row);
+            Ok(Some(HandBackPlace {
+                stamp: columns.number()?,
+                seq: columns.number()?,
+            }))
+        })
+    }
+
+    fn put_handed_back(
+        &mut self,
+        name: &FollowerName,
+        place: HandBackPlace,
+    ) -> Result<(), StoreError> {
+        self.run("write down what a follower handed back", |connection| {
+            connection
+                .prepare("UPDATE follower SET handed_stamp = $2, handed_seq = $3 WHERE name = $1")?
+                .execute(params![name.as_str(), place.stamp, place.seq])?;
+            Ok(())
+        })
+    }
+
+    fn last_told(&mut self) -> Result<i64, StoreError> {
+        self.run("read what followers are told", |connection| {
+            let statement =
+                connection.prepare("SELECT coalesce(max(seq), 0) FROM object_change")?;
+            statement.query_row((), |row| row.get(0))
+        })
+    }
+
+    fn followers(&mut self, page: &Page<FollowerName>) -> Result<Listed<Follower>, StoreError> {
+        self.run("list the followers", |connection| {
+            let query = PageQuery::of(concat!(follower_columns!(), " WHERE true"));
+            let after = page.after.as_ref().map(|name| [text(name.as_str())]);
+            let (sql, values) = query.page(["name"], after, page.sought());
+            Ok(page.listed(read(connection, &sql, values)?))
+        })
+    }
+
+    fn put_follower(&mut self, follower: &Follower) -> Result<(), StoreError> {
+        self.run("write a follower", |connection| put(connection, follower))
+    }
+
+    fn note_follower(
+        &mut self,
+        name: &FollowerName,
+        progress: FollowerProgress,
+    ) -> Result<(), StoreError> {
+        self.run("write down how far a follower is", |connection| {
+            connection
+                .prepare("UPDATE follower SET position = $2, last_seen = $3 WHERE name = $1")?
+                .execute(params![
+                    name.as_str(),
+                    progress.position,
+                    progress.at.as_millis()
+                ])?;
+            Ok(())
+        })
+    }
+
+    fn remove_follower(&mut self, name: &FollowerName) -> Result<bool, StoreError> {
+        self.run("remove a follower", |connection| {
+            let removed = connection
+                .prepare("DELETE FROM follower WHERE name = $1")?
+                .execute([name.as_str()])?;
+            Ok(removed > 0)
+        })
+    }
+}
+
+fn put(connection: &Connection, follower: &Follower) -> Result<(), Fault> {
+    // Before the rest: a trigger raises the era.
+    connection
+        .prepare("DELETE FROM follower_tenant WHERE follower = $1")?
+        .execute([follower.name.as_str()])?;
+    connection
+        .prepare(
+            "INSERT INTO follower (name, digest, is_whole, era, created_at, rotated_at)
+             VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (name) DO UPDATE SET digest = $2, is_whole = $3, era = $4,
+                 created_at = $5, rotated_at = $6,
+                 handed_seq = CASE WHEN follower.digest = $2 THEN follower.handed_seq END",
+        )?
+        .execute(params![
+            follower.name.as_str(),
+            follower.digest.as_bytes(),
+            follower.tenants.is_none(),
+            follower.era,
+            follower.created_at.as_millis(),
+            follower.rotated_at.as_millis(),
+        ])?;
+    let statement =
+        connection.prepare("INSERT INTO follower_tenant (follower, tenant) VALUES ($1, $2)")?;
+    for tenant in follower.tenants.iter().flatten() {
+        statement.execute([follower.name.as_str(), tenant.as_str()])?;
+    }
+    Ok(())
+}
+
+fn read(connection: &Connection, sql: &str, values: impl Params) -> Result<Vec<Follower>, Fault> {
+    let statement = connection.prepare(sql)?;
+    let mut rows = statement.query(values)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let columns = &mut RowReader::of(row);
+        let name = columns.parsed(FollowerName::parse)?;
+        let digest = SecretDigest::from_bytes(columns.hash()?);
+        let is_whole = columns.flag()?;
+        found.push(Follower {
+            digest,
+            era: columns.number()?,
+            created_at: columns.instant()?,
+            rotated_at: columns.instant()?,
+            progress: {
+                let position = columns.maybe_number()?;
+                let last_seen = columns.maybe_instant()?;
+                last_seen.map(|at| FollowerProgress { position, at })
+            },
+            lag: {
+                let lag = columns.maybe_number()?;
+                lag.map(|lag| u64::try_from(lag).unwrap_or(0))
+            },
+            tenants: if is_whole {
+                None
+            } else {
+                Some(tenants(connection, &name)?)
+            },
+            name,
+        });
+    }
+    Ok(found)
+}
+
+fn tenants(connection: &Connection, name: &FollowerName) -> Result<Vec<TenantId>, Fault> {
+    let statement = connection
+        .prepare("SELECT tenant FROM follower_tenant WHERE follower = $1 ORDER BY tenant")?;
+    let mut rows = statement.query([name.as_str()])?;
+    let mut tenants = Vec::new();
+    while let Some(row) = rows.next()? {
+        tenants.push(RowReader::of(row).parsed(TenantId::parse)?);
+    }
+    Ok(tenants)
+}
+
+macro_rules! follower_columns {
+    () => {
+        "SELECT name, digest, is_whole, era, created_at, rotated_at, position, last_seen,
+             (SELECT max(seq) FROM object_change) - position
+         FROM follower"
+    };
+}
+use follower_columns;
+
+const BY_NAME: &str = concat!(follower_columns!(), " WHERE name = $1");
+const BY_DIGEST: &str = concat!(follower_columns!(), " WHERE digest = $1");

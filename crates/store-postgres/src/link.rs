@@ -1,0 +1,155 @@
+//! One connection to PostgreSQL, used by one thread that waits for each answer.
+
+use core::fmt;
+use std::cell::Cell;
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
+use tokio_postgres::{Client, Error, NoTls};
+
+use crate::address::Address;
+use crate::error::{Fault, ends_connection};
+
+/// A connection. It is used no more once an answer is late or lost.
+pub(crate) struct Link {
+    pub(crate) client: Client,
+    runtime: Option<Runtime>,
+    /// How long an answer may take.
+    limit: Cell<Duration>,
+    is_lost: Cell<bool>,
+    number: Cell<u64>,
+}
+
+impl Link {
+    /// Connects, within a few seconds.
+    pub(crate) fn open(address: &Address) -> Result<Self, Fault> {
+        let runtime = Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(|_| Fault::Lost)?;
+        let connected: Option<Result<_, Error>> =
+            runtime.block_on(timeout_of(LONGEST_CONNECT, async {
+                let client = match &address.tls {
+                    None => {
+                        let (client, connection) = address.config.connect(NoTls).await?;
+                        tokio::spawn(connection);
+                        client
+                    }
+                    Some(tls) => {
+                        let (client, connection) = address.config.connect(tls.clone()).await?;
+                        tokio::spawn(connection);
+                        client
+                    }
+                };
+                client.batch_execute(SETTINGS).await?;
+                Ok(client)
+            }));
+        match connected {
+            Some(Ok(client)) => Ok(Self {
+                client,
+                runtime: Some(runtime),
+                limit: Cell::new(ADMIN_LIMIT),
+                is_lost: Cell::new(false),
+                number: Cell::new(0),
+            }),
+            Some(Err(error)) if error.as_db_error().is_some() => Err(Fault::Postgres(error)),
+            Some(Err(_)) | None => Err(Fault::Lost),
+        }
+    }
+
+    /// Waits for an answer.
+    pub(crate) fn wait_for<T>(
+        &self,
+        answer: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Fault> {
+        let Some(runtime) = self.runtime.as_ref().filter(|_| !self.is_lost()) else {
+            return Err(Fault::Lost);
+        };
+        match runtime.block_on(timeout_of(self.limit.get(), answer)) {
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(error)) => {
+                let is_end = error.as_db_error().is_some_and(ends_connection);
+                if is_end || error.is_closed() || self.client.is_closed() {
+                    self.is_lost.set(true);
+                    return Err(Fault::Lost);
+                }
+                Err(Fault::Postgres(error))
+            }
+            None => {
+                // What comes later would be taken for another answer's.
+                self.is_lost.set(true);
+                Err(Fault::Lost)
+            }
+        }
+    }
+
+    /// Says how long each answer may take from now on.
+    pub(crate) fn limit(&self, limit: Duration) {
+        self.limit.set(limit);
+    }
+
+    /// Says whether it can be used no more.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.is_lost.get() || self.client.is_closed()
+    }
+
+    /// Uses it no more.
+    pub(crate) fn give_up(&self) {
+        self.is_lost.set(true);
+    }
+
+    /// Another number each time.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.number.set(self.number.get().wrapping_add(1));
+        self.number.get()
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // It may be dropped by a thread that must not wait.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("is_lost", &self.is_lost())
+            .finish_non_exhaustive()
+    }
+}
+
+async fn timeout_of<T>(limit: Duration, answer: impl Future<Output = T>) -> Option<T> {
+    timeout(limit, answer).await.ok()
+}
+
+/// What holds for each connection. Names are looked up among ours alone, whatever others
+/// put where everybody may. A machine that vanishes holds the lock for less than half a
+/// minute, and one that waits for something else, a minute.
+const SETTINGS: &str = "
+    SET search_path = countersign, pg_temp;
+    SET client_min_messages = warning;
+    SET jit = off;
+    SET default_transaction_isolation = 'read committed';
+    SET statement_timeout = '60s';
+    SET idle_in_transaction_session_timeout = '60s';
+    SET client_connection_check_interval = '5s';
+    SET tcp_keepalives_idle = 10;
+    SET tcp_keepalives_interval = 5;
+    SET tcp_keepalives_count = 3;
+    SELECT set_config('synchronous_commit', 'on', false)
+    WHERE current_setting('synchronous_commit') = 'off';";
+
+const LONGEST_CONNECT: Duration = Duration::from_secs(10);
+
+/// What an answer may take that a login waits for.
+pub(crate) const GATE_LIMIT: Duration = Duration::from_secs(5);
+
+/// What any other answer may take: more than PostgreSQL itself allows a statement.
+pub(crate) const ADMIN_LIMIT: Duration = Duration::from_secs(70);
