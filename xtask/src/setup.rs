@@ -60,8 +60,6 @@ const TEST_PACKAGES: &[&str] = &[
     "libclang-rt-14-dev",
     "pkg-config",
     "valgrind",
-    // What rmqtt's crates are linked with.
-    "libssl-dev",
 ];
 
 /// Those that are services of their own.
@@ -90,12 +88,19 @@ pub fn everything() -> Result<()> {
     packages(&wanted)?;
     brokers::install(&cache()?, &Version::ALL)?;
     rabbitmq::install(&cache()?)?;
-    rmqtt::install(&cache()?)?;
     cargo_deny()?;
     python::environment()?;
     node::environment()?;
     println!("setup done in {:.1} s", start.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// Installs rmqtt.
+pub fn rmqtt() -> Result<()> {
+    let _alone = lock()?;
+    // What its crates are linked with.
+    packages(&["libssl-dev"])?;
+    rmqtt::install(&cache()?)
 }
 
 /// Installs what a build and these brokers need, and no more.

@@ -111,7 +111,13 @@ pub fn rabbitmq() -> Result<PathBuf> {
 
 /// rmqtt with its plugin that asks hooks, as a program.
 pub fn rmqtt() -> Result<PathBuf> {
-    of_setup("brokers/rmqtt/countersign-rmqtt", Path::is_file)
+    let path = cache()?.join("brokers/rmqtt/countersign-rmqtt");
+    ensure!(
+        path.is_file(),
+        "there is no {}: run `cargo xtask test --only rmqtt`",
+        path.display()
+    );
+    Ok(path)
 }
 
 /// What `cargo xtask setup` puts into the cache.

@@ -46,7 +46,6 @@ mod rabbitmq;
 mod readme;
 mod reopened;
 mod rest;
-mod rmqtt;
 mod rules;
 mod samples;
 mod service;
