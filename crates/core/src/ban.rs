@@ -143,6 +143,12 @@ impl BanSet {
         }
     }
 
+    /// Says whether nobody is refused.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.networks.is_empty() && self.client_ids.is_empty()
+    }
+
     /// Says whether a client is refused.
     #[must_use]
     pub fn refuses(&self, subject: &BanSubject<'_>, now: Timestamp) -> bool {

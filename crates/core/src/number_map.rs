@@ -1,10 +1,11 @@
 //! Tables by numbers that no client can choose: handles of the host, rows of
-//! the store, sessions. They need no hash that withstands attacks.
+//! the store, sessions. They need no hash that withstands attacks, and neither do those by
+//! the ids of tenants, which the platform gives.
 
 use core::hash::{BuildHasherDefault, Hasher};
 use std::collections::{HashMap, HashSet};
 
-/// A table by numbers that no client can choose.
+/// A table by what no client can choose.
 pub type NumberMap<K, V> = HashMap<K, V, BuildHasherDefault<NumberHasher>>;
 
 /// A set of numbers that no client can choose.

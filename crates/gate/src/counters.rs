@@ -5,7 +5,6 @@
 //! writer reads. What is allowed is not counted.
 
 use core::hash::{Hash as _, Hasher as _};
-use std::collections::hash_map::DefaultHasher;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -16,6 +15,7 @@ use countersign_core::metrics::{
     BrokerMetrics, Counts, HashSeconds, Label, MOST_TENANTS, UseCounts,
 };
 use countersign_core::name::TenantId;
+use countersign_core::number_map::NumberHasher;
 use countersign_core::reason::Reason;
 
 /// What a gate counts.
@@ -228,7 +228,7 @@ impl Default for TenantCounters {
 
 impl TenantCounters {
     fn of(&self, tenant: &TenantId) -> &UseCounters {
-        let mut hasher = DefaultHasher::new();
+        let mut hasher = NumberHasher::default();
         tenant.hash(&mut hasher);
         let first = usize::try_from(hasher.finish() & LAST_SLOT).unwrap_or(0);
         let slots = self.slots.iter().cycle().skip(first).take(SLOTS);

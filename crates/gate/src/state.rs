@@ -86,8 +86,8 @@ impl<S: GateStore> State<S> {
     }
 
     /// Sees to it that nothing waits to be undone of what is recorded about a client
-    /// id.
-    pub(crate) fn settle(&mut self, client_id: &ClientIdTie) -> Result<(), StoreError> {
+    /// id; says whether anything did.
+    pub(crate) fn settle(&mut self, client_id: &ClientIdTie) -> Result<bool, StoreError> {
         self.journal.undos.settle(&mut self.view.store, client_id)
     }
 

@@ -49,6 +49,11 @@ impl Steps {
         steps
     }
 
+    /// Says whether it holds for no number at any time.
+    pub(super) fn is_empty(&self) -> bool {
+        self.begins.is_empty()
+    }
+
     /// Until when it holds for a number.
     pub(super) fn at(&self, number: u128) -> Option<Timestamp> {
         let after = self.heads.partition_point(|head| *head <= number);

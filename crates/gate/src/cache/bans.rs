@@ -46,6 +46,11 @@ impl Bans {
         store.is_banned(subject, now)
     }
 
+    /// Says whether nobody is banned, by a store of which the logs go so far.
+    pub(crate) fn are_none(&self, log_position: LogPosition) -> bool {
+        self.set.is_empty() && log_position.last_ban_change <= self.seq
+    }
+
     /// Has the store asked until bans were read again: other files stand in its place.
     pub(crate) fn distrust(&mut self) {
         self.seq = ChangeSeq(i64::MIN);

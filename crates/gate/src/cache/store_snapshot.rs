@@ -2,7 +2,7 @@
 //! when any of them changes.
 
 use core::ops::Bound;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use countersign_core::access::{self, Access, AccessSubject, PolicyLookup, joined_tenant};
@@ -10,6 +10,7 @@ use countersign_core::change::ChangeSeq;
 use countersign_core::client_id::ClientId;
 use countersign_core::credential::Credential;
 use countersign_core::name::{GroupPath, TenantId};
+use countersign_core::number_map::NumberMap;
 use countersign_core::rights::{Rights, TopicUse};
 use countersign_core::role::{Role, RoleName};
 use countersign_core::scheme::{Scheme, SchemeName, Schemes};
@@ -30,13 +31,13 @@ pub(crate) struct StoreSnapshot {
     pub(crate) schemes: Schemes,
     pub(crate) verdict_cache: VerdictCache,
     pub(crate) settings: Settings,
-    tenants: HashMap<TenantId, Arc<Tenant>>,
+    tenants: NumberMap<TenantId, Arc<Tenant>>,
     /// What a credential may do that has no rules but the default ones.
-    default_rights: HashMap<TenantId, Arc<Rights>>,
+    default_rights: NumberMap<TenantId, Arc<Rights>>,
     /// What clients without a login may do.
-    anonymous: HashMap<TenantId, AnonymousRights>,
+    anonymous: NumberMap<TenantId, AnonymousRights>,
     /// Tenants that can't be read.
-    damaged: HashMap<TenantId, DamagedTenant>,
+    damaged: NumberMap<TenantId, DamagedTenant>,
     damaged_schemes: BTreeMap<SchemeName, StoreError>,
     /// What can't be read.
     pub(crate) complaints: Complaints,

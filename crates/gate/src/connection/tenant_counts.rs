@@ -1,12 +1,11 @@
 //! How many connections each tenant has.
 
-use std::collections::HashMap;
-
 use countersign_core::name::TenantId;
+use countersign_core::number_map::NumberMap;
 
 /// How many connections of each tenant are open: a number for each that has one.
 #[derive(Debug, Default)]
-pub(crate) struct TenantCounts(HashMap<TenantId, usize>);
+pub(crate) struct TenantCounts(NumberMap<TenantId, usize>);
 
 impl TenantCounts {
     /// How many the tenant has.

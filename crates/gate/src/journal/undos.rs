@@ -39,7 +39,7 @@ impl Undos {
         Some(waiting)
     }
 
-    /// Undoes what is still to be undone about a client id.
+    /// Undoes what is still to be undone about a client id; says whether anything was.
     ///
     /// # Errors
     ///
@@ -48,12 +48,13 @@ impl Undos {
         &mut self,
         store: &mut impl GateStore,
         client_id: &ClientIdTie,
-    ) -> Result<(), StoreError> {
-        if let Some(waiting) = self.0.get(client_id) {
-            waiting.settle(store)?;
-            self.0.remove(client_id);
-        }
-        Ok(())
+    ) -> Result<bool, StoreError> {
+        let Some(waiting) = self.0.get(client_id) else {
+            return Ok(false);
+        };
+        waiting.settle(store)?;
+        self.0.remove(client_id);
+        Ok(true)
     }
 
     /// Says whether so much waits that no login may bring about more.

@@ -51,7 +51,7 @@ impl Completions {
         let address = source.address;
         let tie = request.tie;
         let settled = state.settle(&tie);
-        let before = settled.and_then(|()| state.view.store.stored_session(&tie));
+        let before = settled.and_then(|_| state.view.store.stored_session(&tie));
         let decided = match &before {
             // The host does not say of those before whether they were there.
             Ok(_) if self.0.len() >= MOST_COMPLETED || state.journal.undos.are_full() => {

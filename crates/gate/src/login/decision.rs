@@ -12,7 +12,7 @@ use countersign_core::options::ChainMode;
 use countersign_core::reason::Reason;
 use countersign_core::seal::SealKey;
 use countersign_core::secret::Verifier;
-use countersign_core::store::{GateStore, LoginEffects, Recorded, StoreError};
+use countersign_core::store::{GateStore, LogPosition, LoginEffects, Recorded, StoreError};
 use countersign_core::time::Timestamp;
 
 use crate::connection::session_grant::SessionGrant;
@@ -24,7 +24,7 @@ use crate::login::secret_verifier::Comparison;
 use crate::login::slow_check::{HashRequest, HashResult};
 use crate::state::State;
 
-use self::banned::is_banned;
+use self::banned::{is_banned, is_known_to_be_banned};
 use self::registration::register;
 
 mod banned;
@@ -75,6 +75,14 @@ pub(crate) struct Admitted {
     pub(crate) is_arriving: bool,
 }
 
+/// When a login is decided.
+#[derive(Clone, Copy)]
+struct Moment {
+    /// How far the logs of the store went then.
+    log_position: LogPosition,
+    now: Timestamp,
+}
+
 impl Decider {
     pub(crate) fn new(seal_key: Option<SealKey>) -> Self {
         Self {
@@ -93,24 +101,37 @@ impl Decider {
         hash_result: Option<&HashResult>,
         now: Timestamp,
     ) -> Result<Decided, StoreError> {
+        let log_position = match state.sync() {
+            Ok(log_position) => log_position,
+            Err(_) if is_known_to_be_banned(state, source, request, now) => {
+                return Ok(Decided::Refused(Reason::Banned));
+            }
+            Err(error) => return Err(error),
+        };
         let named = request.named_tenant();
-        if is_banned(state, source, request, named, now)? {
+        if is_banned(state, source, request, named, log_position, now)? {
             return Ok(Decided::Refused(Reason::Banned));
         }
         if state.contact.refuses(now) {
             return Ok(Decided::Refused(Reason::Stale));
         }
-        state.settle(&request.tie)?;
+        // What is settled changes the store.
+        let mut known = (!state.settle(&request.tie)?).then_some(log_position);
         let mut owed = None;
         for _ in 0..MOST_TRIES {
-            let (judged, hash_request) = self.judge(state, source, request, hash_result, now);
+            let log_position = match known.take() {
+                Some(log_position) => log_position,
+                None => state.sync()?,
+            };
+            let moment = Moment { log_position, now };
+            let (judged, hash_request) = self.judge(state, source, request, hash_result, moment);
             if let Some(reason) = hash_result.and_then(|it| it.failed) {
                 // Counted already. It was judged to take as long as any other.
                 return Ok(Decided::Refused(reason));
             }
             owed = hash_request;
             let committed = judged.and_then(|decision| {
-                self.commit(state, source, request, decision, hash_result, now)
+                self.commit(state, source, request, decision, hash_result, moment)
             });
             return match (committed, owed) {
                 (Ok(Committed::Nothing), hash_request) => {
@@ -142,23 +163,20 @@ impl Decider {
         })
     }
 
-    /// Decides with what the store holds now, and changes nothing. Says besides what
-    /// must be found out first, or spent before a refusal.
+    /// Decides with what the store holds at a moment, and changes nothing. Says besides
+    /// what must be found out first, or spent before a refusal.
     fn judge<S: GateStore>(
         &self,
         state: &mut State<S>,
         source: &ConnectSource<'_>,
         request: &Request,
         hash_result: Option<&HashResult>,
-        now: Timestamp,
+        moment: Moment,
     ) -> (Result<Decision, StoreError>, Option<HashRequest>) {
+        let Moment { log_position, now } = moment;
         let listener = state.config.listener_at(source.listener);
         let leaves_unknown = state.config.options.chain == ChainMode::Defer;
         let (live_holders, unproved) = state.live_uses_of(&request.tie);
-        let log_position = match state.sync() {
-            Ok(log_position) => log_position,
-            Err(error) => return (Err(error), None),
-        };
         let recent_uses = &state.journal.recent_uses;
         let mut directory = state
             .view
@@ -199,13 +217,14 @@ impl Decider {
         request: &Request,
         decision: Decision,
         hash_result: Option<&HashResult>,
-        now: Timestamp,
+        moment: Moment,
     ) -> Result<Committed, StoreError> {
+        let Moment { log_position, now } = moment;
         let admission = match decision {
             Decision::Admit(admission) => {
                 // Of some it is not known before whose principals they are.
                 let tenant = admission.identity.tenant().map(TenantId::as_str);
-                if is_banned(state, source, request, tenant, now)? {
+                if is_banned(state, source, request, tenant, log_position, now)? {
                     return Ok(Committed::Refused(Reason::Banned));
                 }
                 match state.config.taken_from(admission) {
@@ -223,7 +242,7 @@ impl Decider {
             Decision::Challenge => return Ok(Committed::Challenged),
             Decision::Register(registration) => {
                 let tenant = registration.tenant().map(TenantId::as_str);
-                if is_banned(state, source, request, tenant, now)? {
+                if is_banned(state, source, request, tenant, log_position, now)? {
                     return Ok(Committed::Refused(Reason::Banned));
                 }
                 return Ok(match register(state, &registration, now)? {

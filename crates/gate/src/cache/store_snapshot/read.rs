@@ -1,10 +1,10 @@
 //! Reading a store's settings, schemes and tenants, those that are damaged among
 //! them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use countersign_core::access::{self, topic_owners};
+use countersign_core::number_map::NumberMap;
 use countersign_core::store::{DamagedTenant, GateStore, StoreError, StoredSchemes, StoredTenants};
 
 use super::StoreSnapshot;
@@ -67,7 +67,7 @@ impl StoreSnapshot {
                 (tenant.id.clone(), Arc::new(rights))
             })
             .collect();
-        let mut anonymous = HashMap::new();
+        let mut anonymous = NumberMap::default();
         for tenant in &tenants {
             let rights = match AnonymousRights::read(tenant, store) {
                 Ok(rights) => rights,
