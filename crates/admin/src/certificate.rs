@@ -163,7 +163,7 @@ impl Command for RemoveCertificate {
 /// The credential of this name, if certificates may stand for it.
 fn holder(rows: &mut Rows<'_>, name: &LoginName) -> Result<Credential, AdminError> {
     let credential = lookup::credential(rows, name)?.credential;
-    if credential.may_have_certificates() {
+    if credential.may_be_proved() {
         Ok(credential)
     } else {
         Err(wrong_kind(&credential))

@@ -228,23 +228,24 @@ impl Credential {
         self.keeps_client_id_rule(client_id, None)
     }
 
-    /// Says whether a certificate that stands for this credential may log in as
-    /// `client_id` at `now`.
+    /// Says whether the device that this is may log in as `client_id` at `now`, once
+    /// a certificate or a token of an issuer proved that it is the client.
     ///
     /// # Errors
     ///
     /// Returns the reason for which it may not.
-    pub fn admits_certificate(&self, client_id: &ClientId, now: Timestamp) -> Result<(), Reason> {
-        if !self.may_have_certificates() {
+    pub fn admits_proved(&self, client_id: &ClientId, now: Timestamp) -> Result<(), Reason> {
+        if !self.may_be_proved() {
             return Err(Reason::CertificateUnknown);
         }
         self.is_in_force(now)?;
         self.keeps_client_id_rule(client_id, None)
     }
 
-    /// Says whether certificates may stand for this credential: a device's alone.
+    /// Says whether a certificate, or a token of an issuer, may prove that a client is
+    /// this: a device alone.
     #[must_use]
-    pub const fn may_have_certificates(&self) -> bool {
+    pub const fn may_be_proved(&self) -> bool {
         matches!(self.kind, Kind::Device)
     }
 

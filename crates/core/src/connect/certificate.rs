@@ -11,10 +11,9 @@ use crate::certificate::{
     ProvedCertificate, Validity,
 };
 use crate::credential::Credential;
-use crate::name::{LoginName, TenantId};
 use crate::reason::Reason;
 use crate::registrar::Registrar;
-use crate::scheme::{Naming, Schemes};
+use crate::scheme::Schemes;
 use crate::store::{Directory, StoreError};
 use crate::time::Timestamp;
 
@@ -204,33 +203,6 @@ fn holder(
     let Some((authority, name)) = signed.named() else {
         return Ok(None);
     };
-    let credential = named(&name, &authority.tenant, schemes, directory)?;
+    let credential = proved::device_meant(&name, &authority.tenant, schemes, directory)?;
     Ok(credential.map(|credential| (credential, Standing::Named)))
-}
-
-/// The device of a tenant that its authority, or its issuer, means by `name`: `NAME@TENANT`, else the
-/// one of that very name whose scheme adds nothing to names.
-pub(super) fn named(
-    name: &str,
-    tenant: &TenantId,
-    schemes: &Schemes,
-    directory: &mut dyn Directory,
-) -> Result<Option<Arc<Credential>>, StoreError> {
-    let is_its = |credential: &Arc<Credential>| {
-        credential.tenant.as_ref() == Some(tenant) && credential.may_have_certificates()
-    };
-    if let Ok(whole) = LoginName::parse(&format!("{name}@{tenant}"))
-        && let Some(credential) = directory.credential(&whole)?
-    {
-        return Ok(Some(credential).filter(is_its));
-    }
-    let Ok(name) = LoginName::parse(name) else {
-        return Ok(None);
-    };
-    let adds_nothing = |credential: &Arc<Credential>| {
-        let scheme = schemes.find(credential.scheme.as_str());
-        scheme.is_some_and(|scheme| !matches!(scheme.naming(), Naming::Suffixed))
-    };
-    let credential = directory.credential(&name)?;
-    Ok(credential.filter(is_its).filter(adds_nothing))
 }

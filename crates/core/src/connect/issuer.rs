@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::{
-    Admission, ConnectContext, Decision, Identity, Request, SecretCheck, SignatureVerdict,
-    certificate, device, proved,
+    Admission, ConnectContext, Decision, Identity, Request, SecretCheck, SignatureVerdict, device,
+    proved,
 };
 use crate::issuer::{IssuedToken, IssuerRecord, IssuerText, ProvedToken, RoleWord};
 use crate::jwt;
@@ -85,7 +85,8 @@ fn judge(
     };
     let says_a_name = |name: &&LoginName| name.as_str() != NO_NAME;
     let username = request.name.as_ref().filter(says_a_name);
-    let Some(credential) = certificate::named(name, &issuer.tenant, at.schemes, directory)? else {
+    let Some(credential) = proved::device_meant(name, &issuer.tenant, at.schemes, directory)?
+    else {
         let by = device::Registering {
             registrar: Registrar::Issuer(issuer.id),
             tenant: &issuer.tenant,

@@ -1,9 +1,13 @@
 //! What counts of a device that something other than its secrets proved: a certificate, or
 //! a token of an issuer.
 
+use std::sync::Arc;
+
 use super::{ConnectContext, LoginRecord, Request, client_ids, tie_of};
 use crate::credential::Credential;
+use crate::name::{LoginName, TenantId};
 use crate::reason::Reason;
+use crate::scheme::{Naming, Schemes};
 use crate::store::{Directory, StoreError};
 
 /// What must be committed before it is let in, or why it is not: by its state and dates,
@@ -15,7 +19,7 @@ pub(super) fn judge(
     has_tls: bool,
     directory: &mut dyn Directory,
 ) -> Result<Result<LoginRecord, Reason>, StoreError> {
-    if let Err(reason) = credential.admits_certificate(&request.client_id, at.now) {
+    if let Err(reason) = credential.admits_proved(&request.client_id, at.now) {
         return Ok(Err(reason));
     }
     if !at.listener.takes(credential.tenant.as_ref()) {
@@ -35,4 +39,31 @@ pub(super) fn judge(
         session: owned.change,
         ..LoginRecord::default()
     }))
+}
+
+/// The device of a tenant that its authority, or its issuer, means by `name`:
+/// `NAME@TENANT`, else the one of that very name whose scheme adds nothing to names.
+pub(super) fn device_meant(
+    name: &str,
+    tenant: &TenantId,
+    schemes: &Schemes,
+    directory: &mut dyn Directory,
+) -> Result<Option<Arc<Credential>>, StoreError> {
+    let is_its = |credential: &Arc<Credential>| {
+        credential.tenant.as_ref() == Some(tenant) && credential.may_be_proved()
+    };
+    if let Ok(whole) = LoginName::parse(&format!("{name}@{tenant}"))
+        && let Some(credential) = directory.credential(&whole)?
+    {
+        return Ok(Some(credential).filter(is_its));
+    }
+    let Ok(name) = LoginName::parse(name) else {
+        return Ok(None);
+    };
+    let adds_nothing = |credential: &Arc<Credential>| {
+        let scheme = schemes.find(credential.scheme.as_str());
+        scheme.is_some_and(|scheme| !matches!(scheme.naming(), Naming::Suffixed))
+    };
+    let credential = directory.credential(&name)?;
+    Ok(credential.filter(is_its).filter(adds_nothing))
 }

@@ -27,7 +27,7 @@ pub(super) fn register(
     let found = Found::of(&mut writing, registrar)?;
     let makes_it = |it: &Found| {
         let role = it.registers.as_ref().map(|registers| &registers.role);
-        device.may_have_certificates()
+        device.may_be_proved()
             && device.tenant.as_ref() == Some(&it.tenant)
             && role.is_some_and(|role| device.roles == core::slice::from_ref(role))
     };

@@ -238,7 +238,7 @@ fn switch<S: GateStore>(
     state
         .sessions
         .move_to(handle, Some(tenant.clone()), subject.groups());
-    state.give_rights(handle, rights);
+    state.give_rights(handle, rights, now);
     let joined = PresenceEvent::Joined(number, tenant.clone());
     state.journal.writer.observe(joined);
     state
@@ -292,7 +292,7 @@ fn bind<S: GateStore>(
         state.sessions.set_children(handle, children);
     }
     let (rights, _) = rights_of_session(&mut state.view, &mut state.sessions, handle, record, now)?;
-    state.give_rights(handle, rights);
+    state.give_rights(handle, rights, now);
     Ok(CommandResult::Bound(key))
 }
 

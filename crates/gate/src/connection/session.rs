@@ -182,7 +182,7 @@ impl Session {
             Principal::Bearer { generation, .. } => (*generation, record.is_in_force(now)),
             // The certificate itself is judged with what the store says of it.
             Principal::Certificate { generation, .. } | Principal::Issued { generation, .. } => {
-                (*generation, record.admits_certificate(&client_id, now))
+                (*generation, record.admits_proved(&client_id, now))
             }
             Principal::Credential {
                 generation, secret, ..
@@ -312,6 +312,15 @@ impl Session {
         self.extension
             .as_ref()
             .is_some_and(|extension| extension.is_enhanced)
+    }
+
+    /// Says whether a token proved it that was presented by enhanced authentication.
+    pub(crate) fn is_by_method_of_tokens(&self) -> bool {
+        let is_by_token = matches!(
+            self.principal,
+            Principal::Bearer { .. } | Principal::Issued { .. }
+        );
+        is_by_token && self.is_enhanced()
     }
 
     /// Says whether a token proved it.

@@ -79,7 +79,7 @@ pub(super) fn look_at<S: GateStore>(
             let tenant = session.tenant.as_ref();
             let rights = tenant.and_then(|id| snapshot.rights_in(id, Some(&session.client_id)));
             let rights = rights.unwrap_or_else(|| Arc::new(Rights::none()));
-            state.give_rights(handle, rights);
+            state.give_rights(handle, rights, now);
         }
         Ok(()) => {}
     }
@@ -114,7 +114,7 @@ pub(super) fn judge_again<S: GateStore>(
     };
     let (rights, ends_at) =
         rights_of_session(&mut state.view, &mut state.sessions, handle, record, now)?;
-    state.give_rights(handle, rights);
+    state.give_rights(handle, rights, now);
     let Some(session) = state.sessions.get_mut(handle) else {
         return Ok(());
     };

@@ -90,24 +90,24 @@ impl<S: GateStore> State<S> {
         }
         let verdict = session.judge(usage, &mut self.view.snapshot.verdict_cache);
         if verdict.is_allowed() || session.tenant.is_some() {
-            let is_metered = session.meter.is_some() && verdict.is_allowed();
-            if let (Phase::Gone { .. }, TopicUse::Publish { .. }) = (session.phase, usage)
-                && let Some(session) = self.sessions.get_mut(client.handle)
-            {
-                session.will_was_sent();
+            if let (Phase::Gone { .. }, TopicUse::Publish { .. }) = (session.phase, usage) {
+                if let Some(session) = self.sessions.get_mut(client.handle) {
+                    session.will_was_sent();
+                }
                 return Some(verdict);
             }
-            return Some(if is_metered {
-                self.within_limits(client.handle, usage, payload)
-            } else {
-                verdict
+            return Some(match verdict {
+                Verdict::Allow => self.judge_limits(client.handle, session, usage, payload),
+                Verdict::Deny(_) => verdict,
             });
         }
         Some(match session.principal {
-            Principal::Unauthenticated => match self.join_on_touch(client.handle, usage) {
-                Some(Verdict::Allow) => self.within_limits(client.handle, usage, payload),
-                joined => joined.unwrap_or(verdict),
-            },
+            Principal::Unauthenticated => {
+                match self.join_on_touch(client.handle, usage).unwrap_or(verdict) {
+                    Verdict::Allow => self.within_limits(client.handle, usage, payload),
+                    denied @ Verdict::Deny(_) => denied,
+                }
+            }
             Principal::Bearer { .. }
             | Principal::Certificate { .. }
             | Principal::Credential { .. }
@@ -130,7 +130,7 @@ impl<S: GateStore> State<S> {
             return Some(Verdict::Deny(Reason::OverLimit));
         }
         self.sessions.move_to(handle, Some(id.clone()), &[]);
-        self.give_rights(handle, rights);
+        self.give_rights(handle, rights, self.now());
         let session = self.sessions.get(handle)?;
         let joined = PresenceEvent::Joined(session.number, id);
         let snapshot = &mut self.view.snapshot;

@@ -10,6 +10,7 @@ use countersign_core::reason::Reason;
 use countersign_core::rights::{Rights, TopicUse};
 use countersign_core::rule::Verdict;
 use countersign_core::store::GateStore;
+use countersign_core::time::Timestamp;
 
 use crate::connection::meter::Metered;
 use crate::connection::session::{Phase, Session};
@@ -18,8 +19,7 @@ use crate::state::State;
 
 impl<S: GateStore> State<S> {
     /// Has a session go on with these rights.
-    pub(crate) fn give_rights(&mut self, handle: Handle, rights: Arc<Rights>) {
-        let now = self.now();
+    pub(crate) fn give_rights(&mut self, handle: Handle, rights: Arc<Rights>, now: Timestamp) {
         if let Some(session) = self.sessions.get_mut(handle) {
             session.rights = rights;
             let before = session.meter.take();
@@ -57,19 +57,29 @@ impl<S: GateStore> State<S> {
             || of_tenant.is_some_and(|(most, id)| sessions.open_of_tenant(id, client_id) >= most)
     }
 
-    /// The verdict on a use that rights allow, by what was published before. What is
-    /// denied counts nothing. Allocates nothing.
+    /// The verdict on a use that rights allow, of the session that has this handle by now.
     pub(crate) fn within_limits(
         &self,
         handle: Handle,
         usage: TopicUse<'_>,
         payload: usize,
     ) -> Verdict {
-        let TopicUse::Publish { .. } = usage else {
-            return Verdict::Allow;
-        };
-        let session = self.sessions.get(handle);
-        let Some((session, meter)) = session.and_then(|it| Some((it, it.meter.as_ref()?))) else {
+        match self.sessions.get(handle) {
+            Some(session) => self.judge_limits(handle, session, usage, payload),
+            None => Verdict::Allow,
+        }
+    }
+
+    /// The verdict on a use that rights allow, by what was published before. What is
+    /// denied counts nothing. Allocates nothing.
+    pub(crate) fn judge_limits(
+        &self,
+        handle: Handle,
+        session: &Session,
+        usage: TopicUse<'_>,
+        payload: usize,
+    ) -> Verdict {
+        let (TopicUse::Publish { .. }, Some(meter)) = (usage, &session.meter) else {
             return Verdict::Allow;
         };
         let is_gone = matches!(session.phase, Phase::Gone { .. });
