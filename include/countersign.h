@@ -1049,9 +1049,11 @@ enum countersign_status countersign_gate_connect(struct countersign_gate *gate,
  * COUNTERSIGN_OUTCOME_ADMITTED, _REFUSED or _CHALLENGE. The CONNACK of who is let
  * in names the method (MQTT 5.0, section 3.1.2.11.9).
  *
- * A live session can't authenticate again (an AUTH with reason code 0x19). It is
- * asked for nothing, COUNTERSIGN_OUTCOME_CHALLENGE with no data, and ended by the
- * next poll.
+ * A live session that authenticates again (an AUTH with reason code 0x19) is let
+ * in, COUNTERSIGN_OUTCOME_ADMITTED, if a token proved it, by OAUTH2-JWT or
+ * CUSTOM-JWT, and it presents another token of that principal: the host answers AUTH
+ * with code 0, and the session goes on until that token ends. Any other is asked for
+ * nothing, COUNTERSIGN_OUTCOME_CHALLENGE with no data, and ended by the next poll.
  *
  * The thread that opened the gate. Reads everything during the call.
  *

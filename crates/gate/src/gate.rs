@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::options::Options;
-use countersign_core::reason::Reason;
 use countersign_core::store::{AdminStore, GateStore};
 
 use crate::cache::bans::BanTable;
@@ -143,8 +142,10 @@ impl<S: GateStore> Gate<S> {
     /// Decides about a CONNECT that asks for enhanced authentication. Its
     /// password field is not looked at.
     ///
-    /// A live session can't authenticate again. If it tries, it is asked for
-    /// nothing, and ended by the next poll: some hosts can't refuse it.
+    /// A live session that authenticates again goes on with the token that it presents,
+    /// if a token of that principal proved it, by one of
+    /// [`TOKEN_METHODS`](crate::TOKEN_METHODS). If not, it is asked for nothing, and ended
+    /// by the next poll: some hosts can't refuse it.
     pub fn connect_enhanced(
         &mut self,
         info: &ConnectInfo<'_>,
@@ -322,8 +323,8 @@ impl<S: GateStore> Gate<S> {
         let state = &mut self.state;
         self.enforcer.work_off(state, now, &mut directives);
         directives.extend(state.complaints(now));
-        for (handle, number) in self.logins.take_misbehaving() {
-            let reason = KickReason::Refused(Reason::Malformed);
+        for ((handle, number), reason) in self.logins.take_misbehaving() {
+            let reason = KickReason::Refused(reason);
             directives.extend(state.kick_if(handle, number, reason));
         }
         directives.extend(state.journal.host_log.take_notices());

@@ -1,6 +1,6 @@
 //! Logins: what clients that come present, and what their host is told.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use countersign_core::backoff::Backoff;
@@ -43,6 +43,7 @@ pub(crate) mod pending_logins;
 mod presented;
 pub(crate) mod quick_checks;
 pub(crate) mod refusal;
+mod renewal;
 pub(crate) mod retry_results;
 pub(crate) mod secret_verifier;
 pub(crate) mod slow_check;
@@ -55,9 +56,9 @@ pub(crate) struct Logins {
     completions: Completions,
     /// Whether the host may be asking again about all its clients.
     pub(crate) is_reloading: bool,
-    /// Whose sessions are to be ended because they went on with an
-    /// authentication that was over.
-    misbehaving: BTreeSet<(Handle, SessionNumber)>,
+    /// The sessions that are to be ended, and why: they went on with an authentication
+    /// that was over, or began one again that is refused.
+    misbehaving: BTreeMap<(Handle, SessionNumber), Reason>,
 }
 
 impl Logins {
@@ -80,7 +81,7 @@ impl Logins {
             challenge_limit: ChallengeLimit::default(),
             completions: Completions::default(),
             is_reloading: false,
-            misbehaving: BTreeSet::new(),
+            misbehaving: BTreeMap::new(),
         })
     }
 
@@ -114,8 +115,8 @@ impl Logins {
         self.attempt(state, info, request, None, now)
     }
 
-    /// Decides about a CONNECT that asks for enhanced authentication. A live
-    /// session can't authenticate again.
+    /// Decides about a CONNECT that asks for enhanced authentication, or about a live
+    /// session that authenticates again.
     pub(crate) fn connect_enhanced<S: GateStore>(
         &mut self,
         state: &mut State<S>,
@@ -130,11 +131,6 @@ impl Logins {
             connected: true,
             ..ClientRef::default()
         };
-        let session = state.sessions.get(info.handle);
-        if session.is_some_and(|session| session.phase == Phase::Live && session.is(&client)) {
-            return self.end_misbehaving(state, info.handle);
-        }
-        self.forget(state, info.handle, now);
         let info = ConnectInfo {
             password: enhanced.data,
             certificate: None,
@@ -142,7 +138,13 @@ impl Logins {
             may_wait: false,
             ..*info
         };
-        let outcome = match (parse(state, &info), method_of(enhanced.method)) {
+        let method = method_of(enhanced.method);
+        let session = state.sessions.get(info.handle);
+        if session.is_some_and(|session| session.phase == Phase::Live && session.is(&client)) {
+            return self.authenticate_again(state, &info, method, now);
+        }
+        self.forget(state, info.handle, now);
+        let outcome = match (parse(state, &info), method) {
             (Ok(request), Some(method)) => {
                 let pending = &mut self.passwords.queue.pending;
                 pending.supersede(request.client_id.as_str(), now);
@@ -175,7 +177,7 @@ impl Logins {
         let now = state.now();
         let live = state.sessions.get(handle);
         if live.is_some_and(|session| !matches!(session.phase, Phase::Gone { .. })) {
-            return self.end_misbehaving(state, handle);
+            return self.end_misbehaving(state, handle, Reason::Malformed);
         }
         let Some(open) = self.unadmitted().take_challenge(handle, client_id, now) else {
             return Refusal::late(state, client_id, now).into_outcome(&mut state.journal);
@@ -257,16 +259,22 @@ impl Logins {
     }
 
     /// Has a live session ended, and keeps it waiting until then.
-    fn end_misbehaving<S>(&mut self, state: &State<S>, handle: Handle) -> ConnectOutcome {
+    fn end_misbehaving<S>(
+        &mut self,
+        state: &State<S>,
+        handle: Handle,
+        reason: Reason,
+    ) -> ConnectOutcome {
         if let Some(session) = state.sessions.get(handle) {
-            self.misbehaving.insert((handle, session.number));
+            let to_end = self.misbehaving.entry((handle, session.number));
+            to_end.or_insert(reason);
             (state.config.wake)();
         }
         ConnectOutcome::Challenge { data: b"" }
     }
 
     /// The sessions that are to be ended for that.
-    pub(crate) fn take_misbehaving(&mut self) -> BTreeSet<(Handle, SessionNumber)> {
+    pub(crate) fn take_misbehaving(&mut self) -> BTreeMap<(Handle, SessionNumber), Reason> {
         core::mem::take(&mut self.misbehaving)
     }
 

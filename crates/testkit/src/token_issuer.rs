@@ -22,11 +22,27 @@ impl TokenIssuer {
         }
     }
 
+    /// The same, whose tokens call its key otherwise.
+    pub fn calling_its_key(self, key_id: &str) -> Self {
+        Self {
+            key_id: key_id.into(),
+            ..self
+        }
+    }
+
     /// Its public keys, as a JWK Set.
     pub fn jwks(&self) -> String {
-        let public = URL_SAFE_NO_PAD.encode(self.pair.public_key());
-        let key = json!({ "kty": "OKP", "crv": "Ed25519", "kid": self.key_id, "x": public });
-        json!({ "keys": [key] }).to_string()
+        Self::jwks_of(&[self])
+    }
+
+    /// The public keys of several, as a JWK Set.
+    pub fn jwks_of(issuers: &[&Self]) -> String {
+        let key = |issuer: &&Self| {
+            let public = URL_SAFE_NO_PAD.encode(issuer.pair.public_key());
+            json!({ "kty": "OKP", "crv": "Ed25519", "kid": issuer.key_id, "x": public })
+        };
+        let keys: Vec<_> = issuers.iter().map(key).collect();
+        json!({ "keys": keys }).to_string()
     }
 
     /// A token that claims this.

@@ -1,16 +1,19 @@
 //! Tokens of others' issuers as passwords, on real brokers.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use countersign_testkit::artifacts;
-use countersign_testkit::mqtt::Connect;
+use countersign_testkit::mqtt::{Answer, Connect};
 use countersign_testkit::token_issuer::TokenIssuer;
 use countersign_testkit::tools::Tool;
+use countersign_testkit::{Client, artifacts};
 use countersign_tests::authority::Authority;
 use countersign_tests::key_server::KeyServer;
 use countersign_tests::service::Service;
 use countersign_tests::{
-    Fixture, PATIENCE, REFUSED_V5, on_every_broker, text, topics_so_far, wait_until,
+    ACCEPTED, Fixture, PATIENCE, REFUSED_V5, is_kicked, on_every_broker, text, topics,
+    topics_so_far, wait_until,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -274,5 +277,151 @@ on_every_broker! {
         fixture.cli.json(&["issuer", "revoke", "acme", "t-dev1"]);
         wait_until("the session ended", || !client.is_alive());
         assert_eq!(by("OAUTH2-JWT", &good).code(fixture.port()), REFUSED_V5);
+    }
+
+    fn a_session_goes_on_with_a_new_token_and_ends_with_one_that_proves_nothing(version) {
+        let folder = TempDir::new().unwrap();
+        let (fixture, clock) = Fixture::start_with_clock(version);
+        fixture.tenant("acme", &[]);
+        let issuer = TokenIssuer::new(1);
+        add(&fixture, &folder, "acme", &issuer, &[]);
+        for name in ["dev1", "dev2"] {
+            fixture.credential(name, "acme");
+        }
+        let port = fixture.port();
+        let method = "OAUTH2-JWT";
+        let by = |client_id: &str, token: &str| {
+            let connect = Connect::v5(client_id).session_expiry(600);
+            connect.authentication(method, Some(token.as_bytes())).accepted(port)
+        };
+        let first = issuer.sign(&claims("acme", "dev1", HOUR));
+        let mut client = by("one", &first);
+        assert_eq!(client.subscribe(&[("acme/#", 1)]).unwrap(), [1]);
+        let mut other = by("two", &issuer.sign(&claims("acme", "dev2", HOUR)));
+        let second = issuer.sign(&claims("acme", "dev1", 2 * HOUR));
+        client.auth(0x19, method, Some(second.as_bytes())).unwrap();
+        let Answer::Auth(answer) = client.answer(PATIENCE).unwrap() else {
+            panic!("the broker says nothing");
+        };
+        assert_eq!(answer.code, 0);
+        clock.set(HOUR + Duration::from_secs(1));
+        wait_until("who has the first token's end is ended", || !other.is_alive());
+        assert!(client.publish("acme/on", "x", 1, false).unwrap() < 0x80);
+        assert_eq!(topics(&mut client), ["acme/on"]);
+        clock.set(2 * HOUR + Duration::from_secs(1));
+        assert!(is_kicked(&mut client));
+
+        // Whatever else it presents ends it, and takes nothing from whoever comes then.
+        let third = issuer.sign(&claims("acme", "dev1", 4 * HOUR));
+        let mut bystander = by("two", &issuer.sign(&claims("acme", "dev2", 4 * HOUR)));
+        for wrong in [
+            &first,
+            &TokenIssuer::new(2).sign(&claims("acme", "dev1", 4 * HOUR)),
+            &issuer.sign(&claims("acme", "dev2", 4 * HOUR)),
+            &issuer.sign(&claims("other", "dev1", 4 * HOUR)),
+            "",
+        ] {
+            let mut client = by("one", &third);
+            client.auth(0x19, method, Some(wrong.as_bytes())).unwrap();
+            assert!(is_kicked(&mut client), "{wrong}");
+            let mut again = by("one", &third);
+            assert_eq!(again.subscribe(&[("acme/#", 1)]).unwrap(), [1]);
+            assert!(again.publish("acme/again", "x", 1, false).unwrap() < 0x80);
+            assert_eq!(topics(&mut again), ["acme/again"]);
+        }
+        assert!(bystander.is_alive());
+        let told = fixture.our_lines();
+        for reason in ["expired", "bad-secret"] {
+            let line = format!("ended the session of `dev1@acme` (one): {reason}");
+            assert!(told.contains(&line), "{told}");
+        }
+    }
+
+    fn a_thousand_sessions_and_whoever_comes_get_on_while_keys_change_and_wrong_tokens_flood(version) {
+        let folder = TempDir::new().unwrap();
+        let (fixture, clock) = Fixture::start_with_clock(version);
+        fixture.tenant("acme", &[]);
+        let [gone, kept, new, wrong] = [1, 2, 3, 4].map(TokenIssuer::new);
+        let set = |name: &str, issuers: [&TokenIssuer; 2]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, TokenIssuer::jwks_of(&issuers)).unwrap();
+            path.display().to_string()
+        };
+        add(&fixture, &folder, "acme", &gone, &[]);
+        fixture.cli.json(&["issuer", "set", "acme", "--jwks", &set("before", [&gone, &kept])]);
+        let devices = 20;
+        for number in 0..devices {
+            fixture.credential(&format!("dev{number}"), "acme");
+        }
+        let port = fixture.port();
+        // Half of them by each key, whose tokens end at different times.
+        let comes = |issuer: &TokenIssuer, number: u64, lasts: Duration| {
+            let mut claims = claims("acme", &format!("dev{}", number % devices), lasts);
+            claims["jti"] = json!(format!("{number}"));
+            connect(&format!("c{number}"), "jwt", &issuer.sign(&claims))
+        };
+        let get_in = |connect: &Connect| {
+            // Where there is no time for a signature, a device tries again.
+            (0..100).find_map(|_| {
+                let (client, answer) = connect.attempt(port).unwrap();
+                (answer.code() == ACCEPTED).then_some(client)
+            })
+        };
+        let mut sessions: Vec<_> = (0..1_000)
+            .map(|number| {
+                let (issuer, lasts) = if number % 2 == 0 { (&gone, HOUR) } else { (&kept, 2 * HOUR) };
+                get_in(&comes(issuer, number, lasts)).unwrap()
+            })
+            .collect();
+        let over = AtomicBool::new(false);
+        let guesses = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            // Each guess is signed anew, and comes from one of so many addresses.
+            for flooder in 0..2_u64 {
+                let (over, guesses, wrong, comes) = (&over, &guesses, &wrong, &comes);
+                scope.spawn(move || {
+                    for number in (flooder..).step_by(2) {
+                        if over.load(Ordering::SeqCst) {
+                            return;
+                        }
+                        let host = u8::try_from(number % 200).unwrap() + 20;
+                        let guess = comes(wrong, 10_000 + number, HOUR).source([127, 0, 0, host].into());
+                        let (_client, answer) = guess.attempt(port).unwrap();
+                        assert_ne!(answer.code(), ACCEPTED);
+                        guesses.fetch_add(1, Ordering::SeqCst);
+                    }
+                });
+            }
+            let mut longest = [Duration::ZERO; 2];
+            let mut bystander = comes(&kept, 5_000, 3 * HOUR).accepted(port);
+            let flooded = |least: usize| wait_until("they guess", || guesses.load(Ordering::SeqCst) >= least);
+            flooded(50);
+            for round in 0..20 {
+                if round == 10 {
+                    let after = set("after", [&kept, &new]);
+                    fixture.cli.json(&["issuer", "set", "acme", "--jwks", &after]);
+                }
+                let issuer = if round < 10 { &gone } else { &new };
+                longest[0] = longest[0].max(bystander.ping(PATIENCE).unwrap());
+                let start = Instant::now();
+                assert!(get_in(&comes(issuer, 6_000 + round, HOUR)).is_some(), "{round}");
+                longest[1] = longest[1].max(start.elapsed());
+            }
+            flooded(guesses.load(Ordering::SeqCst) + 50);
+            over.store(true, Ordering::SeqCst);
+            let [ping, login] = longest;
+            let count = guesses.load(Ordering::SeqCst);
+            println!("{version}: {count} wrong tokens; longest ping {ping:?}, longest login {login:?}");
+        });
+        assert_ne!(comes(&gone, 7_000, HOUR).code(port), ACCEPTED, "its key is gone");
+        assert!(sessions.iter_mut().all(Client::is_alive), "what was proved stays proved");
+        clock.set(HOUR + Duration::from_secs(1));
+        for (number, session) in sessions.iter_mut().enumerate() {
+            if number % 2 == 0 {
+                wait_until("its token is over", || !session.is_alive());
+            } else {
+                assert!(session.is_alive(), "{number}");
+            }
+        }
     }
 }

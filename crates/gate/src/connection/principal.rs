@@ -62,6 +62,30 @@ pub(crate) enum Principal {
 }
 
 impl Principal {
+    /// Says whether the session of one that a token proved may go on as the other, whom
+    /// another token proves: it is the same, in the same generation.
+    pub(crate) fn may_go_on_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Bearer { id, generation, .. },
+                Self::Bearer {
+                    id: of_other,
+                    generation: other,
+                    ..
+                },
+            )
+            | (
+                Self::Issued { id, generation, .. },
+                Self::Issued {
+                    id: of_other,
+                    generation: other,
+                    ..
+                },
+            ) => id == of_other && generation == other,
+            _ => false,
+        }
+    }
+
     /// Who is let in.
     pub(crate) fn of(identity: &Identity) -> Self {
         match identity {

@@ -11,6 +11,8 @@ pub(crate) struct SessionExtension {
     /// Whether it began by enhanced authentication, so that it has no password
     /// to show again.
     pub(crate) is_enhanced: bool,
+    /// When it ends by itself, as far as that was said since it began.
+    pub(crate) ends_at: Option<Timestamp>,
     /// The things that are bound to it.
     pub(crate) children: Vec<Child>,
     /// The groups whose roles it has besides its own.

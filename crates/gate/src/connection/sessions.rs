@@ -186,6 +186,14 @@ impl Sessions {
             });
             self.most_deadlines = self.deadlines.len().saturating_mul(2);
         }
+        let session = self.by_handle.get_mut(&handle.0);
+        let session = session.filter(|session| session.number == number);
+        // A session may be given a later end again and again, by a token each time.
+        if let Some(extension) = session.and_then(|session| session.extension.as_mut())
+            && let Some(before) = extension.ends_at.replace(at)
+        {
+            self.deadlines.remove(&(before, handle, number));
+        }
         self.deadlines.insert((at, handle, number));
     }
 

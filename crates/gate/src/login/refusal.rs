@@ -184,6 +184,11 @@ impl Refusal {
         }
     }
 
+    /// Why it is refused.
+    pub(crate) fn reason(&self) -> Reason {
+        self.login.cause
+    }
+
     /// The same, with another word for the client.
     pub(crate) fn with_code(self, code: RefusalCode) -> Self {
         Self { code, ..self }

@@ -10,8 +10,10 @@ use countersign_core::store::{GateStore, StoreError};
 use countersign_core::time::Timestamp;
 
 use super::PasswordLogins;
+use crate::connection::principal::Principal;
 use crate::host::ConnectInfo;
-use crate::login::decision::Decided;
+use crate::login::decision::{Admitted, Decided};
+use crate::login::refusal::Refusal;
 use crate::state::State;
 
 impl PasswordLogins {
@@ -50,6 +52,38 @@ impl PasswordLogins {
             }
         }
         (decided, allowed)
+    }
+
+    /// Decides about a session that presents another token, as about a login with it.
+    pub(in crate::login) fn renew<S: GateStore>(
+        &mut self,
+        state: &mut State<S>,
+        info: &ConnectInfo<'_>,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Admitted, Box<Refusal>> {
+        let why = match Self::what_was_signed(request) {
+            None => Ok(Reason::BadSecret),
+            Some(token) => match self.decide_by_signature(state, info, request, &token, now) {
+                (Ok(Decided::Admitted(admitted)), _) => {
+                    let after = Principal::of(&admitted.admission.identity);
+                    let session = state.sessions.get(info.handle);
+                    if session.is_some_and(|session| session.principal.may_go_on_as(&after)) {
+                        return Ok(admitted);
+                    }
+                    Ok(Reason::BadSecret)
+                }
+                (Ok(Decided::Refused(Reason::OverBudget)), Err(_)) => Ok(Reason::TooManyFailures),
+                (Ok(Decided::Refused(reason)), _) => Ok(reason),
+                // Neither a password nor a code counts here.
+                (Ok(Decided::Challenged | Decided::NeedsHash(_)), _) => Ok(Reason::BadSecret),
+                (Err(error), _) => Err(error),
+            },
+        };
+        Err(Box::new(match why {
+            Ok(reason) => Refusal::new(state, request, info.address, reason, now),
+            Err(error) => Refusal::for_store(state, request, info.address, &error, now),
+        }))
     }
 
     /// What a client presents that an authority or an issuer may have signed, as it is counted

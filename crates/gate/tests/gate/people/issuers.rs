@@ -6,10 +6,12 @@ use countersign::core::client_id::ClientIdRule;
 use countersign::core::issuer::{
     ClaimName, IdentityClaim, IssuerName, IssuerText, KeyPlace, KeysUrl, MaxKeyAge,
 };
+use countersign::core::kind::Application;
 use countersign::core::lockout::LockoutPolicy;
 use countersign::core::reason::Reason;
 use countersign::core::role::RoleName;
 use countersign::core::rule::{Action, Pattern, Rule};
+use countersign::core::scheme::SchemeName;
 use countersign::core::tenant::Authentication;
 use countersign::core::user::GrantedRight;
 use countersign::{ConnectInfo, ConnectOutcome, Enhanced, Handle, RefusalCode, TOKEN_METHODS};
@@ -20,8 +22,10 @@ use countersign_admin::issuer::{
     AddIssuer, AskForKeys, KeyOrigin, ListDueKeys, NoteFetchedKeys, RemoveIssuer,
     RevokeIssuedToken, SetIssuerKeys,
 };
+use countersign_admin::operator::{CreateOperator, NewOperator};
 use countersign_admin::role::{ChangeRoleRules, DeleteRole, RoleDeletion};
 use countersign_admin::rule::RuleChange;
+use countersign_admin::secret::NewSecret;
 use countersign_admin::settings::{SetSettings, SettingsChanges};
 use countersign_admin::tenant::{SetTenant, TenantChanges};
 use countersign_issuer::{KeySet, KeyText};
@@ -37,7 +41,7 @@ const ISS: &str = "https://sso.example";
 
 /// `dev1@acme`, `dev1@beta` and `dev2@acme`, and an issuer of each tenant, by the keys 1
 /// and 2, for `acme` and `beta`.
-fn fixture() -> Fixture {
+pub(super) fn fixture() -> Fixture {
     let mut fixture = Fixture::new();
     fixture.role("more", "acme", "acme/#");
     let forbid = Rule::deny(Action::Both, Pattern::parse("acme/no/#").unwrap());
@@ -85,12 +89,12 @@ pub(super) fn called(text: &str) -> IssuerName {
     IssuerName::parse(text).unwrap()
 }
 
-fn text(text: &str) -> IssuerText {
+pub(super) fn text(text: &str) -> IssuerText {
     IssuerText::parse(text).unwrap()
 }
 
 /// What a token for an hour claims.
-fn claims(fixture: &Fixture, audience: &str, subject: &str) -> Value {
+pub(super) fn claims(fixture: &Fixture, audience: &str, subject: &str) -> Value {
     let now = fixture.now().as_millis() / 1_000;
     json!({ "iss": ISS, "aud": audience, "sub": subject, "jti": "t-1", "iat": now, "exp": now + 3_600 })
 }
@@ -145,6 +149,71 @@ fn a_token_names_a_credential_of_its_issuers_tenant_alone() {
         let outcome = connect(&mut fixture, "jwt", &stranger);
         assert_eq!(refused(&outcome), reason, "{subject:?}");
     }
+}
+
+#[test]
+fn a_token_stands_for_no_operator_user_application_or_thing_and_no_other_tenants_device() {
+    let mut fixture = fixture();
+    for tenant in ["acme", "beta"] {
+        let plain = NewCredential {
+            scheme: SchemeName::plain(),
+            ..NewCredential::new(tenant_id(tenant), format!("meter of {tenant}"))
+        };
+        fixture.run(&CreateCredential(plain)).unwrap();
+    }
+    let operator = NewOperator {
+        name: name("bridge"),
+        secret: NewSecret::Generated,
+        rules: Vec::new(),
+    };
+    fixture.run(&CreateOperator(operator)).unwrap();
+    fixture.application("fleet", Application::default());
+    fixture.thing("pump-1", "fleet");
+    fixture.grant(JANE, "acme", GrantedRight::OrgAdmin);
+    let (_, _) = fixture.token(JANE, &[], 60);
+    fixture.settle();
+    let by_any_name = token(&fixture, 1, "acme", "meter of acme");
+    let outcome = connect(&mut fixture, "jwt", &by_any_name);
+    assert_eq!(admitted(&outcome), "meter of acme");
+    for subject in [
+        "meter of beta",
+        "bridge",
+        "bridge@acme",
+        JANE,
+        "fleet",
+        "fleet@acme",
+        "pump-1",
+        "pump-1@acme",
+        "jwt:script@acme",
+        "jwt:script",
+    ] {
+        let stranger = token(&fixture, 1, "acme", subject);
+        for username in ["jwt", subject] {
+            let it = Try {
+                handle: 2,
+                client_id: "b",
+                ..with(username, &stranger)
+            };
+            let reason = refused(&fixture.connect(it));
+            assert_eq!(reason, Reason::UnknownName, "{subject}");
+        }
+    }
+}
+
+#[test]
+fn a_key_of_another_issuer_is_no_key_whatever_a_token_calls_it() {
+    let mut fixture = fixture();
+    let claims = claims(&fixture, "acme", "dev1");
+    // Signed by the key of beta's issuer, under its own name and under that of acme's.
+    for called in ["key-2", "key-1"] {
+        let theirs = TokenIssuer::new(2).calling_its_key(called);
+        let outcome = connect(&mut fixture, "jwt", &theirs.sign(&claims));
+        assert_eq!(refused(&outcome), Reason::BadSecret, "{called}");
+    }
+    // Its own key under the name of the other's is not looked for there.
+    let ours = TokenIssuer::new(1).calling_its_key("key-2");
+    let outcome = connect(&mut fixture, "jwt", &ours.sign(&claims));
+    assert_eq!(refused(&outcome), Reason::BadSecret);
 }
 
 #[test]
@@ -414,7 +483,7 @@ fn the_order_of_a_connect_holds_for_tokens_too() {
 }
 
 /// As enhanced authentication, of which the host tells the name alone.
-fn enhance(
+pub(super) fn enhance(
     fixture: &mut Fixture,
     method: &str,
     username: Option<&str>,
@@ -423,7 +492,7 @@ fn enhance(
     enhance_as(fixture, "a", method, username, data)
 }
 
-fn enhance_as(
+pub(super) fn enhance_as(
     fixture: &mut Fixture,
     client_id: &str,
     method: &str,

@@ -8,6 +8,7 @@ mod enhanced;
 mod external;
 mod issuers;
 mod registrations;
+mod renewals;
 mod things;
 mod tokens;
 mod users;

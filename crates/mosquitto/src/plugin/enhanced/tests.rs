@@ -158,6 +158,33 @@ fn a_live_session_is_never_refused() {
 }
 
 #[test]
+fn a_live_session_that_presents_another_good_token_goes_on() {
+    let mut client = FakeClient::new("c");
+    let fixture = Fixture::new(ChainMode::Final);
+    fixture.admit(&mut client);
+    let names_before = fixture.host.usernames.borrow().len();
+    outcome(&fixture, admitted(Some("dev1@acme")));
+    let again = |client: &mut FakeClient| {
+        client.username = Some(b"dev1@acme".to_vec());
+        let token = Some(&b"a.b.c"[..]);
+        step(
+            &fixture,
+            "ext-auth-start",
+            client,
+            Some(c"OAUTH2-JWT"),
+            token,
+        )
+    };
+    assert_eq!(again(&mut client), (ADMITTED, Vec::new()));
+    assert_eq!(fixture.host.usernames.borrow().len(), names_before);
+    assert!(fixture.gate.gone.borrow().is_empty());
+    // Once it is over it is another's handle.
+    fixture.disconnect(&mut client);
+    outcome(&fixture, refused(Reason::BadSecret));
+    assert_eq!(again(&mut client).0, REFUSED);
+}
+
+#[test]
 fn after_a_reload_one_that_is_away_is_known_whatever_its_password_field_held() {
     let fixture = Fixture::new(ChainMode::Final);
     let mut client = FakeClient::new("c");
