@@ -37,11 +37,14 @@ pub fn measure(scale: &Scale, place: &Path) -> Result<Vec<Figure>> {
             let times: Vec<f64> = ends.iter().map(since).collect();
             rounds.push_times(version.name(), title, TIMES, &times);
         }
+        let ban = |round| outlives_ban(&broker, &folder, round);
+        let times = (0..scale.kicks).map(ban).collect::<Result<Vec<f64>>>()?;
+        rounds.push_times(version.name(), BAN, TIMES, &times);
     }
     let mut figures = rounds.figures("");
     for figure in &mut figures {
         figure.goal = match (figure.subject.as_str(), figure.quantity.name) {
-            (EXIT, "p99") => Some(250.0),
+            (EXIT | BAN, "p99") => Some(250.0),
             (COMMIT, "p99") => Some(50.0),
             _ => None,
         };
@@ -87,6 +90,23 @@ impl End {
     }
 }
 
+/// How long a session outlives the command that bans its client id, in milliseconds.
+fn outlives_ban(broker: &MeasuredBroker, folder: &Path, round: usize) -> Result<f64> {
+    let connect = Subject::Generated.login(0).connect_as("banned");
+    let mut client = broker.admit(&connect)?;
+    thread::sleep(Duration::from_millis(30 + (round as u64 * 37) % 100));
+    let waiter = thread::spawn(move || {
+        let closed = client.wait_closed(PATIENCE);
+        closed.context("the broker did not end a banned session")?;
+        Ok(Instant::now())
+    });
+    read(&mut cli(folder, "ban add --client-id banned")?)?;
+    let exit = Instant::now();
+    let closed = joined(waiter)?;
+    read(&mut cli(folder, "ban remove --client-id banned")?)?;
+    Ok(closed.saturating_duration_since(exit).as_secs_f64() * 1e3)
+}
+
 /// Watches for the instant from which the store shows a suspension.
 fn watch_for_suspension(folder: &Path, name: &str) -> Result<JoinHandle<Result<Instant>>> {
     let mut store = SqliteStore::open(file(folder))?;
@@ -124,6 +144,7 @@ pub const TIMES: [Quantity; 3] = [
 
 const COMMIT: &str = "from the commit";
 const EXIT: &str = "from the command's exit";
+const BAN: &str = "a ban of the client id, from the command's exit";
 
 type From = fn(&End) -> f64;
 

@@ -11,6 +11,7 @@ mod guest;
 mod idle;
 mod imports;
 mod kick;
+mod limited;
 mod login;
 mod messages;
 mod meter;
@@ -80,6 +81,8 @@ enum Name {
     Service,
     /// From an act to the end of the session
     Kick,
+    /// How others fare while a tenant publishes more than it may
+    Limited,
     /// Imports of other systems' users
     Imports,
 }
@@ -152,6 +155,7 @@ impl Bench {
             (Name::Guest, ..) => guest::measure(scale, self.folder()),
             (Name::Service, ..) => service::measure(scale, self.folder()),
             (Name::Kick, ..) => kick::measure(scale, self.folder()),
+            (Name::Limited, ..) => limited::measure(scale, self.folder()),
             (Name::Imports, ..) => imports::measure(scale, self.folder()),
             (_, None, _) | (_, _, None) => unreachable!("both are there where they are needed"),
         }

@@ -185,6 +185,58 @@ fn hostile_tokens_are_refused() {
     assert_eq!(swapped, Some(Refusal::Signature));
 }
 
+/// RFC 7515 §A.1, §A.4 and §A.5 and RFC 7519 §6.1: by a shared secret, by ES512, by nothing.
+const OTHERWISE: [(&str, &str); 3] = [
+    (
+        "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9",
+        "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+    ),
+    (
+        "eyJhbGciOiJFUzUxMiJ9",
+        "UGF5bG9hZA.AdwMgeerwtHoh-l192l60hp9wAHZFVJbLfD_UxMi70cwnZOYaRI1bKPWROc-mZZqwqT2SI-KGDKB34XO0aw_7XdtAG8GaSwFKdCAPZgoXD2YBJZCPEX3xKpRwcdOO8KpEHwJjyqOgzDO7iKvU8vcnwNrmxYbSW9ERBXukOXolLzeO_Jn",
+    ),
+    (
+        "eyJhbGciOiJub25lIn0",
+        "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.",
+    ),
+];
+
+#[test]
+fn what_the_specifications_sign_otherwise_is_refused_and_so_are_their_shared_keys() {
+    for (header, rest) in OTHERWISE {
+        let token = format!("{header}.{rest}");
+        let refused = Unverified::parse(token.as_bytes()).err();
+        assert!(
+            matches!(refused, Some(Refusal::Algorithm | Refusal::Malformed)),
+            "{token} {refused:?}"
+        );
+        // A good signature of a key of ours makes no other algorithm of it.
+        let message = format!("{header}.{}", rest.split_once('.').unwrap().0);
+        let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der(include_str!(
+            "keys/ed25519.private.pem"
+        )))
+        .unwrap();
+        let signature = URL_SAFE_NO_PAD.encode(key.sign(message.as_bytes()));
+        let signed = format!("{message}.{signature}");
+        assert!(Unverified::parse(signed.as_bytes()).is_err(), "{signed}");
+    }
+    let shared = r#"{"keys":[{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"}]}"#;
+    assert!(KeySet::of_jwks(shared, &signs_by("RS256,ES256,EdDSA")).is_err());
+}
+
+#[test]
+fn a_key_whose_signatures_would_take_long_is_not_taken() {
+    for bits in [4_104_usize, 8_192, 16_384] {
+        let mut modulus = vec![0xff; bits / 8];
+        modulus[0] = 0x80;
+        let key = json!({"kty": "RSA", "e": "AQAB", "n": URL_SAFE_NO_PAD.encode(&modulus)});
+        let jwks = json!({ "keys": [key] }).to_string();
+        let refused = KeySet::of_jwks(&jwks, &signs_by("RS256")).unwrap_err();
+        let expected = format!("an RSA key of {bits} bits is not taken; one has 2048 to 4096");
+        assert!(refused.to_string().ends_with(&expected), "{refused}");
+    }
+}
+
 #[test]
 fn claims_are_read_strictly() {
     let keys = KeySet::of_pem(ED25519, &signs_by("EdDSA")).unwrap();

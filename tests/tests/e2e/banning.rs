@@ -4,8 +4,9 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::process::Command;
+use std::time::Instant;
 
-use countersign_testkit::{Connect, artifacts};
+use countersign_testkit::{Client, Connect, artifacts};
 use countersign_tests::{ACCEPTED, Fixture, is_kicked, on_every_broker, wait_until};
 
 /// The addresses that fail2ban finds in the broker's log, one for each line that it
@@ -91,10 +92,14 @@ on_every_broker! {
         let mut pump = connect("pump").source(DEVICE).accepted(port);
         let mut other = connect("other").source(DEVICE).accepted(port);
         let network = format!("ban add --address {GUESSER} --force");
-        fixture.cli.act(&network, &[]);
-        assert!(is_kicked(&mut banned));
-        fixture.cli.act("ban add --client-id pump --tenant t1 --until 1h", &[]);
-        assert!(is_kicked(&mut pump));
+        let ended = |act: &str, client: &mut Client| {
+            fixture.cli.act(act, &[]);
+            let banned_at = Instant::now();
+            assert!(is_kicked(client));
+            println!("{version}: ended {:?} after `{act}`", banned_at.elapsed());
+        };
+        ended(&network, &mut banned);
+        ended("ban add --client-id pump --tenant t1 --until 1h", &mut pump);
         for (client_id, source) in [("by-address", GUESSER), ("pump", DEVICE)] {
             let code = connect(client_id).source(source).code(port);
             assert_ne!(code, ACCEPTED, "{client_id}");
