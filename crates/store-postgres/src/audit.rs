@@ -1,6 +1,7 @@
 //! The audit's two chains of rows, and the refusals that are still summed up.
 
 use core::time::Duration;
+use std::borrow::Cow;
 
 use countersign_core::audit::{
     AuditChain, AuditCheck, AuditEntry, AuditHead, AuditHeads, AuditKey, AuditOutcome, AuditRow,
@@ -16,7 +17,7 @@ use crate::error::Fault;
 use crate::page_query::{PageQuery, text};
 use crate::refusals::{parse_reason, staged};
 use crate::row_reader::RowReader;
-use crate::sql::{Connection, params};
+use crate::sql::{Connection, params, storable};
 use crate::transaction::{COMMIT, PostgresTransaction};
 
 mod chain;
@@ -113,12 +114,14 @@ fn append(connection: &Connection, chain: AuditChain, entries: &[AuditEntry]) ->
     }
     let ChainEnds { mut head, .. } = chain::ends(connection, chain)?;
     let next = chain::next_id(connection)?;
+    // What is hashed is what will be read.
+    let entries: Vec<_> = entries.iter().map(as_stored).collect();
     let statement = connection.prepare(
         "INSERT INTO audit (id, chain, format, time, actor, act, subject, outcome, cause, address,
              client_id, topic, count, before, after, hash)
          VALUES ($1, $2, 2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )?;
-    for (place, entry) in chain.rows_after(head, next, entries) {
+    for (place, entry) in chain.rows_after(head, next, &entries) {
         head = place;
         statement.execute(params![
             head.id,
@@ -139,6 +142,25 @@ fn append(connection: &Connection, chain: AuditChain, entries: &[AuditEntry]) ->
         ])?;
     }
     chain::set_head(connection, chain, head, entries.len())
+}
+
+/// The entry with its texts as they are stored.
+fn as_stored(entry: &AuditEntry) -> AuditEntry {
+    let mut entry = entry.clone();
+    let texts = [&mut entry.actor, &mut entry.act, &mut entry.subject];
+    let others = [
+        &mut entry.address,
+        &mut entry.client_id,
+        &mut entry.topic,
+        &mut entry.before,
+        &mut entry.after,
+    ];
+    for text in texts.into_iter().chain(others.into_iter().flatten()) {
+        if let Cow::Owned(stored) = storable(text) {
+            *text = stored;
+        }
+    }
+    entry
 }
 
 /// The rows that `query` asks for, refusals that are still summed up included,

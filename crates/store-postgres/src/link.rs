@@ -130,12 +130,14 @@ async fn timeout_of<T>(limit: Duration, answer: impl Future<Output = T>) -> Opti
 }
 
 /// What holds for each connection. Names are looked up among ours alone, whatever others
-/// put where everybody may. A machine that vanishes holds the lock for less than half a
+/// put where everybody may. Statements are found by indexes, also where they were planned before
+/// there was anything to find. A machine that vanishes holds the lock for less than half a
 /// minute, and one that waits for something else, a minute.
 const SETTINGS: &str = "
     SET search_path = countersign, pg_temp;
     SET client_min_messages = warning;
     SET jit = off;
+    SET enable_seqscan = off;
     SET default_transaction_isolation = 'read committed';
     SET statement_timeout = '60s';
     SET idle_in_transaction_session_timeout = '60s';

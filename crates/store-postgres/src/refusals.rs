@@ -8,7 +8,7 @@ use countersign_core::store::rows::{RefusalRow, RefusalRows};
 use countersign_core::store::{AuditQuery, StoreError};
 use countersign_core::time::Timestamp;
 
-use crate::sql::{Connection, params};
+use crate::sql::{Connection, params, storable};
 use sha2::{Digest as _, Sha256};
 
 use crate::audit::count_staged;
@@ -147,8 +147,9 @@ fn key(row: &RefusalRow<'_>) -> [u8; 32] {
         row.topic,
         row.act.as_str(),
     ] {
+        let part = storable(part);
         hasher.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
-        hasher.update(part);
+        hasher.update(&*part);
     }
     hasher.finalize().into()
 }

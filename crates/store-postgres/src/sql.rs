@@ -9,7 +9,7 @@ use crate::error::Fault;
 use crate::link::Link;
 
 pub(crate) use self::cell::{CellRef, Row};
-pub(crate) use self::value::{Params, ToValue, Value, params};
+pub(crate) use self::value::{Params, ToValue, Value, params, storable};
 
 mod cell;
 mod value;

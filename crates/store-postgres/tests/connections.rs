@@ -9,13 +9,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use common::{Database, fresh};
+use countersign_core::audit::{AuditCheck, AuditEntry, RefusedAct};
 use countersign_core::change::{Change, ChangeSeq};
+use countersign_core::ledger::Ledger as _;
 use countersign_core::name::{GroupPath, TenantId};
+use countersign_core::reason::Reason;
 use countersign_core::role::RoleName;
-use countersign_core::store::rows::{ChangeRows as _, RoleRows as _, TenantRows as _};
+use countersign_core::store::rows::{
+    AuditRows as _, ChangeRows as _, RoleRows as _, TenantRows as _,
+};
 use countersign_core::store::{
-    AdminStore as _, AdminTransaction as _, Directory as _, GateStore as _, Intent, Settings,
-    StoreError, StoreErrorKind,
+    AdminStore as _, AdminTransaction as _, AuditQuery, Batch, Directory as _, GateStore as _,
+    Intent, Refusal, Settings, StoreError, StoreErrorKind,
 };
 use countersign_core::time::Timestamp;
 use countersign_postgres::{Address, PostgresStore};
@@ -230,4 +235,40 @@ fn the_tables_are_those_that_the_documents_list() {
     let tables = "SELECT string_agg(tablename, ' ' ORDER BY tablename COLLATE \"C\")
         FROM pg_tables WHERE schemaname = 'countersign'";
     assert_eq!(database.sql().text(tables), expected.join(" "));
+}
+
+#[test]
+fn a_text_that_no_database_holds_breaks_neither_the_audit_nor_its_sums() {
+    let (mut store, _database) = fresh();
+    let refusal = Refusal {
+        minute: Timestamp::from_millis(0),
+        act: RefusedAct::Login,
+        subject: "a\0b".into(),
+        address: None,
+        client_id: Some("\0".into()),
+        topic: None,
+        cause: Reason::UnknownName,
+        about: None,
+        count: 2,
+    };
+    let batch = Batch {
+        refusals: vec![refusal.clone(), refusal],
+        audit: vec![AuditEntry::done(Timestamp::from_millis(1), "x", "y", "\0")],
+        ..Batch::default()
+    };
+    store.write_batch("b1", &batch).unwrap();
+    for _ in 0..2 {
+        store.tidy_up(Timestamp::from_millis(600_000)).unwrap();
+        let mut look = store.begin(Intent::Read).unwrap();
+        assert_eq!(
+            look.verify_audit(&[]).unwrap(),
+            AuditCheck::Intact { rows: 2 }
+        );
+        let rows = look.audit(&AuditQuery::default()).unwrap();
+        let told: Vec<_> = rows
+            .iter()
+            .map(|row| (&*row.entry.subject, row.entry.count))
+            .collect();
+        assert_eq!(told, [("a\u{fffd}b", 4), ("\u{fffd}", 1)]);
+    }
 }

@@ -1,5 +1,6 @@
 //! What is bound to statements.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::sync::Arc;
 
@@ -29,14 +30,7 @@ impl ToSql for Value {
                 i32::try_from(*number)?.to_sql(kind, out)
             }
             Self::Integer(number) if *kind == Type::INT8 => number.to_sql(kind, out),
-            Self::Text(text) if *kind == Type::TEXT => {
-                // No text of a database holds it, and none that is looked up does.
-                if text.contains('\0') {
-                    text.replace('\0', "\u{fffd}").to_sql(kind, out)
-                } else {
-                    text.to_sql(kind, out)
-                }
-            }
+            Self::Text(text) if *kind == Type::TEXT => storable(text).to_sql(kind, out),
             Self::Bytes(bytes) if *kind == Type::BYTEA => bytes.to_sql(kind, out),
             Self::Integer(_) | Self::Text(_) | Self::Bytes(_) => {
                 Err(format!("a statement wants {kind} where it is given something else").into())
@@ -49,6 +43,15 @@ impl ToSql for Value {
     }
 
     to_sql_checked!();
+}
+
+/// The text as it is stored: no text of a database holds NUL.
+pub(crate) fn storable(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') {
+        text.replace('\0', "\u{fffd}").into()
+    } else {
+        text.into()
+    }
 }
 
 /// What can be bound.
