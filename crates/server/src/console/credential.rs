@@ -158,7 +158,7 @@ pub(super) fn run_for(
     match told {
         Ok(told) => {
             let done = acts::act(&word).map_or("change", |act| act.word);
-            let undo = inverse(&word, &path, said, &before, &told);
+            let undo = inverse(&word, &path, said, before.as_ref(), &told);
             call.did(&format!("{path}?done={done}"), undo)
         }
         Err(problem) => again(call, &problem),
@@ -166,7 +166,7 @@ pub(super) fn run_for(
 }
 
 /// What the inverse of an act needs to know of the thing as it was.
-fn before(call: &mut Call<'_>, kind: &Kind, named: &str, word: &str) -> Value {
+fn before(call: &mut Call<'_>, kind: &Kind, named: &str, word: &str) -> Option<Value> {
     let of = |path| Ask::get(path).about("name", named);
     let told = match word {
         "rule" | "unrule" => of(kind.listed.0)
@@ -174,13 +174,20 @@ fn before(call: &mut Call<'_>, kind: &Kind, named: &str, word: &str) -> Value {
             .map(|it| it.get(kind.listed.1).cloned().unwrap_or_default()),
         "change" => of(kind.one).value(call),
         limits::LIMITS => of(limits::OF_CREDENTIAL.path).value(call),
-        _ => return Value::Null,
+        _ => return Some(Value::Null),
     };
-    told.unwrap_or_default()
+    told.ok()
 }
 
-/// What undoes what was done.
-fn inverse(word: &str, path: &str, said: &Form, before: &Value, told: &Told) -> Option<Undo> {
+/// What undoes what was done; nothing where it is not known what was so before.
+fn inverse(
+    word: &str,
+    path: &str,
+    said: &Form,
+    before: Option<&Value>,
+    told: &Told,
+) -> Option<Undo> {
+    let before = before?;
     let rules = || before.as_array().map_or(&[][..], Vec::as_slice);
     let again = || Undo::at(format!("{path}/{word}")).since(told.tag.as_deref());
     match word {

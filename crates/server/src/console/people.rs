@@ -205,7 +205,8 @@ fn run(call: &mut Call<'_>, said: &Form) -> Result<Answer, Problem> {
         Ok(_) if word == "delete" => Answer::see_other("/people?done=delete"),
         Ok(_) => {
             let path = address(&named);
-            let undo = inverse(&word, &path, said, &before.unwrap_or_default());
+            let before = before.ok();
+            let undo = before.and_then(|before| inverse(&word, &path, said, &before));
             call.did(&format!("{path}?done=yes"), undo)
         }
         Err(problem) => one(call, said, Some(&problem)),

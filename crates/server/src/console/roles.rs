@@ -227,25 +227,32 @@ fn run(call: &mut Call<'_>, said: &Form) -> Result<Answer, Problem> {
         )),
         Ok(told) => {
             let path = address(&tenant, &role);
-            let undo = inverse(&word, &path, said, &before, &told);
+            let undo = inverse(&word, &path, said, before.as_ref(), &told);
             call.did(&format!("{path}?done=yes"), undo)
         }
     }
 }
 
 /// What the inverse of an act needs to know of the role as it was.
-fn before(call: &mut Call<'_>, tenant: &str, role: &str, word: &str) -> Value {
+fn before(call: &mut Call<'_>, tenant: &str, role: &str, word: &str) -> Option<Value> {
     let path = match word {
         "rule" | "unrule" | "assign" => ROLE,
         LIMITS => limits::OF_ROLE.path,
-        _ => return Value::Null,
+        _ => return Some(Value::Null),
     };
     let ask = Ask::get(path).about("tenant", tenant).about("role", role);
-    ask.value(call).unwrap_or_default()
+    ask.value(call).ok()
 }
 
-/// What undoes what was done.
-fn inverse(word: &str, path: &str, said: &Form, before: &Value, told: &Told) -> Option<Undo> {
+/// What undoes what was done; nothing where it is not known what was so before.
+fn inverse(
+    word: &str,
+    path: &str,
+    said: &Form,
+    before: Option<&Value>,
+    told: &Told,
+) -> Option<Undo> {
+    let before = before?;
     let group = said.text("group").unwrap_or_default();
     match word {
         "rule" => undo::of_rule(path, list(before, "rules"), said),

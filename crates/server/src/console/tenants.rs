@@ -167,15 +167,16 @@ fn run(call: &mut Call<'_>, said: &Form) -> Result<Answer, Problem> {
         "change" => change(call, said, &named),
         LIMITS => {
             let before = Ask::get(limits::OF_TENANT.path).about("tenant", &named);
-            let before = before.value(call).unwrap_or_default();
+            let before = before.value(call).ok();
             let ask = limits::OF_TENANT.ask(said);
             let ask = ask.map(|ask| ask.about("tenant", &named).version(said.exact(VERSION)));
             match ask.and_then(|ask| ask.told(call)) {
                 Ok(told) => {
                     let path = address(&named);
                     let undo = Undo::at(format!("{path}/{LIMITS}")).since(told.tag.as_deref());
-                    let undo = undo.with_filled(limits::OF_TENANT.asks, &before);
-                    call.did(&format!("{path}?done=yes"), Some(undo))
+                    let asks = limits::OF_TENANT.asks;
+                    let undo = before.map(|before| undo.with_filled(asks, &before));
+                    call.did(&format!("{path}?done=yes"), undo)
                 }
                 Err(problem) => one(call, said, Some(&problem), None),
             }
