@@ -237,8 +237,8 @@ const PAGES = [
   "/find", "/find?q=dev", "/find?q=192.0.2.1", "/create", "/credentials/dev1@acme", "/credentials/hostile@acme", "/connected",
   "/refused", "/why", "/why?name=dev1%40acme&check=publish&topic=acme%2Fx", "/connectivity?tenant=acme", "/tenants", "/tenants/acme",
   "/roles?tenant=acme", "/roles/acme/readers", "/operators", "/operators/bridge", "/people", `/people/${ADA}`, "/tokens", "/brokers",
-  "/bans", "/authorities", "/issuers", "/other-brokers", "/followers", "/followers/edge",
-  "/schemes", "/schemes/impact", "/applications?tenant=acme", "/things", "/jwts",
+  "/bans", "/authorities", "/issuers", "/other-brokers", "/followers/edge",
+  "/schemes/impact", "/applications?tenant=acme", "/jwts",
   "/me", "/audit?span=all", "/audit?verify=yes", "/sign-in", "/nowhere",
 ];
 

@@ -36,7 +36,7 @@ struct ManyAct {
 pub(super) fn form(words: &Form) -> Markup {
     let acts: Vec<_> = ACTS.iter().map(|act| (act.word, act.label)).collect();
     html! {
-        form.many.card id="many" method="post" action=(PATH) {
+        form.card id="many" method="post" action=(PATH) {
             h2 { "Do something to many" }
             @for word in SOUGHT { @if let Some(said) = words.text(word) { (hidden(word, said)) } }
             div.pair {
