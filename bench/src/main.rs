@@ -8,6 +8,7 @@ mod figure;
 mod fleet;
 mod guess;
 mod guest;
+mod hooks;
 mod idle;
 mod imports;
 mod kick;
@@ -79,6 +80,8 @@ enum Name {
     Act,
     /// Time and memory of the service, for pages of a million credentials
     Service,
+    /// CPU and rate of answers to other brokers, which ask by hooks
+    Hooks,
     /// From an act to the end of the session
     Kick,
     /// How others fare while a tenant publishes more than it may
@@ -154,6 +157,7 @@ impl Bench {
             (Name::Act, _, Some(sizes)) => act::measure(scale, self.folder(), sizes),
             (Name::Guest, ..) => guest::measure(scale, self.folder()),
             (Name::Service, ..) => service::measure(scale, self.folder()),
+            (Name::Hooks, ..) => hooks::measure(scale, self.folder()),
             (Name::Kick, ..) => kick::measure(scale, self.folder()),
             (Name::Limited, ..) => limited::measure(scale, self.folder()),
             (Name::Imports, ..) => imports::measure(scale, self.folder()),

@@ -1,7 +1,8 @@
 //! Commands on hooks: what brokers of other makers ask of the service.
 
 use countersign_core::hook::{
-    Hook, HookKind, HookName, KICK_LOGIN, Kick, KickUrl, MOST_HOOKS, MOST_RANGES,
+    Hook, HookKind, HookName, KICK_LOGIN, Kick, KickUrl, MOST_HOOKS, MOST_RANGES, MOST_VHOSTS,
+    Vhost,
 };
 use countersign_core::name::TenantId;
 use countersign_core::network::Network;
@@ -29,6 +30,8 @@ pub struct NewHook {
     pub from: Vec<Network>,
     /// Where its broker is asked to end sessions.
     pub kick: Option<NewKick>,
+    /// The virtual hosts that clients may use; none is the usual one alone.
+    pub vhosts: Vec<Vhost>,
 }
 
 /// Where a broker is to be asked to end sessions.
@@ -96,6 +99,7 @@ impl Command for CreateHook {
             tenant,
             from,
             kick,
+            vhosts,
         } = &self.0;
         lookup::check_tenant(tx, tenant.as_ref())?;
         if tx.hook(name)?.is_some() {
@@ -112,6 +116,14 @@ impl Command for CreateHook {
         }
         if from.len() > MOST_RANGES {
             let message = format!("a hook takes requests from {MOST_RANGES} ranges at most");
+            return Err(refused(ErrorKind::Invalid, name, message));
+        }
+        if !kind.has_vhosts() && !vhosts.is_empty() {
+            let message = format!("brokers of the kind `{kind}` have no virtual hosts");
+            return Err(refused(ErrorKind::Invalid, name, message));
+        }
+        if vhosts.len() > MOST_VHOSTS {
+            let message = format!("clients of a hook use {MOST_VHOSTS} virtual hosts at most");
             return Err(refused(ErrorKind::Invalid, name, message));
         }
         if *kind == HookKind::GoAuth && kick.is_some() {
@@ -132,6 +144,11 @@ impl Command for CreateHook {
                 },
             }),
         };
+        let vhosts = if kind.has_vhosts() && vhosts.is_empty() {
+            vec![Vhost::usual()]
+        } else {
+            vhosts.clone()
+        };
         let secret = random_secret(tx.random)?;
         let hook = Hook {
             name: name.clone(),
@@ -140,6 +157,7 @@ impl Command for CreateHook {
             from: from.clone(),
             digest: SecretDigest::of(&secret),
             kick,
+            vhosts,
             created_at: tx.now,
             rotated_at: tx.now,
         };
@@ -267,6 +285,7 @@ mod tests {
             tenant: None,
             from: Vec::new(),
             kick: None,
+            vhosts: Vec::new(),
         }
     }
 
@@ -313,6 +332,25 @@ mod tests {
     }
 
     #[test]
+    fn clients_of_rabbitmq_use_the_usual_virtual_host_unless_others_are_named() {
+        let mut fixture = Fixture::with_credential();
+        let plant = || Vhost::parse("plant").unwrap();
+        for (kind, given, has) in [
+            (HookKind::Emqx, vec![], vec![]),
+            (HookKind::RabbitMq, vec![], vec![Vhost::usual()]),
+            (HookKind::RabbitMq, vec![plant()], vec![plant()]),
+        ] {
+            let made = fixture.run(&CreateHook(NewHook {
+                kind,
+                vhosts: given,
+                ..new_hook("edge")
+            }));
+            assert_eq!(made.unwrap().hook.vhosts, has);
+            fixture.run(&DeleteHook(name("edge"))).unwrap();
+        }
+    }
+
+    #[test]
     fn so_many_hooks_there_are_and_no_more() {
         let mut fixture = Fixture::with_credential();
         for number in 0..MOST_HOOKS {
@@ -355,6 +393,21 @@ mod tests {
                 NewHook {
                     kind: HookKind::GoAuth,
                     kick: kick(),
+                    ..new_hook("a")
+                },
+                ErrorKind::Invalid,
+            ),
+            (
+                NewHook {
+                    vhosts: vec![Vhost::usual()],
+                    ..new_hook("a")
+                },
+                ErrorKind::Invalid,
+            ),
+            (
+                NewHook {
+                    kind: HookKind::RabbitMq,
+                    vhosts: vec![Vhost::usual(); MOST_VHOSTS + 1],
                     ..new_hook("a")
                 },
                 ErrorKind::Invalid,

@@ -239,6 +239,7 @@ pub(crate) const HOOK: &[&str] = &[
     "from",
     "paths",
     "kick",
+    "vhosts",
     "created_at",
     "rotated_at",
 ];

@@ -9,7 +9,6 @@ use countersign_core::rule::{Action, Effect, Pattern, Rule};
 
 use crate::acl::DEFAULT_ROLE;
 use crate::json::Json;
-use crate::note::{self, TenantNote};
 use crate::order::Order;
 use crate::params::{Params, said};
 
@@ -17,12 +16,10 @@ use crate::params::{Params, said};
 struct Defaults {
     send: bool,
     subscribe: bool,
-    unsubscribe: bool,
 }
 
 impl Defaults {
     fn of(tx: &mut Tx<'_>, tenant: &TenantId) -> Result<Self, AdminError> {
-        let note: TenantNote = note::of(tx, tenant, "")?;
         let given = tx.run(&ShowTenant(tenant.clone()))?.default_roles;
         let role = name()?;
         let role = match given.contains(&role) {
@@ -41,7 +38,6 @@ impl Defaults {
         Ok(Self {
             send: allows(Action::Publish),
             subscribe: allows(Action::Subscribe),
-            unsubscribe: note.unsubscribe.unwrap_or(true),
         })
     }
 }
@@ -56,7 +52,7 @@ pub(crate) fn get(tx: &mut Tx<'_>, tenant: &TenantId) -> Result<Option<Json>, Ad
         ("publishClientSend", defaults.send),
         ("publishClientReceive", true),
         ("subscribe", defaults.subscribe),
-        ("unsubscribe", defaults.unsubscribe),
+        ("unsubscribe", true),
     ];
     let acls = acls.map(|(kind, allow)| {
         Json::Object(vec![
@@ -87,20 +83,21 @@ pub(crate) fn set(
         match kind.to_ascii_lowercase().as_str() {
             "publishclientsend" => defaults.send = *allow,
             "subscribe" => defaults.subscribe = *allow,
-            "unsubscribe" => defaults.unsubscribe = *allow,
             "publishclientreceive" if !allow => {
                 return Err(said(
                     "`publishClientReceive` can't be denied by default here: what `subscribe` and \
                      `publishClientReceive` allow is one rule; allow less to subscribe to",
                 ));
             }
+            "unsubscribe" if !allow => {
+                return Err(said(
+                    "`unsubscribe` can't be denied by default here: UNSUBSCRIBE is always allowed",
+                ));
+            }
             _ => {}
         }
     }
     write(tx, tenant, &defaults)?;
-    let mut note: TenantNote = note::of(tx, tenant, "")?;
-    note.unsubscribe = (!defaults.unsubscribe).then_some(false);
-    note::put(tx, tenant, "", &note, "tenant.set")?;
     Order::read(tx, tenant)?.check_denies(None)?;
     Ok(None)
 }

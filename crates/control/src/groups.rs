@@ -60,17 +60,13 @@ pub(crate) fn create(
     let name = params.name("groupname")?;
     let (textname, description) = texts(params)?;
     let group = GroupPath::parse(name).map_err(|why| said(&why.to_string()))?;
-    if name.contains('.') {
-        return Err(said(
-            "a dot in the name of a group makes it a group below another here; choose another name",
-        ));
-    }
     if find::group(tx, tenant, name).is_ok() {
         return Err(AdminError::of_door(
             ErrorKind::Exists,
             "Group already exists",
         ));
     }
+    stands_alone(tx, tenant, &group)?;
     let roles = roles_given(params)?;
     let note = GroupNote {
         textname: textname.filter(|text| !text.is_empty()).map(Into::into),
@@ -81,6 +77,26 @@ pub(crate) fn create(
     let (group, roles) = (&group, roles.unwrap_or_default());
     RolesOfGroup { tenant, group }.replace(tx, &roles)?;
     Ok(None)
+}
+
+/// Refuses a group that would be below another one, or above it: what an upper one holds,
+/// the lower one holds, too, and there no group holds what another does.
+fn stands_alone(tx: &mut Tx<'_>, tenant: &TenantId, group: &GroupPath) -> Result<(), AdminError> {
+    let groups = all(tx, tenant)?;
+    let mut pairs = groups.iter().map(|it| {
+        if it.covers(group) {
+            (it, group)
+        } else {
+            (group, it)
+        }
+    });
+    match pairs.find(|(upper, lower)| upper.covers(lower)) {
+        None => Ok(()),
+        Some((upper, lower)) => Err(cannot(format!(
+            "group `{lower}` is below group `{upper}` here and would hold all that it holds; \
+             choose another name"
+        ))),
+    }
 }
 
 fn roles_given(params: Params<'_>) -> Result<Option<Vec<(&str, i64)>>, AdminError> {

@@ -70,9 +70,6 @@ pub(crate) struct TenantNote {
     /// The group of clients without a login.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) anonymous_group: Option<String>,
-    /// What was said of UNSUBSCRIBE, which is always allowed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) unsubscribe: Option<bool>,
 }
 
 impl Note for ClientNote {

@@ -34,11 +34,13 @@ impl Acl {
     ) -> Result<Self, String> {
         use crate::written_rule::Outcome;
         let (rule, outcome) = kind.rule(topic, is_allowed);
-        let is_unsubscribe = rule.is_none() && !matches!(outcome, Outcome::Lost(_));
         match outcome {
             Outcome::Lost(lost) => return Err(format!("`{topic}`: {}; {}", lost.why, lost.fix)),
-            Outcome::Changed(how) if !is_unsubscribe => return Err(format!("`{topic}`: {how}")),
-            Outcome::Changed(_) | Outcome::Kept => {}
+            Outcome::Changed(how) => {
+                let kind = kind.as_str();
+                return Err(format!("`{kind}` `{topic}`: {how}"));
+            }
+            Outcome::Kept => {}
         }
         let reach = rule.as_ref().map(|rule| rule.pattern().widest());
         Ok(Self {

@@ -28,6 +28,8 @@ pub struct Hook {
     pub digest: SecretDigest,
     /// Where its broker is asked to end sessions, if it is.
     pub kick: Option<Kick>,
+    /// The virtual hosts that clients may use, where its broker has such.
+    pub vhosts: Vec<Vhost>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was given its secret.
@@ -45,6 +47,48 @@ impl Hook {
         self.from.iter().any(|network| network.holds(address))
     }
 }
+
+/// The name of a virtual host of RabbitMQ: 1 to 255 bytes without a control character.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Vhost(Box<str>);
+
+impl Vhost {
+    /// The one that there is unless RabbitMQ is told otherwise.
+    #[must_use]
+    pub fn usual() -> Self {
+        Self("/".into())
+    }
+
+    /// Parses a name.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`VhostError`] when `text` has another shape.
+    pub fn parse(text: &str) -> Result<Self, VhostError> {
+        let is_short = (1..=LONGEST_VHOST).contains(&text.len());
+        if is_short && !text.chars().any(char::is_control) {
+            Ok(Self(text.into()))
+        } else {
+            Err(VhostError(text.into()))
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+const LONGEST_VHOST: usize = 255;
+
+/// A text can't be the name of a virtual host.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error(
+    "`{0}` is not the name of a virtual host; it is 1 to {LONGEST_VHOST} bytes without a \
+     control character"
+)]
+pub struct VhostError(Given);
 
 /// Where a broker is asked to end sessions.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -119,6 +163,9 @@ pub const MOST_HOOKS: usize = 32;
 
 /// From so many ranges of addresses a hook takes requests at most.
 pub const MOST_RANGES: usize = 32;
+
+/// Clients of a hook use so many virtual hosts at most.
+pub const MOST_VHOSTS: usize = 32;
 
 /// The name of a hook: 1 to 64 of `a-z`, `0-9`, `-`, `_` and `.`, beginning with a letter
 /// or a digit.
@@ -215,6 +262,12 @@ impl HookKind {
         matches!(self, Self::Emqx | Self::RabbitMq)
     }
 
+    /// Says whether its broker has virtual hosts, of which a client chooses one.
+    #[must_use]
+    pub const fn has_vhosts(self) -> bool {
+        matches!(self, Self::RabbitMq)
+    }
+
     /// Says whether its broker asks about each message that it is about to deliver.
     #[must_use]
     pub const fn checks_deliveries(self) -> bool {
@@ -256,6 +309,17 @@ mod tests {
         }
         for wrong in ["", ".", "-a", "A", "a/b", "a b", "ä", &format!("{long}a")] {
             assert!(HookName::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_virtual_host_is_short_and_one_line() {
+        let long = "a".repeat(LONGEST_VHOST);
+        for good in ["/", "plant 1", "größe", &long] {
+            assert_eq!(Vhost::parse(good).unwrap().as_str(), good);
+        }
+        for wrong in ["", "a\nb", "a\0", &format!("{long}a")] {
+            assert!(Vhost::parse(wrong).is_err(), "{wrong}");
         }
     }
 
@@ -310,6 +374,7 @@ mod tests {
             from: Vec::new(),
             digest: SecretDigest::of(&Secret::new(b"x".to_vec())),
             kick: None,
+            vhosts: Vec::new(),
             created_at: Timestamp::from_millis(0),
             rotated_at: Timestamp::from_millis(0),
         };

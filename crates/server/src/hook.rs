@@ -152,13 +152,13 @@ impl Hooks {
                     continue;
                 }
             }
-            let kind = host.kind();
+            let kind = host.hook().kind;
             if !kind.questions().contains(&named.last) {
                 return Err(Problem::not_found());
             }
             let read = timeout(around.patience.body, read(&head, body, kind)).await;
             let asked = match read {
-                Ok(Some(fields)) => question(kind, named.last, &fields),
+                Ok(Some(fields)) => question(host.hook(), named.last, &fields),
                 Ok(None) | Err(_) => None,
             };
             let verdict = match asked {
@@ -222,10 +222,10 @@ impl Hooks {
     fn forget(&self, host: &Arc<Host>) {
         let mut running = self.lock();
         if running
-            .get(host.name())
+            .get(&host.hook().name)
             .is_some_and(|it| Arc::ptr_eq(it, host))
         {
-            running.remove(host.name());
+            running.remove(&host.hook().name);
         }
     }
 
@@ -299,11 +299,11 @@ async fn read(head: &Parts, body: Body, kind: HookKind) -> Option<Fields> {
 }
 
 /// What a request asks; none where it asks nothing that can be judged.
-fn question(kind: HookKind, last: &str, fields: &Fields) -> Option<Asked> {
-    match kind {
+fn question(hook: &Hook, last: &str, fields: &Fields) -> Option<Asked> {
+    match hook.kind {
         HookKind::Emqx => emqx::question(last, fields),
         HookKind::GoAuth => goauth::question(last, fields),
-        HookKind::RabbitMq => rabbitmq::question(last, fields),
+        HookKind::RabbitMq => rabbitmq::question(last, fields, &hook.vhosts),
         HookKind::Rmqtt => rmqtt::question(last, fields),
     }
 }

@@ -23,7 +23,7 @@ use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::credential::CredentialId;
 use countersign_core::duration::parse_duration;
 use countersign_core::follower::FollowerName;
-use countersign_core::hook::{HookKind, HookName, KickUrl};
+use countersign_core::hook::{HookKind, HookName, KickUrl, Vhost};
 use countersign_core::issuer::{Algorithm, IdentityClaim, IssuerText, KeysUrl, MaxKeyAge};
 use countersign_core::jwt::{TokenId, Ttl, Whoami};
 use countersign_core::kind::ApplicationName;
@@ -104,6 +104,7 @@ from_text! {
     KeysUrl, "Where keys are fetched: `https://HOST[:PORT]/PATH`", KeysUrl::parse;
     KickLogin, "`NAME:PASSWORD`", |text| KickLogin::parse(text.as_bytes());
     KickUrl, "Where a broker takes orders: `https://HOST:PORT`", KickUrl::parse;
+    Vhost, "A virtual host of RabbitMQ", Vhost::parse;
     LockoutPolicy, "`failures=N,step=DUR,longest=DUR`", LockoutPolicy::parse;
     LoginName, "A whole login name: `dev1@acme`", LoginName::parse;
     MaxKeyAge, "How long fetched keys count, from `1h` to `365d`", MaxKeyAge::parse;

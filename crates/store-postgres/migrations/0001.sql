@@ -464,7 +464,7 @@ CREATE TABLE certificate (
 );
 
 -- Hooks of brokers of other makers. source_ranges are divided by blanks; kick_login is
--- sealed.
+-- sealed; vhosts are RabbitMQ's virtual hosts, one a line.
 CREATE TABLE hook (
     name text COLLATE "C" PRIMARY KEY,
     kind text COLLATE "C" NOT NULL,
@@ -473,6 +473,7 @@ CREATE TABLE hook (
     digest bytea NOT NULL,
     kick_url text COLLATE "C",
     kick_login bytea,
+    vhosts text COLLATE "C" NOT NULL,
     created_at bigint NOT NULL,
     rotated_at bigint NOT NULL,
     CHECK (kick_login IS NULL OR kick_url IS NOT NULL)

@@ -1,6 +1,6 @@
 //! Hooks of other brokers.
 
-use countersign_core::hook::{Hook, HookKind, HookName, Kick, KickUrl};
+use countersign_core::hook::{Hook, HookKind, HookName, Kick, KickUrl, Vhost};
 use countersign_core::name::TenantId;
 use countersign_core::network::Network;
 use countersign_core::seal::Sealed;
@@ -50,13 +50,15 @@ pub(crate) fn hook(connection: &Connection, name: &HookName) -> Result<Option<Ho
 fn put(connection: &Connection, hook: &Hook) -> Result<(), Fault> {
     let ranges: Vec<_> = hook.from.iter().map(ToString::to_string).collect();
     let kick = hook.kick.as_ref();
+    let vhosts: Vec<_> = hook.vhosts.iter().map(Vhost::as_str).collect();
     connection
         .prepare(
             "INSERT INTO hook (name, kind, tenant, source_ranges, digest, kick_url, kick_login,
-                 created_at, rotated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                 vhosts, created_at, rotated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
              ON CONFLICT (name) DO UPDATE SET kind = $2, tenant = $3, source_ranges = $4,
-                 digest = $5, kick_url = $6, kick_login = $7, created_at = $8, rotated_at = $9",
+                 digest = $5, kick_url = $6, kick_login = $7, vhosts = $8, created_at = $9,
+                 rotated_at = $10",
         )?
         .execute(params![
             hook.name.as_str(),
@@ -66,6 +68,7 @@ fn put(connection: &Connection, hook: &Hook) -> Result<(), Fault> {
             hook.digest.as_bytes(),
             kick.map(|it| it.url.as_str()),
             kick.and_then(|it| it.login.as_ref()).map(Sealed::as_bytes),
+            vhosts.join("\n"),
             hook.created_at.as_millis(),
             hook.rotated_at.as_millis(),
         ])?;
@@ -95,6 +98,8 @@ fn read(connection: &Connection, sql: &str, values: impl Params) -> Result<Vec<H
                     login: login.map(|bytes| Sealed::from_bytes(bytes.to_vec())),
                 })
             },
+            vhosts: columns
+                .parsed(|vhosts| vhosts.lines().map(Vhost::parse).collect::<Result<_, _>>())?,
             created_at: columns.instant()?,
             rotated_at: columns.instant()?,
         });
@@ -104,8 +109,8 @@ fn read(connection: &Connection, sql: &str, values: impl Params) -> Result<Vec<H
 
 macro_rules! hook_columns {
     () => {
-        "SELECT name, kind, tenant, source_ranges, digest, kick_url, kick_login, created_at,
-             rotated_at
+        "SELECT name, kind, tenant, source_ranges, digest, kick_url, kick_login, vhosts,
+             created_at, rotated_at
          FROM hook"
     };
 }

@@ -209,7 +209,8 @@ CREATE TABLE certificate (
 CREATE INDEX certificate_of_credential ON certificate (credential, added_at, fingerprint);
 
 -- Hooks of brokers of other makers. source_ranges are the addresses that requests come
--- from, divided by blanks; kick_login is sealed.
+-- from, divided by blanks; kick_login is sealed; vhosts are RabbitMQ's virtual hosts, one
+-- a line.
 CREATE TABLE hook (
     name TEXT PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -218,6 +219,7 @@ CREATE TABLE hook (
     digest BLOB NOT NULL,
     kick_url TEXT,
     kick_login BLOB,
+    vhosts TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     rotated_at INTEGER NOT NULL,
     CHECK (kick_login IS NULL OR kick_url IS NOT NULL)

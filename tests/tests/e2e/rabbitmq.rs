@@ -21,11 +21,19 @@ fn rabbitmq_lets_in_and_allows_what_countersign_does() {
     // Nobody listens there before sessions are to be ended.
     let door = Port::reserve();
     let url = format!("http://127.0.0.1:{}", door.number());
-    let kick = ["--kick", &url, "--kick-login-stdin"];
+    let options = [
+        "--kick",
+        &url,
+        "--kick-login-stdin",
+        "--vhost",
+        "/",
+        "--vhost",
+        "plant",
+    ];
     let hooked = Hooked::start(
         "rabbitmq",
         Protocol::V5,
-        &kick,
+        &options,
         &format!("{ADMIN}:{PASSWORD}"),
     );
     let config = hooked.config("RabbitMQ");
@@ -112,12 +120,24 @@ fn devices_have_nothing_but_mqtt(hooked: &Hooked, rabbit: &RabbitMq) {
         let status = asks_management(rabbit.management_port(), login, "GET /api/overview");
         assert_eq!(status, if may { 200 } else { 401 }, "{}", login.username);
     }
-    // Another virtual host than the one that MQTT is for.
-    let status = asks_management(rabbit.management_port(), &admin, "PUT /api/vhosts/other");
-    assert_eq!(status, 201);
-    let at = |host: &str| Connect::v5("vhost").login(format!("{host}:amqp@acme"), &login.secret);
+    // A virtual host that the hook names, and one that it does not.
+    for vhost in ["plant", "other"] {
+        let request = format!("PUT /api/vhosts/{vhost}");
+        let status = asks_management(rabbit.management_port(), &admin, &request);
+        assert_eq!(status, 201);
+    }
+    let at = |vhost: &str| Connect::v5("vhost").login(format!("{vhost}:amqp@acme"), &login.secret);
     assert_ne!(at("other").code(rabbit.port()), Some(0));
     assert_eq!(at("/").code(rabbit.port()), Some(0));
+    // Its topics are its own, and rules hold there, too.
+    let mut there = at("plant").accepted(rabbit.port());
+    assert_eq!(there.subscribe(&[("acme/#", 1)]).unwrap(), [1]);
+    let mut here = login.connect_v5("here").accepted(rabbit.port());
+    here.publish("acme/here", b"x", 1, false).unwrap();
+    there.publish("acme/there", b"x", 1, false).unwrap();
+    assert_eq!(there.receive(PATIENCE).unwrap().topic, "acme/there");
+    let _ = there.publish("other/there", b"x", 1, false);
+    assert!(there.wait_closed(PATIENCE).is_some());
 }
 
 /// What may not go on is ended, by the management plugin.

@@ -1,6 +1,6 @@
 //! Hooks, as they are shown.
 
-use countersign_core::hook::Hook;
+use countersign_core::hook::{Hook, Vhost};
 use serde::Serialize;
 
 use super::{SecretText, rfc3339};
@@ -15,6 +15,7 @@ pub struct HookView {
     from: Vec<String>,
     paths: Vec<String>,
     kick: Option<String>,
+    vhosts: Vec<String>,
     created_at: String,
     rotated_at: String,
 }
@@ -30,6 +31,12 @@ impl HookView {
             from: hook.from.iter().map(ToString::to_string).collect(),
             paths: paths(hook, ""),
             kick: hook.kick.as_ref().map(|kick| kick.url.as_str().to_owned()),
+            vhosts: hook
+                .vhosts
+                .iter()
+                .map(Vhost::as_str)
+                .map(Into::into)
+                .collect(),
             created_at: rfc3339(hook.created_at),
             rotated_at: rfc3339(hook.rotated_at),
         }

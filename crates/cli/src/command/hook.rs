@@ -7,7 +7,7 @@ use countersign_admin::hook::{
     CreateHook, DeleteHook, IssuedHook, ListHooks, NewHook, NewKick, RotateHook, ShowHook,
 };
 use countersign_admin::view::{HookView, IssuedHookView};
-use countersign_core::hook::{HookKind, HookName, KickUrl};
+use countersign_core::hook::{HookKind, HookName, KickUrl, Vhost};
 use countersign_core::name::TenantId;
 use countersign_core::network::Network;
 use serde_json::json;
@@ -26,7 +26,7 @@ pub(crate) enum HookCommand {
     /// Its broker is given the addresses that are printed, behind that of the service.
     /// It shows the secret as `Authorization: Bearer`, or in the address.
     #[command(
-        after_help = "Examples:\n  countersign hook create edge --kind rabbitmq\n  countersign hook create plant --kind emqx --tenant acme --from 10.0.0.0/8\n  printf admin:%s \"$PASSWORD\" | countersign hook create east --kind emqx \\\n      --kick http://127.0.0.1:18083 --kick-login-stdin"
+        after_help = "Examples:\n  countersign hook create edge --kind rabbitmq\n  countersign hook create site --kind rabbitmq --vhost / --vhost plant\n  countersign hook create plant --kind emqx --tenant acme --from 10.0.0.0/8\n  printf admin:%s \"$PASSWORD\" | countersign hook create east --kind emqx \\\n      --kick http://127.0.0.1:18083 --kick-login-stdin"
     )]
     Create(HookCreate),
     /// List the hooks.
@@ -78,6 +78,9 @@ pub(crate) struct HookCreate {
     /// Read `NAME:PASSWORD` for that from standard input.
     #[arg(long, requires = "kick")]
     kick_login_stdin: bool,
+    /// A virtual host of RabbitMQ that clients may use. Without it, `/` alone.
+    #[arg(long, value_name = "VHOST", value_parser = Vhost::parse)]
+    vhost: Vec<Vhost>,
 }
 
 impl HookCommand {
@@ -91,6 +94,7 @@ impl HookCommand {
                     tenant: create.tenant,
                     from: create.from,
                     kick: create.kick.map(|url| NewKick { url, login }),
+                    vhosts: create.vhost,
                 }))?;
                 issued(invocation, "created", &created)?;
             }

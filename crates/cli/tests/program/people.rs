@@ -348,6 +348,7 @@ fn a_hook_has_these_keys_and_its_secret_is_shown_once() {
         "from",
         "paths",
         "kick",
+        "vhosts",
         "created_at",
         "rotated_at",
     ];

@@ -8,26 +8,28 @@ use crate::fixture::Fixture;
 fn what_is_allowed_by_default_is_a_role_of_all() {
     let mut fixture = Fixture::new();
     let get = json!({ "command": "getDefaultACLAccess" });
-    let shown = |send: bool, subscribe: bool, unsubscribe: bool| {
+    let shown = |send: bool, subscribe: bool| {
         let acl = |kind: &str, allow: bool| json!({ "acltype": kind, "allow": allow });
         json!({ "acls": [acl("publishClientSend", send), acl("publishClientReceive", true),
-            acl("subscribe", subscribe), acl("unsubscribe", unsubscribe)] })
+            acl("subscribe", subscribe), acl("unsubscribe", true)] })
     };
-    assert_eq!(fixture.done(get.clone()), shown(false, false, true));
+    assert_eq!(fixture.done(get.clone()), shown(false, false));
     let set = |kind: &str, allow: bool| {
         json!({ "command": "setDefaultACLAccess",
             "acls": [{ "acltype": kind, "allow": allow }, { "acltype": "x", "allow": true }] })
     };
     fixture.done(set("publishClientSend", true));
     fixture.done(set("SUBSCRIBE", true));
-    fixture.done(set("unsubscribe", false));
-    assert_eq!(fixture.done(get.clone()), shown(true, true, false));
+    fixture.done(set("unsubscribe", true));
+    assert_eq!(fixture.done(get.clone()), shown(true, true));
     assert_eq!(
         fixture.rules("default-access"),
         ["allow publish #", "allow subscribe #"]
     );
     let why = fixture.refused(set("publishClientReceive", false));
     assert!(why.contains("`publishClientReceive` can't be denied by default here"));
+    let why = fixture.refused(set("unsubscribe", false));
+    assert!(why.contains("`unsubscribe` can't be denied by default here"));
     // It is no role of dynamic-security's.
     let roles = json!({ "totalCount": 0, "roles": [] });
     assert_eq!(fixture.done(json!({ "command": "listRoles" })), roles);
@@ -45,6 +47,6 @@ fn what_is_allowed_by_default_is_a_role_of_all() {
     assert_eq!(why, "Missing/invalid actions array");
     fixture.done(set("subscribe", false));
     fixture.done(set("publishClientSend", false));
-    assert_eq!(fixture.done(get), shown(false, false, false));
+    assert_eq!(fixture.done(get), shown(false, false));
     assert_eq!(fixture.rules("default-access"), [] as [&str; 0]);
 }

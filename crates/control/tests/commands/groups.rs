@@ -128,3 +128,18 @@ fn groups_hold_roles_and_clients_and_one_is_of_clients_without_a_login() {
         (&json!(1), &json!(1), &json!(2))
     );
 }
+
+#[test]
+fn a_group_below_another_is_refused_and_both_are_named() {
+    let mut fixture = Fixture::new();
+    let create = |name: &str| json!({ "command": "createGroup", "groupname": name });
+    fixture.done(create("plant.hall"));
+    fixture.done(create("plants"));
+    for (name, other) in [("plant", "plant.hall"), ("plant.hall.door", "plant.hall")] {
+        let why = fixture.refused(create(name));
+        let is_named = |name: &str| why.contains(&format!("`{name}`"));
+        assert!(is_named(name) && is_named(other), "{why}");
+    }
+    fixture.done(json!({ "command": "deleteGroup", "groupname": "plant.hall" }));
+    fixture.done(create("plant"));
+}

@@ -18,7 +18,7 @@ fn the_rules_of_a_role_are_shown_as_they_were_given_and_are_rules_here() {
             acl("subscribePattern", "acme/%u/#", 0, true),
             acl("PUBLISHCLIENTSEND", "acme/%c/x", 7, true),
             acl("publishClientReceive", "acme/#", 0, true),
-            acl("unsubscribePattern", "#", 0, false),
+            acl("unsubscribePattern", "#", 0, true),
             acl("subscribeLiteral", "#", 0, false),
             { "acltype": "nothing", "topic": "acme/a", "allow": true },
             { "topic": "acme/a" }, 7] }),
@@ -40,7 +40,7 @@ fn the_rules_of_a_role_are_shown_as_they_were_given_and_are_rules_here() {
             acl("subscribePattern", "acme/%u/#", 0, true),
         ];
         acls.extend(more.iter().cloned());
-        acls.push(acl("unsubscribePattern", "#", 0, false));
+        acls.push(acl("unsubscribePattern", "#", 0, true));
         json!({ "role": { "rolename": "r", "textname": "R", "textdescription": "d",
             "allowwildcardsubs": true, "acls": acls } })
     };
@@ -220,4 +220,23 @@ fn a_deny_of_a_subscribe_that_a_wider_one_goes_past_is_refused() {
     fixture.done(json!({ "command": "removeRoleACL", "rolename": "r",
         "acltype": "subscribePattern", "topic": "acme/keys/#" }));
     assert_eq!(fixture.rules("r"), rules);
+}
+
+#[test]
+fn a_deny_of_unsubscribe_is_refused_and_told_what_is_so_here() {
+    let mut fixture = Fixture::new();
+    fixture.done(json!({ "command": "createRole", "rolename": "r" }));
+    for kind in ["unsubscribeLiteral", "unsubscribePattern"] {
+        let acl = |allow: bool| {
+            json!({ "command": "addRoleACL", "rolename": "r", "acltype": kind, "topic": "acme/a",
+                "allow": allow })
+        };
+        let why = fixture.refused(acl(false));
+        assert_eq!(
+            why,
+            format!("`{kind}` `acme/a`: UNSUBSCRIBE is always allowed here")
+        );
+        fixture.done(acl(true));
+    }
+    assert_eq!(fixture.rules("r"), [] as [&str; 0]);
 }

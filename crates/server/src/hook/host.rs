@@ -12,7 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use countersign::{Gate, GateConfig, GateError};
-use countersign_core::hook::{Hook, HookKind, HookName};
+use countersign_core::hook::Hook;
 use countersign_core::options::Options;
 use countersign_core::secret::SecretDigest;
 use countersign_core::store::{GateStore as _, StoreError};
@@ -52,8 +52,9 @@ pub(super) enum Message {
 
 /// A hook whose thread runs.
 pub(super) struct Host {
-    name: HookName,
-    kind: HookKind,
+    /// The hook as it was read first. It has another secret by now perhaps, and is the
+    /// same but for that.
+    hook: Hook,
     /// The hook as it was read last; none once it is gone.
     known: Arc<RwLock<Option<Hook>>>,
     messages: SyncSender<Message>,
@@ -110,25 +111,21 @@ impl Host {
             last: 0,
             hook,
         };
-        let (name, kind) = (thread.hook.name.clone(), thread.hook.kind);
+        let hook = thread.hook.clone();
         let thread = std::thread::Builder::new()
             .name("countersign-hook".into())
             .spawn(move || thread.run(&inbound))?;
         Ok(Self {
-            name,
-            kind,
+            hook,
             known,
             messages,
             thread: Some(thread),
         })
     }
 
-    pub(super) fn name(&self) -> &HookName {
-        &self.name
-    }
-
-    pub(super) fn kind(&self) -> HookKind {
-        self.kind
+    /// What this thread is for: of its secret it knows nothing new.
+    pub(super) fn hook(&self) -> &Hook {
+        &self.hook
     }
 
     /// Says whether a request is the broker's, that shows this secret and comes from
@@ -198,6 +195,7 @@ const MOST_WAITING: usize = 1_024;
 mod tests {
     use std::net::Ipv4Addr;
 
+    use countersign_core::hook::{HookKind, HookName};
     use countersign_core::secret::Secret;
     use countersign_core::time::Timestamp;
 
@@ -214,6 +212,7 @@ mod tests {
             from: Vec::new(),
             digest: digest.clone(),
             kick: None,
+            vhosts: Vec::new(),
             created_at: Timestamp::from_millis(0),
             rotated_at: Timestamp::from_millis(0),
         };
@@ -223,8 +222,7 @@ mod tests {
             assert!(messages.try_send(Message::Poll).is_ok());
         }
         let host = Host {
-            name: hook.name.clone(),
-            kind: hook.kind,
+            hook: hook.clone(),
             known: Arc::new(RwLock::new(Some(hook))),
             messages,
             thread: None,

@@ -4,26 +4,29 @@
 use super::asked::{Asked, Login, Use, Verdict, Wanted};
 use super::fields::Fields;
 use countersign::Pin;
+use countersign_core::hook::Vhost;
 
-/// What a request asks.
-pub(super) fn question(last: &str, fields: &Fields) -> Option<Asked> {
+/// What a request asks, where clients may use these virtual hosts.
+pub(super) fn question(last: &str, fields: &Fields, vhosts: &[Vhost]) -> Option<Asked> {
     let username = fields.text("username")?;
+    // A client chooses it: by `VHOST:NAME` as its user name.
+    let is_theirs = |vhost: &str| vhosts.iter().any(|it| it.as_str() == vhost);
     if last == "user" {
+        if !fields.maybe_text("vhost")?.is_none_or(is_theirs) {
+            return None;
+        }
         // Only MQTT clients have a client id. Whoever comes by AMQP or to the management
         // interface with a device's password has none.
         let client_id = fields.text("client_id")?;
         let password = fields.maybe_text("password")?;
         return Some(Asked::Login(Login::of(username, password, client_id)));
     }
+    if !is_theirs(fields.text("vhost")?) {
+        return None;
+    }
     let pin = Pin::parse(fields.text("tags")?)?;
     let (client_id, wanted) = match last {
-        "vhost" => {
-            // A client chooses it: by `VHOST:NAME` as its user name.
-            if fields.text("vhost")? != VHOST {
-                return None;
-            }
-            (fields.text("client_id")?, Wanted::Connection)
-        }
+        "vhost" => (fields.text("client_id")?, Wanted::Connection),
         "resource" => {
             let client_id = fields.text("client_id")?;
             let needs = Resource {
@@ -100,8 +103,6 @@ pub(super) fn answer(verdict: &Verdict) -> Vec<u8> {
     }
 }
 
-/// The virtual host that MQTT is for, unless RabbitMQ is told otherwise.
-const VHOST: &str = "/";
 /// The exchange of MQTT's topics.
 const EXCHANGE: &str = "amq.topic";
 
@@ -147,19 +148,46 @@ mod tests {
 
     #[test]
     fn another_virtual_host_and_reserved_topics_are_nobodys() {
-        let is_asked = |last: &str, more: &str| {
+        let vhosts = [Vhost::usual(), Vhost::parse("plant 1").unwrap()];
+        let is_asked_of = |vhosts: &[Vhost], last: &str, more: &str| {
             let form = format!("username=dev1%40acme&tags=cs.1.1.1&client_id=c1&{more}");
-            question(last, &Fields::of_form(form.as_bytes()).unwrap()).is_some()
+            let fields = Fields::of_form(form.as_bytes()).unwrap();
+            question(last, &fields, vhosts).is_some()
         };
-        assert!(is_asked("vhost", "vhost=%2F"));
-        assert!(!is_asked("vhost", "vhost=other"));
-        assert!(!is_asked("vhost", "ip=127.0.0.1"));
+        let is_asked = |last: &str, more: &str| is_asked_of(&vhosts, last, more);
+        let topic = "resource=topic&name=amq.topic&variable_map.client_id=c1";
+        let topic = format!("{topic}&permission=read&routing_key=acme.x");
+        for (last, more) in [
+            ("user", "password=x"),
+            ("vhost", "ip=127.0.0.1"),
+            (
+                "resource",
+                "resource=exchange&name=amq.topic&permission=read",
+            ),
+            ("topic", &topic),
+        ] {
+            for (vhost, may_be) in [
+                ("&vhost=%2F", true),
+                ("&vhost=plant%201", true),
+                ("&vhost=plant%202", false),
+                ("&vhost=", false),
+                // RabbitMQ does not tell it at each login.
+                ("", last == "user"),
+            ] {
+                let more = format!("{more}{vhost}");
+                assert_eq!(is_asked(last, &more), may_be, "{last} {more}");
+                assert!(
+                    vhost.is_empty() || !is_asked_of(&[], last, &more),
+                    "{last} {more}"
+                );
+            }
+        }
         for (permission, key, may_be) in [
             ("write", "acme.x", true),
             ("write", "$x.acme", false),
             ("read", "$x.acme", true),
         ] {
-            let topic = "resource=topic&name=amq.topic&variable_map.client_id=c1";
+            let topic = "vhost=%2F&resource=topic&name=amq.topic&variable_map.client_id=c1";
             let more = format!("{topic}&permission={permission}&routing_key={key}");
             assert_eq!(is_asked("topic", &more), may_be, "{permission} {key}");
         }

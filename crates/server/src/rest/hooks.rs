@@ -5,7 +5,7 @@ use countersign_admin::hook::{
     CreateHook, DeleteHook, KickLogin, ListHooks, NewHook, NewKick, RotateHook, ShowHook,
 };
 use countersign_admin::view::{HookView, IssuedHookView};
-use countersign_core::hook::{HookKind, HookName, KickUrl};
+use countersign_core::hook::{HookKind, HookName, KickUrl, Vhost};
 use countersign_core::name::TenantId;
 use countersign_core::network::Network;
 use schemars::JsonSchema;
@@ -52,6 +52,9 @@ pub(super) struct New {
     from: Vec<Text<Network>>,
     #[serde(default)]
     kick: Option<Kick>,
+    /// The virtual hosts of RabbitMQ that clients may use; `/` alone where it is not said.
+    #[serde(default)]
+    vhosts: Vec<Text<Vhost>>,
 }
 
 /// Where its broker ends sessions.
@@ -74,6 +77,7 @@ fn create(call: &mut Call<'_>, _: Nothing, body: Json<New>) -> Result<Answer, Pr
             url: kick.url.0,
             login: kick.login.map(|Text(login)| login),
         }),
+        vhosts: taken(said.vhosts),
     }))?;
     let name = created.hook.name.to_string();
     Answer::created(&["hooks", &name], &IssuedHookView::of(&created))
@@ -103,6 +107,7 @@ const HOOK: Shape = Shape::Named(
         ("from", TEXTS),
         ("paths", TEXTS),
         ("kick", MAYBE_TEXT),
+        ("vhosts", TEXTS),
         ("created_at", Shape::Text),
         ("rotated_at", Shape::Text),
     ]),

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 use crate::fixture::{Reply, Server};
 
+mod hostile;
+
 /// A service with a tenant and two devices in it, `dev1` and `dev2`.
 struct Plant {
     server: Server,
@@ -388,45 +390,6 @@ fn go_auth_and_amqtt_are_answered_by_status_and_in_json() {
     assert!(!ask("user", both));
     let text = json!({ "username": "dev1@acme", "clientid": "c1", "topic": "acme/a", "acc": "2" });
     assert!(!ask("acl", text));
-}
-
-#[test]
-fn what_is_not_understood_is_a_no_in_the_brokers_words() {
-    let plant = Plant::start();
-    let secret = &*plant.secrets[0];
-    for (kind, last, no) in [
-        ("emqx", "authn", r#"{"result":"deny"}"#),
-        ("emqx", "authz", r#"{"result":"deny"}"#),
-        ("rabbitmq", "user", "deny"),
-        ("rabbitmq", "topic", "deny"),
-        ("rmqtt", "auth", r#"{"result":"deny"}"#),
-        ("rmqtt", "acl", r#"{"result":"deny"}"#),
-    ] {
-        let name = format!("{kind}-{last}");
-        let hook = plant.hook(json!({ "name": name, "kind": kind }));
-        let doubled = format!(
-            "username=dev1@acme&username=dev1@acme&password={secret}&clientid=c&client_id=c"
-        );
-        let large = format!("username={}", "x".repeat(300_000));
-        for body in ["", "username=dev1%40acme", "%ff=%ff", &doubled, &large] {
-            let reply = hook.raw(last, body).with(200);
-            assert_eq!(reply.text, no, "{kind} {last} {}", body.len());
-        }
-        for (body, media) in [
-            ("{}", "application/json"),
-            ("[]", "application/json"),
-            ("{\"username\":{}}", "application/json"),
-            ("username=a", "text/plain"),
-        ] {
-            let reply = hook.raw_as(last, body, media).with(200);
-            assert_eq!(reply.text, no, "{kind} {last} {body}");
-        }
-        // With a password in the address.
-        let path = format!("/hooks/{name}/{last}?username=dev1@acme&password={secret}&clientid=c");
-        let headers = [("Authorization", &*hook.bearer)];
-        let reply = plant.server.ask_at_door("GET", &path, None, &headers);
-        assert_eq!(reply.with(200).text, no);
-    }
 }
 
 #[test]

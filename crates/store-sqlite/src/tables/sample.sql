@@ -52,8 +52,8 @@ INSERT INTO stored_session (client_id, holder, credential, username, tenant, las
 INSERT INTO pruned_session VALUES (-5, 3);
 INSERT INTO api_token (digest, tenant, viewer, owner, created_by, created_at, expires_at)
     VALUES (zeroblob(32), 'acme', 1, 6, 'cli:root', 1, 2);
-INSERT INTO hook (name, kind, tenant, source_ranges, digest, kick_url, kick_login, created_at, rotated_at)
-    VALUES ('edge', 'emqx', 'acme', '10.0.0.0/8 ::1', zeroblob(32), 'http://127.0.0.1:18083', x'04', 1, 2);
+INSERT INTO hook (name, kind, tenant, source_ranges, digest, kick_url, kick_login, vhosts, created_at, rotated_at)
+    VALUES ('edge', 'rabbitmq', 'acme', '10.0.0.0/8 ::1', zeroblob(32), 'http://127.0.0.1:15672', x'04', '/', 1, 2);
 INSERT INTO control_note VALUES ('acme', 'role', 'ops', '{}');
 INSERT INTO ban VALUES (1, NULL, zeroblob(32), 'acme', 'pump', 2, 'noisy', 'cli:root', 1);
 

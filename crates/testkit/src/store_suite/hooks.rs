@@ -66,6 +66,7 @@ fn hook(text: &str) -> Hook {
         from: Vec::new(),
         digest: SecretDigest::of(&Secret::new(text.into())),
         kick: None,
+        vhosts: Vec::new(),
         created_at: at(1),
         rotated_at: at(2),
     }

@@ -17,6 +17,7 @@ pub(super) fn new_hook(name: HookName) -> NewHook {
         tenant: Some(tenant_id("acme")),
         from: Vec::new(),
         kick: None,
+        vhosts: Vec::new(),
     }
 }
 
