@@ -90,12 +90,13 @@ fn program(tree: &Tree, release: &Path, _: &Edition) -> Result<()> {
         let script = read(Command::new(&countersign).args(["completions", shell]))?;
         tree.write(&format!("usr/share/{place}"), script)?;
     }
-    // It runs when an administrator enables it, and no earlier.
-    let unit = "countersign-serve.service";
-    tree.copy(
-        &workspace().join("examples/systemd").join(unit),
-        &format!("usr/lib/systemd/system/{unit}"),
-    )?;
+    // They run when an administrator enables them, and no earlier.
+    for unit in ["countersign-serve.service", "countersign-follow.service"] {
+        tree.copy(
+            &workspace().join("examples/systemd").join(unit),
+            &format!("usr/lib/systemd/system/{unit}"),
+        )?;
+    }
     for page in ["README.md", "SECURITY.md"] {
         tree.copy(&workspace().join(page), &format!("{DOC}/{page}"))?;
     }

@@ -158,10 +158,9 @@ pub(crate) const FOLLOWED: &[FollowedTable] = &[
             (
                 "ever_used",
                 concat!(
-                    "CASE WHEN ",
+                    "CASE WHEN credential.state = 'Active' AND excluded.state = 'Inactive' AND ",
                     pending!("activated", "credential.id"),
-                    " THEN max(credential.ever_used, excluded.ever_used)
-                      ELSE excluded.ever_used END"
+                    " THEN 1 ELSE excluded.ever_used END"
                 ),
             ),
             (

@@ -51,16 +51,16 @@ fn activation_ties_uses_and_codes_of_the_broker_stay_until_the_centre_says_more(
     // The centre stops it: that counts.
     pair.act("UPDATE credential SET state = 'Suspended' WHERE id = 3");
     pair.follow();
-    assert_eq!(look(&pair), ["Suspended 1 50 01 01", "9 acme"]);
+    assert_eq!(look(&pair), ["Suspended 0 50 01 01", "9 acme"]);
     // What raises the generation undoes the tie.
     pair.act("UPDATE credential SET generation = generation + 1 WHERE id = 3");
     pair.follow();
-    assert_eq!(look(&pair), ["Suspended 1 50  ", "9 acme"]);
+    assert_eq!(look(&pair), ["Suspended 0 50  ", "9 acme"]);
     // And a tie of the centre's own wins.
     pair.at_broker(tied);
     pair.act("UPDATE credential SET client_id_tie = x'02', bound_to = x'02' WHERE id = 3");
     pair.follow();
-    assert_eq!(look(&pair), ["Suspended 1 50 02 02", "9 acme"]);
+    assert_eq!(look(&pair), ["Suspended 0 50 02 02", "9 acme"]);
 }
 
 #[test]
