@@ -337,7 +337,7 @@ pub trait Ledger {
 
     /// Removes acts up to the row `last` and refusals from before `before`, a little
     /// at a time; says how many rows they were. A row of the acts must tell of it
-    /// already: [`AuditRows::last_act_before`] finds `last`.
+    /// already: [`AuditRows::last_act_before`](crate::store::rows::AuditRows::last_act_before) finds `last`.
     ///
     /// # Errors
     ///

@@ -426,15 +426,16 @@ CREATE TRIGGER follower_begins AFTER INSERT ON follower BEGIN
 END;
 
 -- What this store follows, if it is a replica: the centre, the place in its log up to
--- which it is here, and when the centre last answered. stamp tells the numbers of
--- hand_back from those of another file. is_taking is 1 within transactions that take what
--- the centre tells, and 0 otherwise.
+-- which it is here, and when the centre last answered. last_seq is the last number that
+-- hand_back gave out; stamp tells its numbers from those of another file. is_taking is 1
+-- within transactions that take what the centre tells, and 0 otherwise.
 CREATE TABLE replica (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     source TEXT NOT NULL,
     place TEXT,
     contact_at INTEGER,
     stamp INTEGER NOT NULL DEFAULT (random()),
+    last_seq INTEGER NOT NULL DEFAULT 0,
     is_taking INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
@@ -442,9 +443,10 @@ CREATE TABLE replica (
 -- is a credential, or the secret that ended; name is a user, or a name that no user has.
 -- value is the credential of a secret, the generation of a tie, a count of failures. A
 -- count grows until it is sent. What was judged stays until the replica is at known_from
--- in the log of the centre, which tells of it from there on.
+-- in the log of the centre, which tells of it from there on. SQLite does not number the
+-- rows: it would write down its last number with each login, where no row is made, too.
 CREATE TABLE hand_back (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    seq INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,
     number INTEGER,
     name TEXT,
@@ -463,43 +465,51 @@ CREATE INDEX hand_back_known ON hand_back (known_from) WHERE known_from IS NOT N
 CREATE TRIGGER hand_back_activated AFTER UPDATE OF state ON credential
 WHEN OLD.state = 'Inactive' AND NEW.state = 'Active'
     AND EXISTS (SELECT 1 FROM replica WHERE is_taking = 0) BEGIN
+    UPDATE replica SET last_seq = last_seq + 1;
     DELETE FROM hand_back WHERE kind = 'activated' AND number = NEW.id;
-    INSERT INTO hand_back (kind, number, at)
-        VALUES ('activated', NEW.id, coalesce(NEW.last_used_at, 0));
+    INSERT INTO hand_back (seq, kind, number, at)
+        VALUES ((SELECT last_seq FROM replica), 'activated', NEW.id, coalesce(NEW.last_used_at, 0));
 END;
 
 CREATE TRIGGER hand_back_tied AFTER UPDATE OF client_id_tie ON credential
 WHEN NEW.client_id_tie IS NOT NULL AND NEW.client_id_tie IS NOT OLD.client_id_tie
     AND EXISTS (SELECT 1 FROM replica WHERE is_taking = 0) BEGIN
+    UPDATE replica SET last_seq = last_seq + 1;
     DELETE FROM hand_back WHERE kind = 'tied' AND number = NEW.id;
-    INSERT INTO hand_back (kind, number, value, client_id, at)
-        VALUES ('tied', NEW.id, NEW.generation, NEW.client_id_tie, coalesce(NEW.last_used_at, 0));
+    INSERT INTO hand_back (seq, kind, number, value, client_id, at)
+        VALUES ((SELECT last_seq FROM replica), 'tied', NEW.id, NEW.generation, NEW.client_id_tie, coalesce(NEW.last_used_at, 0));
 END;
 
 CREATE TRIGGER hand_back_used AFTER UPDATE OF last_used_at ON credential
 WHEN NEW.last_used_at IS NOT NULL AND NEW.last_used_at IS NOT OLD.last_used_at
     AND EXISTS (SELECT 1 FROM replica WHERE is_taking = 0) BEGIN
+    UPDATE replica SET last_seq = last_seq + 1;
     DELETE FROM hand_back WHERE kind = 'used' AND number = NEW.id;
-    INSERT INTO hand_back (kind, number, at) VALUES ('used', NEW.id, NEW.last_used_at);
+    INSERT INTO hand_back (seq, kind, number, at)
+        VALUES ((SELECT last_seq FROM replica), 'used', NEW.id, NEW.last_used_at);
 END;
 
 CREATE TRIGGER hand_back_retired AFTER DELETE ON secret
 WHEN EXISTS (SELECT 1 FROM replica WHERE is_taking = 0) BEGIN
-    INSERT INTO hand_back (kind, number, value, at) VALUES ('retired', OLD.id, OLD.credential, 0);
+    UPDATE replica SET last_seq = last_seq + 1;
+    INSERT INTO hand_back (seq, kind, number, value, at)
+        VALUES ((SELECT last_seq FROM replica), 'retired', OLD.id, OLD.credential, 0);
 END;
 
 CREATE TRIGGER hand_back_failed_first AFTER INSERT ON lockout
 WHEN NEW.failures > 0 AND EXISTS (SELECT 1 FROM replica WHERE is_taking = 0) BEGIN
-    INSERT INTO hand_back (kind, name, value, at)
-        VALUES ('failed', NEW.name, NEW.failures, NEW.updated_at);
+    UPDATE replica SET last_seq = last_seq + 1;
+    INSERT INTO hand_back (seq, kind, name, value, at)
+        VALUES ((SELECT last_seq FROM replica), 'failed', NEW.name, NEW.failures, NEW.updated_at);
 END;
 
 CREATE TRIGGER hand_back_failed_again AFTER UPDATE OF failures ON lockout
 WHEN NEW.failures > OLD.failures AND EXISTS (SELECT 1 FROM replica WHERE is_taking = 0) BEGIN
+    UPDATE replica SET last_seq = last_seq + 1;
     UPDATE hand_back SET value = value + NEW.failures - OLD.failures, at = NEW.updated_at
         WHERE kind = 'failed' AND name = NEW.name AND is_sent = 0;
-    INSERT INTO hand_back (kind, name, value, at)
-        SELECT 'failed', NEW.name, NEW.failures - OLD.failures, NEW.updated_at
+    INSERT INTO hand_back (seq, kind, name, value, at)
+        SELECT (SELECT last_seq FROM replica), 'failed', NEW.name, NEW.failures - OLD.failures, NEW.updated_at
         WHERE changes() = 0;
 END;
 
@@ -507,10 +517,11 @@ END;
 -- there are lockouts, but for those that are being told.
 CREATE TRIGGER hand_back_cleared AFTER DELETE ON lockout
 WHEN EXISTS (SELECT 1 FROM replica WHERE is_taking = 0) BEGIN
+    UPDATE replica SET last_seq = last_seq + 1;
     DELETE FROM hand_back WHERE kind = 'failed' AND name = OLD.name AND is_sent = 0;
     DELETE FROM hand_back WHERE kind = 'cleared' AND name = OLD.name;
-    INSERT INTO hand_back (kind, name, at)
-        SELECT 'cleared', OLD.name, OLD.updated_at WHERE OLD.known = 1;
+    INSERT INTO hand_back (seq, kind, name, at)
+        SELECT (SELECT last_seq FROM replica), 'cleared', OLD.name, OLD.updated_at WHERE OLD.known = 1;
 END;
 
 -- Each change of what followers have, as `FOLLOWED` says.

@@ -148,11 +148,6 @@ const WHOLE_TABLES: &[(&str, &str, &str)] = &[
         "the first rows of an index",
     ),
     (
-        "replication/hand_back.rs",
-        "SCAN sqlite_sequence",
-        "it has one row for each table",
-    ),
-    (
         "replication/source.rs",
         "SCAN json_each VIRTUAL TABLE INDEX 1:",
         "the tenants of one follower",

@@ -26,7 +26,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn serve(folder: String, address: SocketAddr) -> rmqtt::Result<()> {
-    let context = ServerContext::new().plugins_config_dir(folder).build().await;
+    let context = ServerContext::new()
+        .plugins_config_dir(folder)
+        .build()
+        .await;
     rmqtt_auth_http::register(&context, true, false).await?;
     let listener = Builder::new()
         .name("tests")
@@ -36,5 +39,9 @@ async fn serve(folder: String, address: SocketAddr) -> rmqtt::Result<()> {
         .allow_anonymous(false)
         .bind()?
         .tcp()?;
-    MqttServer::new(context).listener(listener).build().run().await
+    MqttServer::new(context)
+        .listener(listener)
+        .build()
+        .run()
+        .await
 }

@@ -1,17 +1,14 @@
 //! Deciding about a CONNECT with what the store holds now, and committing what
 //! the decision changes.
 
-use std::sync::Arc;
-
 use countersign_core::audit::AuditEntry;
 use countersign_core::connect::{
-    Admission, ConnectContext, Decision, FailedLogin, Identity, LoginRecord, Proof, Request, decide,
+    Admission, ConnectContext, Decision, FailedLogin, Identity, LoginRecord, Request, decide,
 };
 use countersign_core::name::TenantId;
 use countersign_core::options::ChainMode;
 use countersign_core::reason::Reason;
 use countersign_core::seal::SealKey;
-use countersign_core::secret::Verifier;
 use countersign_core::store::{GateStore, LogPosition, LoginEffects, Recorded, StoreError};
 use countersign_core::time::Timestamp;
 
@@ -26,9 +23,11 @@ use crate::state::State;
 
 use self::banned::{is_banned, is_known_to_be_banned};
 use self::registration::register;
+use self::remembering::remember;
 
 mod banned;
 mod registration;
+mod remembering;
 
 /// Decides about logins.
 pub(crate) struct Decider {
@@ -374,39 +373,6 @@ fn inherits(admission: &Admission, request: &Request, source: &ConnectSource<'_>
     let credential = admission.identity.credential();
     let username = credential.map(|it| it.name.as_str().as_bytes());
     !request.session.starts_clean && source.left_by.is_some() && source.left_by != username
-}
-
-/// Remembers the password that let a client in; returns it if it is hashed in
-/// another way than it should be.
-fn remember<S>(
-    state: &mut State<S>,
-    admission: &Admission,
-    hash_result: &HashResult,
-) -> Option<RehashJob> {
-    let identity = &admission.identity;
-    let (Some(credential), Some(Proof::Secret(secret))) = (identity.credential(), identity.proof())
-    else {
-        return None;
-    };
-    let about = hash_result.proves(credential.id, secret)?;
-    state
-        .verifier
-        .remember(about, secret, &hash_result.presented);
-    let mut secrets = credential.secrets.iter();
-    let stored = secrets.find(|stored| stored.id == secret)?;
-    let settings = &state.view.snapshot.settings;
-    let wanted = settings.argon2;
-    match &stored.verifier {
-        Verifier::Password(hash) if settings.rehash && hash.params() != Some(wanted) => {
-            Some(RehashJob {
-                secret,
-                presented: Arc::clone(&hash_result.presented),
-                old: hash.clone(),
-                wanted,
-            })
-        }
-        Verifier::Digest(_) | Verifier::Password(_) => None,
-    }
 }
 
 const MOST_TRIES: usize = 3;

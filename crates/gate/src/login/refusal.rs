@@ -5,26 +5,24 @@ use std::net::IpAddr;
 use countersign_core::backoff::ip_of;
 use countersign_core::certificate::{AuthorityKey, Fingerprint, Leaf, PresentedCertificate};
 use countersign_core::client_id::ClientId;
-use countersign_core::connect::{
-    ClientIdOwner, Request, holder_of_certificate, owner_of_client_id,
-};
-use countersign_core::credential::CredentialId;
+use countersign_core::connect::{Request, holder_of_certificate};
 use countersign_core::kind::Kind;
 use countersign_core::name::{LoginName, Suffix};
 use countersign_core::reason::Reason;
-use countersign_core::scheme::Schemes;
 use countersign_core::secret::Secret;
 use countersign_core::store::{GateStore, StoreError, StoreErrorKind};
-use countersign_core::time::{Timestamp, rfc3339};
-use serde_json::json;
+use countersign_core::time::Timestamp;
 
 use crate::cache::store_view::StoreView;
-use crate::connection::session::Session;
 use crate::host::{Completion, ConnectInfo, ConnectOutcome, RefusalCode};
 use crate::journal::Journal;
 use crate::journal::entry::{JournalEntry, RefusedLogin};
 use crate::masking::{ANONYMOUS, shown, shown_unknown};
 use crate::state::State;
+
+use self::owner::{owner_as_json, owner_as_text, owner_of};
+
+mod owner;
 
 /// That a client which its host let in may have no session.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -282,51 +280,6 @@ fn shown_presented<S: GateStore>(view: &mut StoreView<S>, name: &LoginName) -> S
         return shown(schemes, name.as_str());
     }
     tame
-}
-
-/// Whose the client id is that a login asked for.
-fn owner_of<S: GateStore>(
-    state: &mut State<S>,
-    request: &Request,
-    now: Timestamp,
-) -> Option<ClientIdOwner> {
-    let live: Vec<CredentialId> = state
-        .sessions
-        .live(&request.tie)
-        .filter_map(Session::credential)
-        .collect();
-    let name = request.name.as_ref();
-    // Whose it is is for people to read; without it the refusal stands.
-    let mut directory = state.directory(None, now).ok()?;
-    let owner = owner_of_client_id(&request.client_id, name, &live, &mut directory).ok()?;
-    Some(owner.unwrap_or(ClientIdOwner::Host))
-}
-
-fn owner_as_json(owner: &ClientIdOwner, schemes: &Schemes) -> String {
-    match owner {
-        ClientIdOwner::Credential { name, since } => json!({
-            "held_by": shown(schemes, name.as_str()),
-            "held_since": since.map(rfc3339),
-        }),
-        ClientIdOwner::Tenant(tenant) => json!({ "held_by_tenant": tenant.as_str() }),
-        ClientIdOwner::Host => json!({ "held_by_host": true }),
-        ClientIdOwner::Former => json!({ "needs_clean_start": true }),
-    }
-    .to_string()
-}
-
-fn owner_as_text(owner: &ClientIdOwner, schemes: &Schemes) -> String {
-    match owner {
-        ClientIdOwner::Credential { name, since } => {
-            let since = since.map_or_else(String::new, |at| format!(" since {}", rfc3339(at)));
-            format!(" held by `{}`{since}", shown(schemes, name.as_str()))
-        }
-        ClientIdOwner::Tenant(tenant) => format!(" held by tenant `{tenant}`"),
-        ClientIdOwner::Host => format!(" kept for {}", ClientIdOwner::OF_HOST),
-        ClientIdOwner::Former => {
-            " left behind by an earlier holder, free with a clean start".into()
-        }
-    }
 }
 
 /// A client id that was presented with a name and a password, as it may be

@@ -121,13 +121,8 @@ fn has_some(connection: &Connection) -> Result<bool, Fault> {
 
 /// The largest number that was ever given out.
 fn last_given(connection: &Connection) -> Result<i64, Fault> {
-    let mut statement =
-        connection.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'hand_back'")?;
-    let mut rows = statement.query([])?;
-    Ok(match rows.next()? {
-        Some(row) => row.get(0)?,
-        None => 0,
-    })
+    let sql = "SELECT last_seq FROM replica WHERE id = 1";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
 }
 
 /// Undoes a tie of the broker's, if it is there still.

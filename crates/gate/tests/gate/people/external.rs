@@ -156,7 +156,8 @@ fn a_host_that_says_who_arrived_has_handles_told_apart() {
 #[test]
 fn a_stale_replica_lets_nobody_in_whoever_vouches_and_sessions_go_on() {
     let mut fixture = with_options(&[("max_staleness", "10s"), ("when_stale", "refuse-new")]);
-    let heard = "INSERT INTO replica VALUES (1, 'https://centre.example.com', NULL, ?1)
+    let heard = "INSERT INTO replica (id, source, contact_at)
+                 VALUES (1, 'https://centre.example.com', ?1)
                  ON CONFLICT DO UPDATE SET contact_at = ?1";
     let hear = |fixture: &mut Fixture| {
         let connection = rusqlite::Connection::open(&fixture.config.options.store).unwrap();

@@ -124,9 +124,7 @@ fn what_is_handed_back_counts_once_whoever_dies() {
     // A copy of the file from before has numbers that were judged: it takes others.
     pair.replica
         .connection
-        .execute_batch(
-            "DELETE FROM hand_back; UPDATE sqlite_sequence SET seq = 0 WHERE name = 'hand_back'",
-        )
+        .execute_batch("DELETE FROM hand_back; UPDATE replica SET last_seq = 0")
         .unwrap();
     pair.replica.connection.execute_batch(fail).unwrap();
     assert_eq!(pair.hand_back(), 2);
