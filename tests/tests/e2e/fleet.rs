@@ -201,8 +201,12 @@ on_every_broker! {
         }
         // A first use at one broker counts at the centre, and so at the other.
         drop(dev1.connect("one").accepted(east.port()));
-        let shown = |name: &str| centre.cli.json(&["credential", "show", name]);
-        wait_until("the centre knows", || shown("dev1@acme")["state"] == json!("Active"));
+        let is_active = |cli: &Cli, name: &str| {
+            cli.json(&["credential", "show", name])["state"] == json!("Active")
+        };
+        wait_until("the centre knows", || is_active(&centre.cli, "dev1@acme"));
+        // Not asked by a login: one that came before the news would be a first use, too.
+        wait_until("the other replica knows", || is_active(&west.cli, "dev1@acme"));
         wait_until("the other broker knows", || {
             dev1.connect("two").code(west.port()) == REFUSED
                 && dev1.connect("one").code(west.port()) == ACCEPTED
@@ -210,7 +214,7 @@ on_every_broker! {
         // Two brokers tie the same before either of them hears of the other.
         of_west.kill().unwrap();
         drop(dev2.connect("three").accepted(east.port()));
-        wait_until("the centre knows", || shown("dev2@acme")["state"] == json!("Active"));
+        wait_until("the centre knows", || is_active(&centre.cli, "dev2@acme"));
         let mut loser = dev2.connect("four").accepted(west.port());
         let of_west = follow_again(&address, &west.cli);
         assert!(is_kicked(&mut loser), "the session of the later tie");
