@@ -57,7 +57,8 @@ impl<S: GateStore> State<S> {
             || of_tenant.is_some_and(|(most, id)| sessions.open_of_tenant(id, client_id) >= most)
     }
 
-    /// The verdict on a use that rights allow, of the session that has this handle by now.
+    /// The verdict on a use that rights allow, of the session that has this handle by now;
+    /// where there is none, none is let through.
     pub(crate) fn within_limits(
         &self,
         handle: Handle,
@@ -66,7 +67,7 @@ impl<S: GateStore> State<S> {
     ) -> Verdict {
         match self.sessions.get(handle) {
             Some(session) => self.judge_limits(handle, session, usage, payload),
-            None => Verdict::Allow,
+            None => Verdict::Deny(Reason::Unauthenticated),
         }
     }
 
