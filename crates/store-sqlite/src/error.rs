@@ -17,6 +17,8 @@ pub(crate) enum Fault {
     Content(String),
     /// What was to be changed is not there.
     Gone(&'static str),
+    /// A part of the store's files was lost meanwhile; says which.
+    Lost(&'static str),
     /// SQLite could not do it.
     Sqlite(rusqlite::Error),
     /// What was to be added is there already; says what.
@@ -36,10 +38,21 @@ impl Fault {
             Self::Sqlite(rusqlite::Error::SqliteFailure(cause, _)) => {
                 cause.code == ErrorCode::DatabaseCorrupt
             }
-            Self::Content(_) | Self::Sqlite(_) | Self::Gone(_) | Self::Taken(_) => {
+            Self::Content(_) | Self::Sqlite(_) | Self::Gone(_) | Self::Lost(_) | Self::Taken(_) => {
                 self.wrong_value().is_some()
             }
         }
+    }
+
+    /// Says whether pages of the store made no sense.
+    pub(crate) fn is_of_pages(&self) -> bool {
+        let Self::Sqlite(rusqlite::Error::SqliteFailure(cause, _)) = self else {
+            return false;
+        };
+        matches!(
+            cause.code,
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase
+        )
     }
 
     /// What is wrong with a value that was read, if that is why. Names the place, not
@@ -53,7 +66,7 @@ impl Fault {
                 | rusqlite::Error::InvalidColumnType(column, ..),
             ) => format!("column {column} makes no sense"),
             Self::Sqlite(rusqlite::Error::Utf8Error(..)) => "a text is no UTF-8".into(),
-            Self::Sqlite(_) | Self::Gone(_) | Self::Taken(_) => return None,
+            Self::Sqlite(_) | Self::Gone(_) | Self::Lost(_) | Self::Taken(_) => return None,
         };
         Some(what)
     }
@@ -64,6 +77,7 @@ impl Fault {
         match self {
             Self::Content(place) => wrong.unwrap_or_else(|| damaged(action, path, &place)),
             Self::Gone(what) => StoreError::gone(action, what),
+            Self::Lost(what) => lost(action, path, what),
             Self::Sqlite(error) => match wrong {
                 Some(damaged) => damaged.with_source(error),
                 None => of_sqlite(error, action, path),

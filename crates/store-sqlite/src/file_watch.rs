@@ -19,8 +19,10 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::fstat;
 use rusqlite::Connection;
 
-use self::files::{Before, FileChange, FilesState, OpenFiles, Written, written};
+use self::files::{FileChange, FilesState, OpenFiles, Written, written};
+use crate::error::Fault;
 use crate::file::{FileId, beside};
+use crate::index_fault::GuardedStore;
 use crate::wal_index::{self, Checkpoint};
 
 pub(crate) use self::files::{Files, Seat};
@@ -54,8 +56,15 @@ pub(crate) struct Watch {
     opening: u64,
     log: PathBuf,
     index: PathBuf,
+    /// The log that is open, to look whether what it must hold is there. No lock of
+    /// SQLite lies on it, so that another handle does no harm.
+    log_file: Option<File>,
     /// The index that is open, to ask for its length.
     index_file: Option<File>,
+    /// Which store the index is guarded for.
+    guarded: GuardedStore,
+    /// How many of its regions are, as far as it knows.
+    guarded_regions: u32,
     seen: Option<LastSeen>,
     largest: u64,
 }
@@ -91,6 +100,7 @@ impl Watch {
                 shared.opened = Some(found);
                 shared.opening = shared.opening.saturating_add(1);
                 shared.before = None;
+                shared.searched = None;
             }
             Some(_) | None => {
                 drop(shared);
@@ -101,14 +111,19 @@ impl Watch {
         seat.is_begun = false;
         files.opening.notify_all();
         let opening = shared.opening;
+        // What one connection lost, all have lost.
+        let guarded = shared.guard(connection, 1);
         drop(shared);
-        let index = beside(path, "-shm");
+        let [log, index] = ["-wal", "-shm"].map(|suffix| beside(path, suffix));
         Ok(Self {
             files,
             seat: Some(seat),
             opening,
-            log: beside(path, "-wal"),
-            index_file: found.index.and_then(|id| open_for_length(&index, id)),
+            log_file: found.log.and_then(|id| open_as(&log, id, Use::Read)),
+            log,
+            index_file: found.index.and_then(|id| open_as(&index, id, Use::Length)),
+            guarded,
+            guarded_regions: 1,
             index,
             seen: None,
             largest: 0,
@@ -137,16 +152,55 @@ impl Watch {
         };
         let looked = self.look_at(&opened, connection, path);
         if let Err(FileProblem::Changed(change)) = looked {
-            let mut shared = self.files.lock();
-            if shared.opened.take().is_some() {
-                shared.before = Some(Before {
-                    opened,
-                    change,
-                    written: written(path),
-                });
-            }
+            self.files.lock().change(change, path);
         }
         looked
+    }
+
+    /// What was read or done by the connection, unless that can't be believed: a part of
+    /// the index was lost meanwhile or, where pages made no sense, the log has a hole.
+    pub(crate) fn believe<T>(
+        &self,
+        done: Result<T, Fault>,
+        connection: &Connection,
+        path: &Path,
+    ) -> Result<T, Fault> {
+        self.check_index()?;
+        if done.as_ref().is_err_and(Fault::is_of_pages) && self.has_hole(connection) {
+            self.files.lock().change(CUT_LOG, path);
+            return Err(Fault::Lost(CUT_LOG.what));
+        }
+        done
+    }
+
+    /// Fails where this process lost a part of the index. Asked under the write lock
+    /// before a commit, it keeps what is based on zeros from what others have committed.
+    pub(crate) fn check_index(&self) -> Result<(), Fault> {
+        if self.has_lost_index() {
+            return Err(Fault::Lost(CUT_INDEX.what));
+        }
+        Ok(())
+    }
+
+    /// Says whether this process lost a part of the index, so that it has zeros there.
+    fn has_lost_index(&self) -> bool {
+        self.guarded.has_lost_index()
+    }
+
+    /// Says whether a frame is missing in the log. It looks once at each state of it.
+    fn has_hole(&self, connection: &Connection) -> bool {
+        let (Some(log), Some(checkpoint)) = (&self.log_file, wal_index::checkpoint(connection))
+        else {
+            return false;
+        };
+        if self.files.lock().searched.replace(checkpoint) == Some(checkpoint) {
+            return false;
+        }
+        let Some(head) = wal_index::head(connection) else {
+            return false;
+        };
+        let is_whole = checkpoint.are_in(log, &head, u32::MAX);
+        !is_whole && wal_index::checkpoint(connection) == Some(checkpoint)
     }
 
     fn look_at(
@@ -168,10 +222,13 @@ impl Watch {
             return changed(OVERWRITTEN);
         }
         self.largest = main.len();
-        // First of all: to read the index beyond its end would end the process.
+        // First of all, as the rest reads it.
         let index = look_up(&self.index)?;
         if opened.index.is_none() {
             return Ok(());
+        }
+        if self.has_lost_index() {
+            return changed(CUT_INDEX);
         }
         let is_its = |facts: &Metadata, id| Some(FileId::from(facts)) == id;
         match index.filter(|it| is_its(it, opened.index)) {
@@ -196,8 +253,14 @@ impl Watch {
             // Somebody commits.
             return Ok(());
         };
-        let is_short = log.len() < checkpoint.needs(&head);
-        if is_short && wal_index::checkpoint(connection) == Some(checkpoint) {
+        if self.guarded_regions < checkpoint.regions() {
+            self.guarded = self.files.lock().guard(connection, checkpoint.regions());
+            self.guarded_regions = checkpoint.regions();
+        }
+        let begins = |log: &File| checkpoint.are_in(log, &head, 1);
+        let is_whole =
+            log.len() >= checkpoint.needs(&head) && self.log_file.as_ref().is_none_or(begins);
+        if !is_whole && wal_index::checkpoint(connection) == Some(checkpoint) {
             return changed(CUT_LOG);
         }
         self.look_at_writes(checkpoint, head, connection, path)
@@ -235,9 +298,11 @@ impl Watch {
         }
     }
 
-    /// Says whether the index is there and can be read: what lies beyond its end, a
-    /// process does not survive.
+    /// Says whether the index is there and can be read.
     pub(crate) fn has_index(&self) -> bool {
+        if self.has_lost_index() {
+            return false;
+        }
         let index = self.index_file.as_ref().filter(|_| self.is_open());
         let facts = index.and_then(|index| fstat(index).ok());
         facts.is_some_and(|facts| {
@@ -328,13 +393,24 @@ fn length_of_open(id: FileId) -> Option<u64> {
         .map(|facts| facts.len())
 }
 
-/// The file with this id, if it is the one that the name leads to, opened for
-/// nothing but questions about it. So closing it ends no lock of the process, as it
-/// would if it could be read; and to ask it takes less than to find it by its name.
-fn open_for_length(path: &Path, id: FileId) -> Option<File> {
+/// What a file is opened for.
+#[derive(Clone, Copy, Debug)]
+enum Use {
+    Read,
+    /// For nothing but questions about it. So closing it ends no lock of the process, as
+    /// it would if it could be read; and to ask it takes less than to find it by its name.
+    Length,
+}
+
+/// The file with this id, if it is the one that the name leads to.
+fn open_as(path: &Path, id: FileId, purpose: Use) -> Option<File> {
+    let flags = match purpose {
+        Use::Read => OFlag::O_NOFOLLOW,
+        Use::Length => OFlag::O_PATH,
+    };
     let file = OpenOptions::new()
         .read(true)
-        .custom_flags(OFlag::O_PATH.bits())
+        .custom_flags(flags.bits())
         .open(path)
         .ok()?;
     let is_it = FileId::from(&file.metadata().ok()?) == id;
@@ -397,12 +473,15 @@ const READABLE: u32 = 0o600;
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
     use std::thread;
+    use std::time::Instant;
 
-    use countersign_core::store::{GateStore as _, Settings};
+    use countersign_core::store::{GateStore as _, Settings, StoreError};
     use tempfile::TempDir;
 
+    use super::*;
+    use crate::busy_timeout::GATE_WAIT;
     use crate::store::SqliteStore;
 
     #[test]
@@ -435,4 +514,92 @@ mod tests {
             is_over.store(true, Ordering::Relaxed);
         });
     }
+
+    /// Waits until `look` is answered, and returns the answer.
+    fn answered<T>(mut look: impl FnMut() -> Result<T, StoreError>) -> T {
+        let start = Instant::now();
+        loop {
+            match look() {
+                Ok(answer) => return answer,
+                Err(error) => assert!(start.elapsed() < LONG, "{error}"),
+            }
+        }
+    }
+
+    fn cut(path: &Path, suffix: &str) {
+        let file = OpenOptions::new().write(true).open(beside(path, suffix));
+        file.unwrap().set_len(0).unwrap();
+    }
+
+    /// A thread that reads what is gone at that very moment would end the process.
+    #[test]
+    fn whoever_reads_while_the_index_is_cut_short_lives_and_reads_nothing_old() {
+        const ROUNDS: i64 = 40;
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("x.db");
+        let mut store = SqliteStore::create(&path, &Settings::default()).unwrap();
+        let mut readers = [store.reopen().unwrap(), store.reopen().unwrap()];
+        let written = AtomicI64::new(0);
+        thread::scope(|scope| {
+            for reader in &mut readers {
+                scope.spawn(|| {
+                    while written.load(Ordering::SeqCst) < ROUNDS {
+                        let before = written.load(Ordering::SeqCst);
+                        let position = answered(|| {
+                            reader.mark()?;
+                            reader.log_position()
+                        });
+                        assert!(position.session_changes >= before, "{position:?}");
+                    }
+                });
+            }
+            for round in 1..=ROUNDS {
+                cut(&path, "-shm");
+                answered(|| write(&mut store, round));
+                written.store(round, Ordering::SeqCst);
+            }
+        });
+        assert_eq!(answered(|| store.log_position()).session_changes, ROUNDS);
+    }
+
+    /// It is as long as before then, but for what the commit wrote of no content.
+    #[test]
+    fn a_log_that_is_cut_while_a_commit_is_under_way_is_found_out_and_left() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("x.db");
+        let mut store = SqliteStore::create(&path, &Settings::default()).unwrap();
+        let mut reader = store.reopen().unwrap();
+        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+        store
+            .connection
+            .query_row(checkpoint, [], |_| Ok(()))
+            .unwrap();
+        for number in 1..20 {
+            write(&mut store, number).unwrap();
+        }
+        let _done = store.act("write", GATE_WAIT, |connection| {
+            connection.execute(WRITE, [20])?;
+            cut(&path, "-wal");
+            Ok(())
+        });
+        // Each lets go of the files before one opens them anew.
+        let read = answered(|| {
+            let _looked = store.mark();
+            reader.mark()?;
+            reader.log_position()
+        });
+        // What was written since the log began is lost.
+        assert_eq!(read.session_changes, 0);
+        answered(|| write(&mut store, 21));
+        assert_eq!(answered(|| reader.log_position()).session_changes, 21);
+    }
+
+    fn write(store: &mut SqliteStore, number: i64) -> Result<usize, StoreError> {
+        store.act("write", GATE_WAIT, |connection| {
+            Ok(connection.execute(WRITE, [number])?)
+        })
+    }
+
+    const WRITE: &str = "UPDATE session_change SET number = ?1";
+    const LONG: Duration = Duration::from_secs(10);
 }

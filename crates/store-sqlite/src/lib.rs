@@ -43,6 +43,7 @@ mod groups;
 mod health;
 mod hooks;
 mod imports;
+mod index_fault;
 mod issuers;
 mod kept_names;
 mod key_file;

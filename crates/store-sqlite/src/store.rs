@@ -104,7 +104,7 @@ impl SqliteStore {
             scope.commit()?;
             Ok(seen)
         };
-        looking().map_err(|fault: Fault| fault.while_trying(action, &self.path))
+        self.believe(action, looking())
     }
 
     /// Runs `look`, which is one statement, for the gate.
@@ -114,7 +114,21 @@ impl SqliteStore {
         look: impl FnOnce(&Connection) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
         let _patience = BusyTimeout::of(GATE_WAIT);
-        look(&self.connection).map_err(|fault| fault.while_trying(action, &self.path))
+        self.believe(action, look(&self.connection))
+    }
+
+    /// What was read or done, unless a part of the files was lost meanwhile.
+    pub(crate) fn believe<T>(
+        &self,
+        action: &'static str,
+        done: Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        let believed = if self.held_back.is_some() {
+            done
+        } else {
+            self.watch.believe(done, &self.connection, &self.path)
+        };
+        believed.map_err(|fault| fault.while_trying(action, &self.path))
     }
 
     /// Runs `act` as one transaction, off the host's thread. It survives a
@@ -134,10 +148,11 @@ impl SqliteStore {
             let scope = TransactionGuard::begin(&self.connection, Intent::Write)?;
             taken = Some(Instant::now());
             let done = act(&self.connection)?;
+            self.watch.check_index()?;
             scope.commit()?;
             Ok(done)
         };
-        let done = acting().map_err(|fault: Fault| fault.while_trying(action, &self.path));
+        let done = self.believe(action, acting());
         if let Some(taken) = taken {
             self.turns.give_back(taken);
         }

@@ -109,11 +109,8 @@ impl SqliteTransaction<'_> {
         step: impl FnOnce(&Connection) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
         let _patience = BusyTimeout::of(self.wait);
-        let done = step(&self.store.connection);
-        done.map_err(|fault| {
-            let action = self.action.unwrap_or(action);
-            fault.while_trying(action, &self.store.path)
-        })
+        let action = self.action.unwrap_or(action);
+        self.store.believe(action, step(&self.store.connection))
     }
 
     /// Takes note that the write lock is given back.
@@ -138,7 +135,10 @@ impl Drop for SqliteTransaction<'_> {
 
 impl LedgerTransaction for SqliteTransaction<'_> {
     fn commit_surviving(mut self, durability: Durability) -> Result<(), StoreError> {
-        self.run(COMMIT, |connection| Ok(guard::commit(connection)?))?;
+        self.run(COMMIT, |connection| {
+            self.store.watch.check_index()?;
+            Ok(guard::commit(connection)?)
+        })?;
         self.give_back();
         match (self.intent, durability) {
             (Intent::Read, _) | (Intent::Write, Durability::Kill) => Ok(()),

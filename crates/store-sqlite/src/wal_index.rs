@@ -14,9 +14,11 @@
     reason = "SQLite shows this through its C interface alone"
 )]
 
-use core::ffi::c_int;
+use core::ffi::{c_int, c_void};
 use core::ptr::{NonNull, null, null_mut};
 use core::sync::atomic::{AtomicU32, Ordering, fence};
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
 
 use rusqlite::{Connection, ffi};
 
@@ -70,24 +72,46 @@ impl Checkpoint {
     /// How long the index must be: a region has 4,096 frames, but for the first,
     /// which begins with the header (SQLite's WAL-mode file format, §2.3).
     pub(crate) fn needs_of_index(&self) -> u64 {
-        let more = u64::from(self.frames).saturating_sub(FRAMES_OF_FIRST_REGION);
-        let regions = more.div_ceil(FRAMES_OF_REGION).saturating_add(1);
-        regions.saturating_mul(INDEX)
+        u64::from(self.regions()).saturating_mul(INDEX)
+    }
+
+    /// How many regions the index has.
+    pub(crate) fn regions(&self) -> u32 {
+        let more = self.frames.saturating_sub(FRAMES_OF_FIRST_REGION);
+        more.div_ceil(FRAMES_OF_REGION).saturating_add(1)
     }
 
     /// How long the log must be, beside a file that begins so.
     pub(crate) fn needs(&self, head: &[u8; HEAD]) -> u64 {
-        let [.., high, low] = *head.first_chunk::<18>().unwrap_or(&[0; 18]);
-        let page = match u16::from_be_bytes([high, low]) {
-            1 => 65_536,
-            size => u64::from(size),
-        };
         if self.frames == 0 {
             return 0;
         }
-        let frames = u64::from(self.frames).saturating_mul(page.saturating_add(FRAME_HEADER));
-        frames.saturating_add(LOG_HEADER)
+        frame_at(head, self.frames)
     }
+
+    /// Says whether the frames of the log that count are there, `most` of them at most.
+    /// A commit that is under way when the log is cut makes it as long as before, with
+    /// a hole in it.
+    pub(crate) fn are_in(&self, log: &File, head: &[u8; HEAD], most: u32) -> bool {
+        let salts = self.salts.map(u32::to_ne_bytes);
+        (0..self.frames.min(most)).all(|frame| {
+            // Behind the number of the page and the size of the file.
+            let at = frame_at(head, frame).saturating_add(8);
+            let mut found = [[0; 4]; 2];
+            log.read_exact_at(found.as_flattened_mut(), at).is_ok() && found == salts
+        })
+    }
+}
+
+/// Where a frame of the log begins, beside a file that begins so.
+fn frame_at(head: &[u8; HEAD], number: u32) -> u64 {
+    let [.., high, low] = *head.first_chunk::<18>().unwrap_or(&[0; 18]);
+    let page = match u16::from_be_bytes([high, low]) {
+        1 => 65_536,
+        size => u64::from(size),
+    };
+    let frames = u64::from(number).saturating_mul(page.saturating_add(FRAME_HEADER));
+    frames.saturating_add(LOG_HEADER)
 }
 
 /// The first bytes of the file, as the connection has it open.
@@ -143,20 +167,34 @@ pub(crate) fn is_mapped(connection: &Connection) -> bool {
 
 /// The index of the log; none where there is none in shared memory.
 fn index(connection: &Connection) -> Option<&WalIndex> {
+    let index = mapped(connection, 0)?.cast::<WalIndex>();
+    // SAFETY: the first region, of 32 KiB and aligned to pages, begins so. It
+    // stays where it is as long as the connection is open, and others write to
+    // it. That its file is so long, whoever asks has just made sure of.
+    Some(unsafe { index.as_ref() })
+}
+
+/// Where a region of the index lies in memory, [`REGION_SIZE`] bytes of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Region(pub(crate) usize);
+
+/// A region of the index by its number, if there is such a one.
+pub(crate) fn region(connection: &Connection, number: u32) -> Option<Region> {
+    let start = mapped(connection, number.try_into().ok()?)?;
+    Some(Region(start.as_ptr().expose_provenance()))
+}
+
+fn mapped(connection: &Connection, number: c_int) -> Option<NonNull<c_void>> {
     let (file, methods) = file_of(connection)?;
     // Those of version 1 end before the methods of shared memory.
     let map = methods.xShmMap.filter(|_| methods.iVersion >= 2)?;
     let mut region = null_mut();
     // SAFETY: a method of this very file, which is open; it writes a pointer.
-    let code = unsafe { map(file, 0, REGION, DONT_EXTEND, &raw mut region) };
+    let code = unsafe { map(file, number, REGION, DONT_EXTEND, &raw mut region) };
     if code != ffi::SQLITE_OK {
         return None;
     }
-    let index = NonNull::new(region)?.cast::<WalIndex>();
-    // SAFETY: the first region, of 32 KiB and aligned to pages, begins so. It
-    // stays where it is as long as the connection is open, and others write to
-    // it. That its file is so long, whoever asks has just made sure of.
-    Some(unsafe { index.as_ref() })
+    NonNull::new(region)
 }
 
 fn read(header: &[AtomicU32; 12]) -> [u32; 12] {
@@ -165,8 +203,9 @@ fn read(header: &[AtomicU32; 12]) -> [u32; 12] {
 
 /// The size of a region of the index, which is a part of its format.
 const REGION: c_int = 32_768;
-const FRAMES_OF_REGION: u64 = 4_096;
-const FRAMES_OF_FIRST_REGION: u64 = 4_062;
+pub(crate) const REGION_SIZE: usize = 32_768;
+const FRAMES_OF_REGION: u32 = 4_096;
+const FRAMES_OF_FIRST_REGION: u32 = 4_062;
 const DONT_EXTEND: c_int = 0;
 /// The file of an index is never shorter.
 pub(crate) const INDEX: u64 = 32_768;

@@ -7,7 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
+
 use crate::file::{FileId, beside};
+use crate::index_fault::{GuardedStore, IndexGuard};
+use crate::wal_index::{self, Checkpoint};
 
 /// The files of a store as all connections of a process see them.
 #[derive(Debug, Default)]
@@ -34,6 +38,10 @@ pub(super) struct FilesState {
     pub(super) begun: usize,
     /// What happened to those of before.
     pub(super) before: Option<Before>,
+    /// Guards the index that the process has mapped.
+    pub(super) guard: Option<IndexGuard>,
+    /// The state in which the log was searched last for a hole.
+    pub(super) searched: Option<Checkpoint>,
     tried: Option<Instant>,
 }
 
@@ -85,6 +93,9 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut shared = self.files.lock();
         shared.connections = shared.connections.saturating_sub(1);
+        if shared.connections == 0 {
+            shared.guard = None;
+        }
         if self.is_begun {
             shared.begun = shared.begun.saturating_sub(1);
             self.files.opening.notify_all();
@@ -100,6 +111,31 @@ impl OpenFiles {
             log: FileId::of(&beside(path, "-wal")).ok(),
             index: FileId::of(&beside(path, "-shm")).ok(),
         })
+    }
+}
+
+impl FilesState {
+    /// Takes note that the files that were open are not what they were.
+    pub(super) fn change(&mut self, change: FileChange, path: &Path) {
+        if let Some(opened) = self.opened.take() {
+            self.before = Some(Before {
+                opened,
+                change,
+                written: written(path),
+            });
+        }
+    }
+
+    /// Guards so many regions of the index.
+    pub(super) fn guard(&mut self, connection: &Connection, regions: u32) -> GuardedStore {
+        let guard = self.guard.get_or_insert_with(IndexGuard::begin);
+        while guard.regions() < regions {
+            let region = wal_index::region(connection, guard.regions());
+            if !region.is_some_and(|region| guard.add(region)) {
+                break;
+            }
+        }
+        guard.store()
     }
 }
 
