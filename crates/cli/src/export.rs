@@ -10,6 +10,7 @@ use countersign_core::name::TenantId;
 use countersign_core::store::{ExportPart, ExportScope};
 use countersign_import::export_file::header_line;
 use countersign_sqlite::SqliteStore;
+use countersign_store::AnyStore;
 use serde_json::json;
 
 use self::target::{ExportDynamicSecurity, ExportMosquitto};
@@ -123,7 +124,8 @@ impl OwnForm {
 }
 
 /// Has the audit of a store take note of its export.
-fn begin(mut store: SqliteStore, scope: &ExportScope) -> Result<SqliteStore, CliError> {
+fn begin(store: AnyStore, scope: &ExportScope) -> Result<SqliteStore, CliError> {
+    let mut store = store.into_file(EXPORT)?;
     let record = RecordExport {
         scope: scope.clone(),
         form: COUNTERSIGN,
@@ -164,6 +166,7 @@ fn write(
     Ok(done)
 }
 
+const EXPORT: &str = "export the store";
 const STANDARD_OUTPUT: &str = "-";
 /// What is written at once.
 const BUFFER: usize = 256 * 1_024;

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use countersign_admin::error::Noun;
 use countersign_admin::{AdminError, Caller, Command, Context, ErrorKind, OsRandom};
-use countersign_core::store::{Intent, Keyed, Listed, Page, StoreError, each_row};
+use countersign_core::store::{AdminStore, Intent, Keyed, Listed, Page, StoreError, each_row};
 use countersign_sqlite::SqliteStore;
+use countersign_store::AnyStore;
 
 use crate::account::{self, Account};
 pub(crate) use crate::clock::now;
@@ -26,16 +27,16 @@ pub(crate) struct Invocation {
 impl Invocation {
     /// Opens the store to write to it, or to follow it. From here on root is
     /// whoever keeps it.
-    pub(crate) fn open(&self) -> Result<SqliteStore, CliError> {
+    pub(crate) fn open(&self) -> Result<AnyStore, CliError> {
         self.open_by(|| open_at(&self.store, self.output))
     }
 
     /// Opens the store to read it once, which goes on while a broker of an older
     /// version keeps it from being brought up to date. From here on root is
     /// whoever keeps it.
-    pub(crate) fn open_to_read(&self) -> Result<SqliteStore, CliError> {
+    pub(crate) fn open_to_read(&self) -> Result<AnyStore, CliError> {
         self.open_by(|| {
-            let store = SqliteStore::open_to_read(&self.store)?;
+            let store = AnyStore::File(SqliteStore::open_to_read(&self.store)?);
             tell_upgrade(&store, self.output);
             if let Some(why) = store.held_back() {
                 self.output
@@ -82,8 +83,8 @@ impl Invocation {
 
     fn open_by(
         &self,
-        open: impl FnOnce() -> Result<SqliteStore, StoreError>,
-    ) -> Result<SqliteStore, CliError> {
+        open: impl FnOnce() -> Result<AnyStore, StoreError>,
+    ) -> Result<AnyStore, CliError> {
         let keeper = identity::become_keeper_of(&self.store)?;
         open().map_err(|error| as_keeper(error, keeper.as_ref()))
     }
@@ -93,7 +94,7 @@ impl Invocation {
     /// its descriptor meanwhile; root alone may be able to keep or remove it.
     pub(crate) fn with_store<T>(
         &self,
-        act: impl FnOnce(SqliteStore) -> Result<T, CliError>,
+        act: impl FnOnce(AnyStore) -> Result<T, CliError>,
     ) -> Result<T, CliError> {
         let here = ActingAs::for_keeper_of(&self.store)?;
         let store = open_at(&self.store, self.output);
@@ -103,7 +104,7 @@ impl Invocation {
     /// Opens the store and acts on it, here and now, as whoever runs this.
     pub(crate) fn act<T, E: Into<CliError>>(
         &self,
-        act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> Result<T, E>,
+        act: impl FnOnce(&mut AnyStore, &mut Context<'_>) -> Result<T, E>,
     ) -> Result<T, CliError> {
         let mut store = self.open()?;
         as_caller(|context| act(&mut store, context).map_err(Into::into))
@@ -122,21 +123,21 @@ fn as_keeper(error: StoreError, keeper: Option<&Account>) -> CliError {
 }
 
 /// Opens a store, and tells what became of one of an older schema.
-pub(crate) fn open_at(path: &Path, output: Output) -> Result<SqliteStore, StoreError> {
-    let store = SqliteStore::open(path)?;
+pub(crate) fn open_at(path: &Path, output: Output) -> Result<AnyStore, StoreError> {
+    let store = AnyStore::File(SqliteStore::open(path)?);
     tell_upgrade(&store, output);
     Ok(store)
 }
 
-fn tell_upgrade(store: &SqliteStore, output: Output) {
+fn tell_upgrade(store: &AnyStore, output: Output) {
     if let Some(upgraded) = store.upgraded() {
         output.notice(&upgraded.to_string());
     }
 }
 
 /// Runs a command on an open store, as the caller of this program.
-pub(crate) fn run_on<C: Command>(
-    store: &mut SqliteStore,
+pub(crate) fn run_on<S: AdminStore, C: Command>(
+    store: &mut S,
     command: &C,
 ) -> Result<C::Output, CliError> {
     Ok(as_caller(|context| {

@@ -8,6 +8,14 @@ use crate::name::TenantId;
 use crate::options::Options;
 use crate::time::Timestamp;
 
+/// What services hold in place of a broker's name.
+pub fn service_names() -> impl Iterator<Item = String> {
+    (1..=MOST_SERVICES).map(|number| format!("countersign serve {number}"))
+}
+
+/// So many services use a store at once.
+const MOST_SERVICES: u32 = 64;
+
 /// What a broker wrote down about itself.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct BrokerRecord {

@@ -16,14 +16,12 @@ use crate::secret::Argon2Params;
 pub use self::admin::{AdminStore, AdminTransaction, Intent};
 pub use self::directory::Directory;
 pub use self::error::{StoreError, StoreErrorKind};
-pub use self::gate::{
-    Batch, GateStore, KeyReading, LogPosition, LoginEffects, Recorded, Registered, SessionUndo,
-    StoreMark,
-};
+pub use self::gate::{Batch, GateStore, LoginEffects, Recorded, Registered, SessionUndo};
+pub use self::mark::{KeyReading, LogPosition, StoreMark};
 pub use self::page::{Keyed, Listed, Page, all_rows, each_row};
 pub use self::replica::{
     ObjectName, ReplicaChanges, ReplicaObject, ReplicaPlace, ReplicaPlaceError, ReplicaState,
-    SnapshotPage,
+    SinceThen, SnapshotPage,
 };
 pub use self::rows::{AuditQuery, BrokerPresence, CredentialQuery, KickTarget, Refusal};
 pub use self::stored::{DamagedTenant, StoredSchemes, StoredTenants};
@@ -33,6 +31,7 @@ mod admin;
 mod directory;
 mod error;
 mod gate;
+mod mark;
 mod page;
 mod replica;
 pub mod rows;

@@ -12,7 +12,7 @@ use countersign_core::name::TenantId;
 use countersign_core::secret::Secret;
 use countersign_core::store::Intent;
 use countersign_core::time::Timestamp;
-use countersign_sqlite::SqliteStore;
+use countersign_store::AnyStore;
 use serde::Serialize;
 
 use crate::answer::{Answer, to_json};
@@ -52,7 +52,7 @@ pub(crate) struct Asked {
 
 /// A request that is being answered.
 pub(crate) struct Call<'a> {
-    pub(crate) store: &'a mut SqliteStore,
+    pub(crate) store: &'a mut AnyStore,
     pub(crate) asked: &'a Asked,
     /// Who asks; nobody where that need not be known.
     pub(crate) who: Option<Who>,
@@ -184,7 +184,7 @@ impl Call<'_> {
     /// Acts on the store as the asker.
     pub(crate) fn with_context<T>(
         &mut self,
-        act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> Result<T, AdminError>,
+        act: impl FnOnce(&mut AnyStore, &mut Context<'_>) -> Result<T, AdminError>,
     ) -> Result<T, Problem> {
         let who = self.who.as_ref().ok_or_else(Problem::unauthenticated)?;
         let mut context = Context {

@@ -14,7 +14,7 @@ use axum::http::{HeaderValue, Response, StatusCode};
 use countersign_admin::tenant::{FindTenant, ShowTenant};
 use countersign_admin::{Caller, Context, OsRandom, run};
 use countersign_core::name::TenantId;
-use countersign_sqlite::SqliteStore;
+use countersign_store::AnyStore;
 
 use crate::answer::JSON;
 use crate::call::{Call, now};
@@ -128,7 +128,7 @@ impl Doors {
     }
 
     /// Logs which lead to a tenant that there is not. It may be made later.
-    pub(crate) fn look_for_tenants(&self, store: &mut SqliteStore) {
+    pub(crate) fn look_for_tenants(&self, store: &mut AnyStore) {
         for door in &self.0 {
             let Some(tenant) = door.tenant() else {
                 continue;

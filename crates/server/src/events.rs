@@ -14,7 +14,7 @@ use countersign_admin::events::Horizon;
 use countersign_core::name::TenantId;
 use countersign_core::network::Network;
 use countersign_core::store::GateStore as _;
-use countersign_sqlite::SqliteStore;
+use countersign_store::AnyStore;
 use tokio::sync::oneshot;
 
 use self::queue::{Queue, Reader};
@@ -41,7 +41,7 @@ impl Events {
     ///
     /// Returns [`WorkersError`] when the store can't be opened once more, and when there
     /// are no more threads.
-    pub(crate) fn start(store: &SqliteStore) -> Result<Self, WorkersError> {
+    pub(crate) fn start(store: &AnyStore) -> Result<Self, WorkersError> {
         let connection = store.reopen()?;
         let desk = Arc::new(Desk::default());
         let shared = Arc::clone(&desk);

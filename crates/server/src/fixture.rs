@@ -14,6 +14,7 @@ use countersign_admin::{Authority, Caller, Context, OsRandom, run};
 use countersign_core::secret::Argon2Params;
 use countersign_core::store::Settings;
 use countersign_sqlite::SqliteStore;
+use countersign_store::AnyStore;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -89,7 +90,7 @@ impl Server {
         let address = bound.addresses().unwrap()[0];
         let metrics = bound.metrics.as_ref();
         let metrics = metrics.map(|it| it.local_addr().unwrap());
-        let used = SqliteStore::open(&path).unwrap();
+        let used = AnyStore::File(SqliteStore::open(&path).unwrap());
         let (tell, told) = mpsc::channel(1);
         let (begun, beginning) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -127,8 +128,8 @@ impl Server {
     }
 
     /// The store, as others see it.
-    pub(crate) fn store(&self) -> SqliteStore {
-        SqliteStore::open(self.folder.path().join(STORE)).unwrap()
+    pub(crate) fn store(&self) -> AnyStore {
+        AnyStore::File(SqliteStore::open(self.folder.path().join(STORE)).unwrap())
     }
 
     pub(crate) fn get(&self, path: &str) -> Reply {

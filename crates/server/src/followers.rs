@@ -17,8 +17,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use countersign_core::follower::{Follower, FollowerName, FollowerProgress};
 use countersign_core::ledger::Ledger as _;
 use countersign_core::secret::{Secret, SecretDigest};
-use countersign_core::store::{GateStore as _, ObjectName, ReplicaPlace, StoreError};
-use countersign_sqlite::{SinceThen, SqliteStore};
+use countersign_core::store::{GateStore as _, ObjectName, ReplicaPlace, SinceThen, StoreError};
+use countersign_store::AnyStore;
 use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -88,7 +88,7 @@ impl Followers {
     ///
     /// Returns [`WorkersError`] when the store can't be opened once more, and when there
     /// are no more threads.
-    pub(crate) fn start(store: &SqliteStore) -> Result<Self, WorkersError> {
+    pub(crate) fn start(store: &AnyStore) -> Result<Self, WorkersError> {
         let connection = store.reopen()?;
         let (tell, last) = watch::channel(0);
         let (is_over, over) = watch::channel(false);
@@ -304,7 +304,7 @@ struct ChangesWords {
 }
 
 /// Looks for changes, until nobody is to wait for them any more.
-fn look(mut store: SqliteStore, tell: &watch::Sender<i64>, over: &watch::Receiver<bool>) {
+fn look(mut store: AnyStore, tell: &watch::Sender<i64>, over: &watch::Receiver<bool>) {
     let mut seen = None;
     while !*over.borrow() {
         if let Ok(mark) = store.mark()

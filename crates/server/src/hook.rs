@@ -20,7 +20,7 @@ use countersign_core::hook::{Hook, HookKind, HookName};
 use countersign_core::secret::{Secret, SecretDigest};
 use countersign_core::store::rows::HookRows as _;
 use countersign_core::store::{AdminStore as _, GateStore as _, Intent, all_rows};
-use countersign_sqlite::SqliteStore;
+use countersign_store::AnyStore;
 use http_body_util::{BodyExt as _, Limited};
 use tokio::time::timeout;
 
@@ -95,7 +95,7 @@ impl Hooks {
 
     /// Starts the threads of all hooks that there are, so that their brokers are listed,
     /// and told what ends.
-    pub(crate) fn start_all(&self, store: &mut SqliteStore) {
+    pub(crate) fn start_all(&self, store: &mut AnyStore) {
         let read = store.begin(Intent::Read);
         let hooks = read.and_then(|mut transaction| all_rows(|page| transaction.hooks(page)));
         match hooks {
@@ -198,7 +198,7 @@ impl Hooks {
     }
 
     /// Starts the thread of a hook, unless it runs.
-    fn start(&self, hook: &Hook, store: &SqliteStore) -> Option<Arc<Host>> {
+    fn start(&self, hook: &Hook, store: &AnyStore) -> Option<Arc<Host>> {
         let starting = self.starting.lock();
         let _starting = starting.unwrap_or_else(PoisonError::into_inner);
         if let Some(host) = self.lock().get(&hook.name) {

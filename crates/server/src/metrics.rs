@@ -11,7 +11,7 @@ use countersign_core::metrics::{BrokerMetrics, Counts, HashSeconds, UseCounts};
 use countersign_core::name::TenantId;
 use countersign_core::store::rows::KnownBroker;
 use countersign_core::time::Timestamp;
-use countersign_sqlite::SqliteStore;
+use countersign_store::AnyStore;
 
 use crate::answer::Answer;
 use crate::call::Call;
@@ -44,11 +44,7 @@ fn anybody(call: &mut Call<'_>, _: Nothing, _: Nothing) -> Result<Answer, Proble
 }
 
 /// Looks at what brokers count now, for what is told of the last hour.
-pub(crate) fn observe(
-    store: &mut SqliteStore,
-    stats: &Stats,
-    now: Timestamp,
-) -> Result<(), Problem> {
+pub(crate) fn observe(store: &mut AnyStore, stats: &Stats, now: Timestamp) -> Result<(), Problem> {
     let brokers = read(store, now)?;
     let told = brokers.iter();
     let told = told.filter_map(|(broker, it)| Some((&*broker.record.name, it.as_ref()?)));
@@ -57,7 +53,7 @@ pub(crate) fn observe(
 }
 
 fn read(
-    store: &mut SqliteStore,
+    store: &mut AnyStore,
     now: Timestamp,
 ) -> Result<Vec<(KnownBroker, Option<BrokerMetrics>)>, Problem> {
     let mut context = Context {

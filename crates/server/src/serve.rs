@@ -9,8 +9,8 @@ use countersign_admin::OsRandom;
 use countersign_admin::sign_in::SignInGuard;
 use countersign_core::network::Network;
 use countersign_core::secret::Secret;
-use countersign_core::store::StoreError;
-use countersign_sqlite::SqliteStore;
+use countersign_core::store::{GateStore as _, StoreError};
+use countersign_store::AnyStore;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -149,7 +149,7 @@ impl Bound {
     /// # Errors
     ///
     /// Returns [`ServeError`] when it can't begin.
-    pub fn serve(self, store: SqliteStore) -> Result<(), ServeError> {
+    pub fn serve(self, store: AnyStore) -> Result<(), ServeError> {
         tracing_subscriber::fmt()
             .with_writer(io::stderr)
             .with_ansi(false)
@@ -165,7 +165,7 @@ impl Bound {
     /// once all is ready.
     pub(crate) fn run(
         self,
-        mut store: SqliteStore,
+        mut store: AnyStore,
         told: mpsc::Receiver<Told>,
         begin: impl FnOnce(&Answerer),
     ) -> Result<(), ServeError> {

@@ -13,12 +13,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use countersign_core::store::{GateStore as _, StoreError};
-use countersign_sqlite::SqliteStore;
+use countersign_store::AnyStore;
 use tokio::sync::oneshot;
 
 use crate::problem::Problem;
 
-type Job = Box<dyn FnOnce(&mut SqliteStore) + Send>;
+type Job = Box<dyn FnOnce(&mut AnyStore) + Send>;
 
 /// Threads with a connection each, and the jobs that wait for them.
 pub(crate) struct Workers {
@@ -32,11 +32,7 @@ impl Workers {
     /// # Errors
     ///
     /// Returns [`StoreError`] when the store can't be opened so often.
-    pub(crate) fn start(
-        name: &str,
-        count: usize,
-        store: &SqliteStore,
-    ) -> Result<Self, WorkersError> {
+    pub(crate) fn start(name: &str, count: usize, store: &AnyStore) -> Result<Self, WorkersError> {
         let queue = Arc::new(Queue::default());
         let mut workers = Self {
             queue: Arc::clone(&queue),
@@ -60,7 +56,7 @@ impl Workers {
     /// Returns a [`Problem`] when too much waits already, and when it panicked.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
-        act: impl FnOnce(&mut SqliteStore) -> T + Send + 'static,
+        act: impl FnOnce(&mut AnyStore) -> T + Send + 'static,
     ) -> Result<T, Problem> {
         let (done, answer) = oneshot::channel();
         let job: Job = Box::new(move |store| {
@@ -96,7 +92,7 @@ pub(crate) enum WorkersError {
     Thread(#[from] io::Error),
 }
 
-fn work(queue: &Queue, store: &mut SqliteStore) {
+fn work(queue: &Queue, store: &mut AnyStore) {
     loop {
         match queue.next() {
             Next::Job(job) => {

@@ -78,8 +78,9 @@ impl PostgresStore {
         })
     }
 
-    /// Says whether a live broker has this name. What can't be told is taken for alive.
-    pub(crate) fn is_broker_alive(&self, broker: &str) -> bool {
+    /// See
+    /// [`GateStore::is_broker_alive`](countersign_core::store::GateStore::is_broker_alive).
+    pub(crate) fn is_alive(&self, broker: &str) -> bool {
         locks::is_alive(&self.connection, broker).unwrap_or(true)
     }
 }

@@ -24,7 +24,7 @@ impl PostgresTransaction<'_> {
     /// Says of each whether it is alive.
     fn with_life(&self, mut brokers: Vec<KnownBroker>) -> Vec<KnownBroker> {
         for broker in &mut brokers {
-            broker.is_alive = self.store().is_broker_alive(&broker.record.name);
+            broker.is_alive = self.store().is_alive(&broker.record.name);
         }
         brokers
     }

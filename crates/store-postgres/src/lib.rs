@@ -68,5 +68,6 @@ mod web_sessions;
 
 pub use address::Address;
 pub use broker_lock::BrokerLock;
+pub use place::Place;
 pub use store::PostgresStore;
 pub use transaction::PostgresTransaction;

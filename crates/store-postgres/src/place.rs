@@ -7,7 +7,7 @@ use tokio_postgres::config::Host;
 
 /// The hosts and the name of a database; neither who uses it nor how they prove that.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Place(String);
+pub struct Place(String);
 
 impl Place {
     /// The database that this leads to.

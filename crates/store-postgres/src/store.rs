@@ -62,8 +62,9 @@ impl PostgresStore {
         })
     }
 
-    /// Where the store lies, for errors.
-    pub(crate) fn place(&self) -> &Place {
+    /// Where the store lies, as errors say.
+    #[must_use]
+    pub fn place(&self) -> &Place {
         &self.address.place
     }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use countersign_core::broker::service_names;
 use countersign_core::hex;
 use countersign_core::store::{StoreError, StoreErrorKind};
 use sha2::{Digest as _, Sha256};
@@ -25,37 +26,12 @@ pub struct BrokerLock {
 }
 
 impl SqliteStore {
-    /// Says whether a live broker has this name. What can't be told is taken
-    /// for alive.
-    #[must_use]
-    pub fn is_broker_alive(&self, broker: &str) -> bool {
+    /// See
+    /// [`GateStore::is_broker_alive`](countersign_core::store::GateStore::is_broker_alive).
+    pub(crate) fn is_alive(&self, broker: &str) -> bool {
         match is_locked(&lock_file(&self.path, broker)) {
             Ok(is_locked) => is_locked,
             Err(error) => error.kind() != io::ErrorKind::NotFound,
-        }
-    }
-
-    /// Says whether a live service uses this store. What can't be told is taken for alive.
-    #[must_use]
-    pub fn is_service_alive(&self) -> bool {
-        services().any(|name| self.is_broker_alive(&name))
-    }
-
-    /// Keeps other versions of this program from changing the store's schema while a
-    /// service uses it, of which there may be several.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`StoreError`] when the lock can't be taken.
-    pub fn hold_for_service(&self) -> Result<BrokerLock, StoreError> {
-        let mut names = services().peekable();
-        loop {
-            let held = self.claim(&names.next().unwrap_or_default());
-            let is_taken = |error: &StoreError| error.kind() == StoreErrorKind::Conflict;
-            match held {
-                Err(error) if is_taken(&error) && names.peek().is_some() => {}
-                held => return held,
-            }
         }
     }
 
@@ -78,14 +54,9 @@ impl SqliteStore {
     }
 }
 
-/// What services hold in place of a broker's name.
-fn services() -> impl Iterator<Item = String> {
-    (1..=MOST_SERVICES).map(|number| format!("countersign serve {number}"))
-}
-
 /// Says whether this is what a service holds.
 pub(crate) fn is_of_service(path: &Path, file: &Path) -> bool {
-    services().any(|name| lock_file(path, &name) == file)
+    service_names().any(|name| lock_file(path, &name) == file)
 }
 
 /// Takes the lock. A process that looks whether a broker is alive has it for a
@@ -180,8 +151,6 @@ pub(crate) fn file_of(path: &Path, start: &str, broker: &str) -> PathBuf {
     beside(path, &format!("{start}{}", hex::encode(first)))
 }
 
-/// So many services use a store at once.
-const MOST_SERVICES: u32 = 64;
 const START: &str = "-broker-";
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 const TRIES: u32 = 10;

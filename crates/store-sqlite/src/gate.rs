@@ -186,6 +186,10 @@ impl GateStore for SqliteStore {
         self.claim(broker)
     }
 
+    fn is_broker_alive(&self, broker: &str) -> bool {
+        self.is_alive(broker)
+    }
+
     fn reopen(&self) -> Result<Self, StoreError> {
         self.connect_again()
     }
@@ -309,7 +313,7 @@ impl GateStore for SqliteStore {
         let brokers = self.look("look up sessions", BATCH_WAIT, |connection| {
             presence::brokers_of_logins_from(connection, network)
         })?;
-        Ok(brokers.iter().any(|broker| self.is_broker_alive(broker)))
+        Ok(brokers.iter().any(|broker| self.is_alive(broker)))
     }
 
     fn bans(&mut self, page: &Page<BanId>) -> Result<Listed<Ban>, StoreError> {

@@ -86,7 +86,7 @@ mod web_sessions;
 pub use backup::{BackupProgress, BackupTarget};
 pub use broker_lock::BrokerLock;
 pub use file::create_private;
-pub use replication::{SinceThen, StagedSnapshot};
+pub use replication::StagedSnapshot;
 pub use schema::newest_schema;
 pub use store::SqliteStore;
 pub use tables::{StagedSummary, StagedTables, StagingError};

@@ -42,7 +42,7 @@ impl SqliteStore {
     /// See
     /// [`AdminTransaction::broker_metrics`](countersign_core::store::AdminTransaction::broker_metrics).
     pub(crate) fn read_metrics(&self, broker: &str) -> Option<BrokerMetrics> {
-        if !self.is_broker_alive(broker) {
+        if !self.is_alive(broker) {
             return None;
         }
         let file = open_file(&metrics_file(&self.path, broker)).ok()?;

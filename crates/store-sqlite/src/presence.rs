@@ -33,7 +33,7 @@ impl SqliteTransaction<'_> {
             session.is_alive = match known.get(&session.broker) {
                 Some(is_alive) => *is_alive,
                 None => {
-                    let is_alive = self.store().is_broker_alive(&session.broker);
+                    let is_alive = self.store().is_alive(&session.broker);
                     known.insert(session.broker.clone(), is_alive);
                     is_alive
                 }
@@ -195,7 +195,7 @@ impl PresenceRows for SqliteTransaction<'_> {
             .map(|counts| {
                 let alive = counts
                     .into_iter()
-                    .filter(|(broker, _)| self.store().is_broker_alive(broker));
+                    .filter(|(broker, _)| self.store().is_alive(broker));
                 alive.map(|(_, count)| count).fold(0, u64::saturating_add)
             })
     }

@@ -24,7 +24,6 @@ mod writer;
 pub(crate) use self::object::last_entry;
 pub(crate) use self::replica::check_is_none;
 pub use self::snapshot::StagedSnapshot;
-pub use self::source::SinceThen;
 
 /// What is told makes no sense.
 fn misfit(what: &str) -> Fault {

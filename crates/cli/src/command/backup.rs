@@ -30,6 +30,7 @@ impl Backup {
         };
         let filled = invocation.with_store(|store| {
             let step = |step: BackupProgress| progress.show(step.done, step.total);
+            let store = store.into_file("back up the store")?;
             Ok(store.back_up_into(&mut target, step)?)
         });
         progress.clear();

@@ -40,7 +40,7 @@ impl Follow {
             SqliteStore::create(&invocation.store, &Settings::default())
                 .map_err(CliError::elsewhere)?;
         }
-        let store = invocation.open()?;
+        let store = invocation.open()?.into_file("follow a centre")?;
         let secret = secret.map_or_else(|| read_secret(io::stdin().lock()), Ok)?;
         let is_over = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {

@@ -18,6 +18,7 @@ use countersign_core::issuer::{
 };
 use countersign_core::name::TenantId;
 use countersign_core::role::RoleName;
+use countersign_core::store::GateStore as _;
 use countersign_issuer::{KeyText, MOST_BYTES};
 use serde_json::json;
 

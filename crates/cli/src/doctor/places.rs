@@ -6,7 +6,7 @@ use std::path::Path;
 use countersign_admin::broker::ShowBroker;
 use countersign_admin::check::{Listeners, described_listeners};
 use countersign_config::BrokerConfig;
-use countersign_sqlite::SqliteStore;
+use countersign_store::AnyStore;
 
 use super::{Problem, broker, usual_config};
 use crate::error::CliError;
@@ -28,7 +28,7 @@ impl PlacesOf<'_> {
     pub(crate) fn find(
         self,
         invocation: &Invocation,
-        store: &mut SqliteStore,
+        store: &mut AnyStore,
     ) -> Result<Listeners, CliError> {
         let path = std::path::absolute(&invocation.store)?;
         if let Some(config) = self.config {

@@ -15,10 +15,12 @@ use countersign_admin::settings::ShowSettings;
 use countersign_admin::tenant::ListTenants;
 use countersign_core::name::LoginName;
 use countersign_core::scheme::SchemeName;
-use countersign_core::store::{AuditQuery, Directory as _, StoreError, StoreErrorKind, all_rows};
+use countersign_core::store::{
+    AuditQuery, Directory as _, GateStore as _, StoreError, StoreErrorKind, all_rows,
+};
 use countersign_core::tenant::Tenant;
 use countersign_core::time::{Timestamp, rfc3339};
-use countersign_sqlite::SqliteStore;
+use countersign_store::AnyStore;
 
 use super::{Problem, Report, fleet, issuers};
 use crate::identity::ActingAs;
@@ -110,7 +112,7 @@ pub(super) fn check(
 
 /// Those of `names` that have a credential; one that can't be read is one.
 fn with_credential(
-    store: &mut SqliteStore,
+    store: &mut AnyStore,
     names: impl Iterator<Item = LoginName>,
 ) -> Result<HashSet<LoginName>, StoreError> {
     let mut known = HashSet::new();
@@ -155,7 +157,7 @@ fn remedy(error: &StoreError) -> &'static str {
 }
 
 /// Looks at the store's content.
-fn look<C: Command>(store: &mut SqliteStore, command: &C) -> Result<C::Output, Problem> {
+fn look<C: Command>(store: &mut AnyStore, command: &C) -> Result<C::Output, Problem> {
     let looked = as_caller(|context| countersign_admin::run(store, context, command));
     looked.map_err(|error| {
         let remedy = error.store().map_or("look at the path", remedy);
@@ -163,7 +165,7 @@ fn look<C: Command>(store: &mut SqliteStore, command: &C) -> Result<C::Output, P
     })
 }
 
-fn integrity(store: &SqliteStore) -> Result<(), Problem> {
+fn integrity(store: &AnyStore) -> Result<(), Problem> {
     let found = store
         .quick_check()
         .map_err(|error| Problem::new(error.to_string(), remedy(&error)))?;
@@ -177,7 +179,7 @@ fn integrity(store: &SqliteStore) -> Result<(), Problem> {
 }
 
 /// Whether the schemes that are built in are those that the store has.
-fn replaced_schemes(store: &mut SqliteStore) -> Result<(), Problem> {
+fn replaced_schemes(store: &mut AnyStore) -> Result<(), Problem> {
     let replaced = look(store, &ListReplacedSchemes)?;
     let Some(name) = replaced.first() else {
         return Ok(());
@@ -193,7 +195,7 @@ fn replaced_schemes(store: &mut SqliteStore) -> Result<(), Problem> {
 }
 
 /// The authorities whose certificates have ended, or will before anybody may look again.
-fn ended_authorities(store: &mut SqliteStore, now: Timestamp) -> Result<Vec<Problem>, Problem> {
+fn ended_authorities(store: &mut AnyStore, now: Timestamp) -> Result<Vec<Problem>, Problem> {
     let authorities = look(store, &ListAuthorities::default())?;
     let ending = authorities
         .into_iter()
@@ -222,7 +224,7 @@ fn ended_authorities(store: &mut SqliteStore, now: Timestamp) -> Result<Vec<Prob
 }
 
 /// Whether every record can be read as a broker reads it.
-fn records(store: &SqliteStore) -> Result<(), Problem> {
+fn records(store: &AnyStore) -> Result<(), Problem> {
     let unreadable = store
         .unreadable_records()
         .map_err(|error| Problem::new(error.to_string(), remedy(&error)))?;
@@ -246,7 +248,7 @@ fn records(store: &SqliteStore) -> Result<(), Problem> {
     ))
 }
 
-fn audit_chain(store: &mut SqliteStore) -> Result<(), Problem> {
+fn audit_chain(store: &mut AnyStore) -> Result<(), Problem> {
     let check = look(store, &VerifyAudit::default())?;
     check.intact().map(|_| ()).map_err(|problem| {
         Problem::new(
@@ -256,7 +258,7 @@ fn audit_chain(store: &mut SqliteStore) -> Result<(), Problem> {
     })
 }
 
-fn argon2(store: &mut SqliteStore) -> Result<(), Problem> {
+fn argon2(store: &mut AnyStore) -> Result<(), Problem> {
     let settings = look(store, &ShowSettings)?;
     if settings.argon2.meets_owasp_minimum() {
         return Ok(());
@@ -270,7 +272,7 @@ fn argon2(store: &mut SqliteStore) -> Result<(), Problem> {
     ))
 }
 
-fn clock(store: &mut SqliteStore, now: Timestamp) -> Result<(), Problem> {
+fn clock(store: &mut AnyStore, now: Timestamp) -> Result<(), Problem> {
     let newest = AuditQuery {
         limit: Some(1),
         ..AuditQuery::default()
@@ -291,7 +293,7 @@ fn clock(store: &mut SqliteStore, now: Timestamp) -> Result<(), Problem> {
 
 /// Checks that the key file opens what is sealed with it: seeds of second
 /// factors, and keys of tokens.
-fn opens_what_is_sealed(store: &mut SqliteStore, path: &Path) -> Result<(), Problem> {
+fn opens_what_is_sealed(store: &mut AnyStore, path: &Path) -> Result<(), Problem> {
     let sealed = look(store, &CountSealed)?;
     if sealed.unreadable == 0 {
         return Ok(());

@@ -10,7 +10,7 @@ use countersign_admin::taking::Taking;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::topic::TopicFilter;
 use countersign_import::{ImportError, ImportOptions, Plan, TenantOptions};
-use countersign_sqlite::SqliteStore;
+use countersign_store::AnyStore;
 
 use super::csv::Issued;
 use super::report::{self, Written};
@@ -87,11 +87,7 @@ impl ImportArguments {
     pub(super) fn import(
         self,
         invocation: &Invocation,
-        plan: impl FnOnce(
-            &mut SqliteStore,
-            &mut Context<'_>,
-            &ImportOptions,
-        ) -> Result<Plan, ImportError>,
+        plan: impl FnOnce(&mut AnyStore, &mut Context<'_>, &ImportOptions) -> Result<Plan, ImportError>,
     ) -> Result<ExitCode, CliError> {
         let options = ImportOptions {
             taking: self.topics.taking(),
@@ -127,7 +123,7 @@ impl Consent {
         self,
         output: Output,
         plan: Plan,
-        store: &mut SqliteStore,
+        store: &mut AnyStore,
         context: &mut Context<'_>,
         mut issued: Issued,
     ) -> Result<ExitCode, CliError> {

@@ -12,7 +12,8 @@ use countersign_core::store::{
 };
 use countersign_import::export_file::open_export;
 use countersign_import::{Created, Report, SourceError, SourceName};
-use countersign_sqlite::{SqliteTransaction, StagedSummary, StagedTables, StagingError};
+use countersign_sqlite::{StagedSummary, StagedTables, StagingError};
+use countersign_store::AnyTransaction;
 
 use super::report::{Written, print};
 use crate::error::CliError;
@@ -116,10 +117,10 @@ fn has(row: &TableRow, column: &str, value: &str) -> bool {
 /// Refuses a store that holds something, and one whose key file does not open
 /// what is sealed.
 fn check_target(
-    transaction: &mut SqliteTransaction<'_>,
+    transaction: &mut AnyTransaction<'_>,
     header: &ExportHeader,
 ) -> Result<(), CliError> {
-    if let Some(table) = transaction.filled_table()? {
+    if let Some(table) = transaction.in_file(IMPORT)?.filled_table()? {
         return Err(CliError::refused(format!(
             "the store holds something already (`{table}`), and an export goes into an empty one; \
              make one with `countersign --store PATH init`"
@@ -152,7 +153,7 @@ fn fill(
         run_after::<_, _, CliError>(&mut store, context, &record, |transaction| {
             check_target(transaction, staged.header())?;
             let mut done = 0_u64;
-            transaction.fill(staged, || {
+            transaction.in_file(IMPORT)?.fill(staged, || {
                 done = done.saturating_add(1);
                 progress.show(done, found.rows);
             })?;
@@ -192,3 +193,5 @@ fn report(file: &Path, found: &StagedSummary, dry_run: bool) -> Report {
     report.kept = found.rows.saturating_sub(changed);
     report
 }
+
+const IMPORT: &str = "import an export";

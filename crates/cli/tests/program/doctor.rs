@@ -353,6 +353,7 @@ fn keys_that_are_not_fetched_are_told_of() {
     use countersign_admin::issuer::{AskForKeys, ListDueKeys, NoteFetchedKeys};
     use countersign_admin::{Caller, Command, Context, OsRandom};
     use countersign_core::issuer::IssuerName;
+    use countersign_core::store::GateStore as _;
     use countersign_core::time::Timestamp;
     use countersign_sqlite::SqliteStore;
 

@@ -1,11 +1,12 @@
 //! What a broker's gate asks and writes beyond what a CONNECT looks up.
 
 use super::{
-    Directory, KickTarget, Listed, Page, Refusal, ReplicaState, Settings, StoreError,
-    StoredSchemes, StoredTenants,
+    Directory, KeyReading, KickTarget, Listed, LogPosition, Page, Refusal, ReplicaState, Settings,
+    StoreError, StoreErrorKind, StoreMark, StoredSchemes, StoredTenants,
 };
 use crate::audit::{AuditEntry, AuditHeads};
 use crate::ban::{Ban, BanId, BanSubject, BanTarget};
+use crate::broker::service_names;
 use crate::change::{Change, ChangeSeq, KickRequestId};
 use crate::client_id::{ClientId, ClientIdTie};
 use crate::connect::{LoginRecord, Proof};
@@ -18,7 +19,6 @@ use crate::ownership::{Holder, StoredSession};
 use crate::presence::PresenceEvent;
 use crate::role::{Role, RoleName};
 use crate::scheme::SchemeName;
-use crate::seal::SealKey;
 use crate::secret::{PasswordHash, SecretId};
 use crate::time::Timestamp;
 
@@ -34,6 +34,32 @@ pub trait GateStore: Directory + Ledger + Send + Sized + 'static {
     ///
     /// Returns [`StoreError`] of kind `Conflict` when a live broker has it.
     fn lock_broker(&self, broker: &str) -> Result<Self::BrokerLock, StoreError>;
+
+    /// Says whether a live broker has this name. What can't be told is taken for alive.
+    fn is_broker_alive(&self, broker: &str) -> bool;
+
+    /// Says whether a live service uses this store. What can't be told is taken for alive.
+    fn is_service_alive(&self) -> bool {
+        service_names().any(|name| self.is_broker_alive(&name))
+    }
+
+    /// Takes one of the names that services have, of which several may use a store. Other
+    /// versions of this program do not change the store's schema while one is taken.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when none can be taken.
+    fn hold_for_service(&self) -> Result<Self::BrokerLock, StoreError> {
+        let mut names = service_names().peekable();
+        loop {
+            let held = self.lock_broker(&names.next().unwrap_or_default());
+            let is_taken = |error: &StoreError| error.kind() == StoreErrorKind::Conflict;
+            match held {
+                Err(error) if is_taken(&error) && names.peek().is_some() => {}
+                held => return held,
+            }
+        }
+    }
 
     /// A second connection to the same store, for another thread.
     ///
@@ -246,60 +272,6 @@ pub trait GateStore: Directory + Ledger + Send + Sized + 'static {
     ///
     /// Returns [`StoreError`] when the store can't be written.
     fn maintain(&mut self, now: Timestamp) -> Result<(), StoreError>;
-}
-
-/// A moment, as one connection to a store saw it. Two of one connection that are
-/// equal have nothing committed between them; those of two connections can't be
-/// compared.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct StoreMark {
-    opening: u64,
-    commit: u64,
-}
-
-impl StoreMark {
-    /// A mark of a store that was opened so often, other files each time, after so
-    /// many commits that this connection noticed.
-    #[must_use]
-    pub const fn new(opening: u64, commit: u64) -> Self {
-        Self { opening, commit }
-    }
-
-    /// Says whether the store was not opened anew in between, other files in its
-    /// place. What was read before that says nothing about what is there now; a
-    /// follower of the change log is told so by [`Change::Everything`].
-    #[must_use]
-    pub const fn is_of_same_files(self, other: Self) -> bool {
-        self.opening == other.opening
-    }
-}
-
-/// What was read of the file of the key.
-#[derive(Default)]
-#[expect(missing_debug_implementations, reason = "a secret is never shown")]
-pub struct KeyReading {
-    /// The key; none where the file is missing or no such file.
-    pub key: Option<SealKey>,
-    /// What [`GateStore::key_file_mark`] says for as long as the file is the one
-    /// that was read.
-    pub mark: u64,
-}
-
-/// How far the logs of a store go. What was read when they went as far is true
-/// still, as far as changes are logged.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct LogPosition {
-    /// The last entry of the change log.
-    pub last_change: ChangeSeq,
-    /// The last entry that is about a ban, as far as the log goes back.
-    pub last_ban_change: ChangeSeq,
-    /// The last entry that is not about one ban, credential, group or request:
-    /// settings, tenants, schemes.
-    pub last_policy_change: ChangeSeq,
-    /// How often it changed, by then, what is recorded about a client id; that
-    /// something was recorded about one for the first time is no change. See
-    /// [`Holding::stays_for`](crate::ownership::Holding::stays_for).
-    pub session_changes: i64,
 }
 
 /// A login whose lasting effects are to be committed.

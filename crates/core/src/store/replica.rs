@@ -49,6 +49,15 @@ pub struct SnapshotPage {
     pub next: Option<ObjectName>,
 }
 
+/// What a centre answers about what happened since a place in its log.
+#[expect(missing_debug_implementations, reason = "it holds hashes")]
+pub enum SinceThen {
+    /// That is too long ago, or not known here: a snapshot tells it.
+    Behind,
+    /// This changed; perhaps nothing.
+    Changes(ReplicaChanges),
+}
+
 /// All objects that changed since a place in the log.
 #[expect(missing_debug_implementations, reason = "it holds hashes")]
 #[derive(Deserialize, Serialize)]

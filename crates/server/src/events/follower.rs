@@ -8,7 +8,7 @@ use countersign_admin::audit::FollowAudit;
 use countersign_admin::events::{Event, SeeEvents};
 use countersign_admin::{AdminError, Caller, Command, Context, OsRandom, run};
 use countersign_core::store::{AuditQuery, GateStore as _, StoreMark};
-use countersign_sqlite::SqliteStore;
+use countersign_store::AnyStore;
 
 use super::seen::{News, Seen};
 use super::{Desk, Stream};
@@ -16,7 +16,7 @@ use crate::problem::Problem;
 use crate::who::now;
 
 /// Follows a store until nobody is to open a stream any more.
-pub(super) fn follow(store: SqliteStore, desk: &Desk) {
+pub(super) fn follow(store: AnyStore, desk: &Desk) {
     let mut follower = Follower {
         store,
         streams: Vec::new(),
@@ -42,7 +42,7 @@ pub(super) fn follow(store: SqliteStore, desk: &Desk) {
 }
 
 struct Follower {
-    store: SqliteStore,
+    store: AnyStore,
     streams: Vec<Stream>,
     /// What was seen last; nothing while there are no streams.
     seen: Option<Seen>,
@@ -248,7 +248,7 @@ impl Follower {
 }
 
 fn run_as<C: Command>(
-    store: &mut SqliteStore,
+    store: &mut AnyStore,
     caller: Caller<'_>,
     command: &C,
 ) -> Result<C::Output, AdminError> {

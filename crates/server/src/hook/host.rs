@@ -16,7 +16,7 @@ use countersign_core::hook::Hook;
 use countersign_core::options::Options;
 use countersign_core::secret::SecretDigest;
 use countersign_core::store::{GateStore as _, StoreError};
-use countersign_sqlite::SqliteStore;
+use countersign_store::AnyStore;
 use tokio::sync::oneshot;
 
 use super::asked::{Asked, Verdict};
@@ -76,16 +76,16 @@ pub(super) enum HostError {
 
 impl Host {
     /// Starts the thread of a hook.
-    pub(super) fn start(hook: Hook, store: SqliteStore) -> Result<Self, HostError> {
+    pub(super) fn start(hook: Hook, store: AnyStore) -> Result<Self, HostError> {
         let (messages, inbound) = mpsc::sync_channel(MOST_WAITING);
         let wake = {
             let messages = messages.clone();
             // Where it is full, the thread polls soon anyway.
             move || drop(messages.try_send(Message::Poll))
         };
-        let path = store.path().to_string_lossy().into_owned();
+        let place = store.place();
         let options = [
-            ("store", path.as_str()),
+            ("store", place.as_str()),
             ("broker", hook.name.as_str()),
             ("hash_threads", "1"),
         ];

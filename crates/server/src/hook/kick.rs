@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use countersign_core::hook::{Hook, HookKind, HookName, KICK_LOGIN, Kick, KickUrl};
 use countersign_core::store::GateStore as _;
 use countersign_core::url::host_and_port;
-use countersign_sqlite::SqliteStore;
+use countersign_store::AnyStore;
 use rustls_pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConnection, StreamOwned};
 use zeroize::Zeroizing;
@@ -40,7 +40,7 @@ impl Kicker {
     /// # Errors
     ///
     /// Returns the operating system's error when it can't be started.
-    pub(super) fn start(hook: &Hook, kick: &Kick, store: &SqliteStore) -> io::Result<Self> {
+    pub(super) fn start(hook: &Hook, kick: &Kick, store: &AnyStore) -> io::Result<Self> {
         let login = kick.login.as_ref().and_then(|sealed| {
             let key = store.read_key().key?;
             let opened = key.open(KICK_LOGIN, hook.name.as_str().as_bytes(), sealed);

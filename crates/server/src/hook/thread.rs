@@ -14,7 +14,7 @@ use countersign_core::hook::Hook;
 use countersign_core::secret::Secret;
 use countersign_core::store::rows::HookRows as _;
 use countersign_core::store::{AdminStore as _, GateStore as _, Intent, StoreMark};
-use countersign_sqlite::SqliteStore;
+use countersign_store::AnyStore;
 use tokio::sync::oneshot;
 
 use super::asked::{Asked, Login, Use, Verdict};
@@ -23,8 +23,8 @@ use super::kick::{Kicker, Order};
 use super::remembered::{LetIn, Remembered};
 
 pub(super) struct HostThread {
-    pub(super) gate: Gate<SqliteStore>,
-    pub(super) store: SqliteStore,
+    pub(super) gate: Gate<AnyStore>,
+    pub(super) store: AnyStore,
     /// When the hook was read.
     pub(super) mark: Option<StoreMark>,
     pub(super) known: Arc<RwLock<Option<Hook>>>,

@@ -6,7 +6,7 @@ use countersign_admin::user::ListUsers;
 use countersign_admin::{AdminError, Caller, Command, Context, OsRandom, Permission, Tx, run};
 use countersign_core::secret::{Secret, SecretDigest};
 use countersign_core::store::{Intent, Page};
-use countersign_sqlite::SqliteStore;
+use countersign_store::AnyStore;
 
 use crate::who::now;
 
@@ -22,7 +22,7 @@ impl FirstCode {
     /// Returns an error when there is no randomness.
     pub(crate) fn look_for_users(
         &self,
-        store: &mut SqliteStore,
+        store: &mut AnyStore,
     ) -> Result<Option<Secret>, getrandom::Error> {
         let mut context = Context {
             now: now(),

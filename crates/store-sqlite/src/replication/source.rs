@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use countersign_core::follower::Follower;
 use countersign_core::secret::SecretDigest;
 use countersign_core::store::{
-    ExportScope, ObjectName, ReplicaChanges, ReplicaObject, ReplicaPlace, SnapshotPage, StoreError,
+    ExportScope, ObjectName, ReplicaChanges, ReplicaObject, ReplicaPlace, SinceThen, SnapshotPage,
+    StoreError,
 };
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
@@ -24,15 +25,6 @@ use crate::store::SqliteStore;
 use crate::tables::export::read;
 
 mod lockouts;
-
-/// What a centre answers about what happened since a place in its log.
-#[expect(missing_debug_implementations, reason = "it holds hashes")]
-pub enum SinceThen {
-    /// That is too long ago, or not known here: a snapshot tells it.
-    Behind,
-    /// This changed; perhaps nothing.
-    Changes(ReplicaChanges),
-}
 
 impl SqliteStore {
     /// A part of what the follower with this secret may know: the objects after `after`.

@@ -8,6 +8,7 @@ use countersign_core::secret::{Secret, SecretDigest};
 use countersign_core::store::rows::FollowerRows as _;
 use countersign_core::store::{
     AdminStore as _, AdminTransaction as _, GateStore as _, Intent, ReplicaPlace, Settings,
+    SinceThen,
 };
 use countersign_core::time::Timestamp;
 use tempfile::TempDir;

@@ -155,6 +155,10 @@ impl GateStore for MemoryStore {
         Err(error.with_detail(format!("a live broker called `{broker}` uses the store")))
     }
 
+    fn is_broker_alive(&self, broker: &str) -> bool {
+        self.shared.brokers().contains(broker)
+    }
+
     fn reopen(&self) -> Result<Self, StoreError> {
         Ok(Self {
             shared: Arc::clone(&self.shared),

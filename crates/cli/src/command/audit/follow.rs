@@ -11,7 +11,7 @@ use std::time::Duration;
 use countersign_admin::audit::{FollowAudit, ShowAuditHeads};
 use countersign_core::audit::AuditHeads;
 use countersign_core::store::AuditQuery;
-use countersign_sqlite::SqliteStore;
+use countersign_store::AnyStore;
 
 use super::list::{Printer, each_row_of};
 use crate::error::CliError;
@@ -80,7 +80,7 @@ impl Follower {
     /// Prints what has come since.
     pub(super) fn go_on(
         &mut self,
-        store: &mut SqliteStore,
+        store: &mut AnyStore,
         rows: &mut Printer,
     ) -> Result<(), CliError> {
         loop {
@@ -99,14 +99,14 @@ impl Follower {
 
     /// Goes on in another store. An older copy gives numbers out again that were printed
     /// of the store before: what it has when it is met is not new, and what comes is.
-    fn meet(&mut self, store: &mut SqliteStore) -> Result<(), CliError> {
+    fn meet(&mut self, store: &mut AnyStore) -> Result<(), CliError> {
         self.last = self.last.min(last_number(store)?);
         Ok(())
     }
 }
 
 /// The highest number that was given out.
-fn last_number(store: &mut SqliteStore) -> Result<i64, CliError> {
+fn last_number(store: &mut AnyStore) -> Result<i64, CliError> {
     let AuditHeads { acts, refusals } = run_on(store, &ShowAuditHeads)?;
     Ok(acts.id.max(refusals.id))
 }

@@ -6,7 +6,7 @@ use countersign_admin::view::AuditView;
 use countersign_core::audit::{AuditKey, AuditOutcome, AuditRow};
 use countersign_core::name::TenantId;
 use countersign_core::store::{AuditQuery, Page, each_row};
-use countersign_sqlite::SqliteStore;
+use countersign_store::AnyStore;
 
 use super::follow::{self, Follower};
 use super::row;
@@ -135,7 +135,7 @@ impl Printer {
 /// Hands over each row that a query asks for. Where it asks for the newest, those
 /// are held in memory; else one page is.
 pub(super) fn each_row_of(
-    store: &mut SqliteStore,
+    store: &mut AnyStore,
     query: &AuditQuery,
     mut each: impl FnMut(AuditRow) -> Result<(), CliError>,
 ) -> Result<(), CliError> {

@@ -7,14 +7,14 @@ use std::process::ExitCode;
 
 use countersign_admin::check::{PolicyCheck, Question, QuestionError};
 use countersign_admin::view::AnswerView;
-use countersign_sqlite::SqliteStore;
+use countersign_store::AnyStore;
 use serde::Serialize;
 
 use crate::error::{CliError, REFUSED};
 use crate::json;
 
 /// Asks this program's kind of store.
-pub(super) type StoreCheck<'s> = PolicyCheck<'s, SqliteStore>;
+pub(super) type StoreCheck<'s> = PolicyCheck<'s, AnyStore>;
 
 /// Answers every line of a file by one line. A line that is no question is
 /// answered by what is wrong with it, and so the program fails in the end;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use countersign_admin::clients::ListClients;
 use countersign_admin::view::{ClientView, session_name};
 use countersign_core::store::{GateStore as _, Page, each_row};
-use countersign_sqlite::SqliteStore;
+use countersign_store::AnyStore;
 use serde::Serialize;
 
 use crate::error::CliError;
@@ -54,7 +54,7 @@ pub(super) fn run(invocation: &Invocation, list: &ListClients) -> Result<(), Cli
 
 /// The live sessions that are asked for, by what they are called.
 fn read(
-    store: &mut SqliteStore,
+    store: &mut AnyStore,
     list: &ListClients,
 ) -> Result<BTreeMap<String, ClientView>, CliError> {
     let page = |page: &Page<_>| ListClients {

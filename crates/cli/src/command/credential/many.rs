@@ -9,7 +9,7 @@ use countersign_admin::credential::{ActOnTarget, IssuedCredential, ManyAct, Targ
 use countersign_admin::role::ChangeEffect;
 use countersign_admin::view::{ManyView, NewSecretView, StoppedView};
 use countersign_admin::{AdminError, Mode};
-use countersign_sqlite::SqliteStore;
+use countersign_store::AnyStore;
 
 use self::report::Report;
 use super::selection::ManyChosen;
@@ -86,7 +86,7 @@ impl Act<'_> {
     /// Acts step by step, up to one that can't be done.
     fn do_to(
         &self,
-        store: &mut SqliteStore,
+        store: &mut AnyStore,
         targets: &[Target],
         secrets: &mut Secrets,
         report: &mut Report,
@@ -132,7 +132,7 @@ impl Act<'_> {
     /// What these would gain and lose, in a dry run of a change.
     fn preview(
         &self,
-        store: &mut SqliteStore,
+        store: &mut AnyStore,
         targets: &[Target],
         report: &mut Report,
     ) -> Result<(), CliError> {

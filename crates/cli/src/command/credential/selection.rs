@@ -15,7 +15,7 @@ use countersign_core::role::RoleName;
 use countersign_core::scheme::SchemeName;
 use countersign_core::store::{CredentialQuery, Page};
 use countersign_core::time::Timestamp;
-use countersign_sqlite::SqliteStore;
+use countersign_store::AnyStore;
 
 use crate::error::CliError;
 use crate::input::{Attribute, When};
@@ -187,7 +187,7 @@ impl Targets {
 
 impl ManyChosen {
     /// Finds them, in the order of their names.
-    pub(super) fn find(&self, store: &mut SqliteStore) -> Result<Vec<Target>, CliError> {
+    pub(super) fn find(&self, store: &mut AnyStore) -> Result<Vec<Target>, CliError> {
         if let Some(names) = &self.names {
             let is_behind = |name: &&LoginName| self.after.as_ref().is_none_or(|it| *name > it);
             let target = |name: &LoginName| Target {

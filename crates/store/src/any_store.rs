@@ -1,0 +1,330 @@
+//! A store, in a file or in a database.
+
+use std::sync::Arc;
+
+use countersign_core::audit::AuditHeads;
+use countersign_core::ban::{Ban, BanId, BanSubject, BanTarget};
+use countersign_core::certificate::{
+    AuthorityId, AuthorityRecord, CertificateRecord, Fingerprint, SignerHints,
+};
+use countersign_core::change::{Change, ChangeSeq, KickRequestId};
+use countersign_core::client_id::{ClientId, ClientIdTie};
+use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::follower::Follower;
+use countersign_core::issuer::{IssuerId, IssuerRecord, IssuerText};
+use countersign_core::jwt::{KeyId, TokenId};
+use countersign_core::ledger::{Ledger, Pace};
+use countersign_core::lockout::Lockout;
+use countersign_core::metrics::BrokerMetrics;
+use countersign_core::name::{GroupPath, LoginName, TenantId};
+use countersign_core::network::Network;
+use countersign_core::ownership::{Holding, StoredSession};
+use countersign_core::role::{Role, RoleName};
+use countersign_core::scheme::SchemeName;
+use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
+use countersign_core::store::{
+    AdminStore, Directory, GateStore, Intent, KeyReading, KickTarget, Listed, LogPosition,
+    ObjectName, Page, ReplicaPlace, ReplicaState, Settings, SinceThen, SnapshotPage, StoreError,
+    StoreMark, StoredSchemes, StoredTenants,
+};
+use countersign_core::tenant::Tenant;
+use countersign_core::time::Timestamp;
+use countersign_core::token::{TokenKey, TokenRecord};
+use countersign_postgres::PostgresStore;
+use countersign_sqlite::{SqliteStore, Upgrade};
+
+use crate::AnyTransaction;
+use crate::any_transaction::needs_file;
+use crate::delegate::methods;
+
+/// One connection to a store, wherever it lies. Serves one thread at a time.
+#[expect(clippy::large_enum_variant, reason = "there are few, one a thread")]
+#[derive(Debug)]
+pub enum AnyStore {
+    /// In a file.
+    File(SqliteStore),
+    /// In a PostgreSQL database.
+    Postgres(PostgresStore),
+}
+
+/// Holds a broker's name on an [`AnyStore`] until it is dropped.
+#[derive(Debug)]
+pub enum AnyBrokerLock {
+    /// Of a store in a file.
+    File(countersign_sqlite::BrokerLock),
+    /// Of a store in a PostgreSQL database.
+    Postgres(countersign_postgres::BrokerLock),
+}
+
+impl From<SqliteStore> for AnyStore {
+    fn from(store: SqliteStore) -> Self {
+        Self::File(store)
+    }
+}
+
+impl From<PostgresStore> for AnyStore {
+    fn from(store: PostgresStore) -> Self {
+        Self::Postgres(store)
+    }
+}
+
+impl AnyStore {
+    /// The store in a file, which `action` needs.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] where the store is in a database.
+    pub fn in_file(&mut self, action: &'static str) -> Result<&mut SqliteStore, StoreError> {
+        match self {
+            Self::File(store) => Ok(store),
+            Self::Postgres(_) => Err(needs_file(action)),
+        }
+    }
+
+    /// The same, to keep.
+    ///
+    /// # Errors
+    ///
+    /// As [`AnyStore::in_file`].
+    pub fn into_file(self, action: &'static str) -> Result<SqliteStore, StoreError> {
+        match self {
+            Self::File(store) => Ok(store),
+            Self::Postgres(_) => Err(needs_file(action)),
+        }
+    }
+
+    /// Where the store lies, to be shown: its file, or its database and that one's host.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self {
+            Self::File(store) => store.path().to_string_lossy().into_owned(),
+            Self::Postgres(store) => store.place().to_string(),
+        }
+    }
+
+    /// What opening it did to a store of an older schema, if it was one.
+    #[must_use]
+    pub fn upgraded(&self) -> Option<&Upgrade> {
+        match self {
+            Self::File(store) => store.upgraded(),
+            Self::Postgres(_) => None,
+        }
+    }
+
+    /// Why this is a copy of a store that could not be brought up to date, if it is one.
+    #[must_use]
+    pub fn held_back(&self) -> Option<&StoreError> {
+        match self {
+            Self::File(store) => store.held_back(),
+            Self::Postgres(_) => None,
+        }
+    }
+
+    /// Looks whether what keeps the store is whole, and says what is wrong; nothing, if all is
+    /// well. Of a database, that is PostgreSQL's business.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read at all.
+    pub fn quick_check(&self) -> Result<Vec<String>, StoreError> {
+        match self {
+            Self::File(store) => store.quick_check(),
+            Self::Postgres(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Reads every record as the gate does, and names those that can't be read.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read at all.
+    pub fn unreadable_records(&self) -> Result<Vec<String>, StoreError> {
+        match self {
+            Self::File(store) => store.unreadable_records(),
+            Self::Postgres(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Says whether so many client ids are remembered that there is no room for more than a
+    /// limit of each credential, or that none are pruned any more.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    pub fn is_full_of_client_ids(&self) -> Result<bool, StoreError> {
+        match self {
+            Self::File(store) => store.is_full_of_client_ids(),
+            Self::Postgres(_) => Ok(false),
+        }
+    }
+
+    /// A part of what the follower with this secret may know: the objects after `after`.
+    /// None where no follower has this secret.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    pub fn snapshot_page(
+        &mut self,
+        digest: &SecretDigest,
+        after: Option<&ObjectName>,
+    ) -> Result<Option<(Follower, SnapshotPage)>, StoreError> {
+        self.in_file(FOLLOW)?.snapshot_page(digest, after)
+    }
+
+    /// What changed since a place in the log, as far as the follower with this secret may
+    /// know. None where no follower has this secret.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    pub fn changes_for_follower(
+        &mut self,
+        digest: &SecretDigest,
+        after: ReplicaPlace,
+    ) -> Result<Option<(Follower, SinceThen)>, StoreError> {
+        self.in_file(FOLLOW)?.changes_for_follower(digest, after)
+    }
+
+    /// The number of the last change that followers are told of.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    pub fn last_object_change(&mut self) -> Result<i64, StoreError> {
+        self.in_file(FOLLOW)?.last_object_change()
+    }
+}
+
+impl AdminStore for AnyStore {
+    type Transaction<'a> = AnyTransaction<'a>;
+
+    fn begin(&mut self, intent: Intent) -> Result<AnyTransaction<'_>, StoreError> {
+        Ok(match self {
+            Self::File(store) => AnyTransaction::File(store.begin(intent)?),
+            Self::Postgres(store) => AnyTransaction::Postgres(store.begin(intent)?),
+        })
+    }
+
+    methods! { AdminStore:
+        sync_commits() -> ();
+    }
+}
+
+impl Ledger for AnyStore {
+    type Writing<'a> = AnyTransaction<'a>;
+
+    fn begin_writing(
+        &mut self,
+        action: &'static str,
+        pace: Pace,
+    ) -> Result<AnyTransaction<'_>, StoreError> {
+        Ok(match self {
+            Self::File(store) => AnyTransaction::File(store.begin_writing(action, pace)?),
+            Self::Postgres(store) => AnyTransaction::Postgres(store.begin_writing(action, pace)?),
+        })
+    }
+}
+
+impl Directory for AnyStore {
+    methods! { Directory:
+        credential(name: &LoginName) -> Option<Arc<Credential>>;
+        tenant(id: &TenantId) -> Option<Arc<Tenant>>;
+        some_tenant_admits_anonymous() -> bool;
+        credential_by_digest(digest: &SecretDigest) -> Option<Arc<Credential>>;
+        bound_to(client_id: &ClientIdTie) -> Option<CredentialId>;
+        tenant_by_client_id(client_id: &ClientId) -> Option<TenantId>;
+        stored_session(client_id: &ClientIdTie) -> Option<StoredSession>;
+        holding(client_id: &ClientIdTie, claimant: Option<CredentialId>) -> Holding;
+        credential_by_id(id: CredentialId) -> Option<Arc<Credential>>;
+        lockout(email: &LoginName) -> Lockout;
+        token_key(id: &KeyId) -> Option<TokenKey>;
+        token(id: &TokenId) -> Option<Arc<TokenRecord>>;
+        certificate(fingerprint: &Fingerprint) -> Option<CertificateRecord>;
+        issuers_like(issuer: &IssuerText) -> Arc<[IssuerRecord]>;
+        is_issued_token_revoked(id: IssuerId, token: &IssuerText) -> bool;
+        was_registered(tenant: &TenantId, name: &LoginName) -> bool;
+        issuer(id: IssuerId) -> Option<IssuerRecord>;
+        authority(id: AuthorityId) -> Option<AuthorityRecord>;
+        authorities_like(hints: &SignerHints) -> Arc<[AuthorityRecord]>;
+    }
+}
+
+impl GateStore for AnyStore {
+    type BrokerLock = AnyBrokerLock;
+
+    fn lock_broker(&self, broker: &str) -> Result<AnyBrokerLock, StoreError> {
+        Ok(match self {
+            Self::File(store) => AnyBrokerLock::File(store.lock_broker(broker)?),
+            Self::Postgres(store) => AnyBrokerLock::Postgres(store.lock_broker(broker)?),
+        })
+    }
+
+    fn is_broker_alive(&self, broker: &str) -> bool {
+        match self {
+            Self::File(store) => store.is_broker_alive(broker),
+            Self::Postgres(store) => store.is_broker_alive(broker),
+        }
+    }
+
+    fn reopen(&self) -> Result<Self, StoreError> {
+        Ok(match self {
+            Self::File(store) => Self::File(store.reopen()?),
+            Self::Postgres(store) => Self::Postgres(store.reopen()?),
+        })
+    }
+
+    fn read_key(&self) -> KeyReading {
+        match self {
+            Self::File(store) => store.read_key(),
+            Self::Postgres(store) => store.read_key(),
+        }
+    }
+
+    fn key_file_mark(&self) -> u64 {
+        match self {
+            Self::File(store) => store.key_file_mark(),
+            Self::Postgres(store) => store.key_file_mark(),
+        }
+    }
+
+    fn put_metrics(&self, broker: &str, metrics: &BrokerMetrics) -> Result<(), StoreError> {
+        match self {
+            Self::File(store) => store.put_metrics(broker, metrics),
+            Self::Postgres(store) => store.put_metrics(broker, metrics),
+        }
+    }
+
+    fn remove_metrics(&self, broker: &str) {
+        match self {
+            Self::File(store) => store.remove_metrics(broker),
+            Self::Postgres(store) => store.remove_metrics(broker),
+        }
+    }
+
+    methods! { GateStore:
+        settings() -> Settings;
+        schemes() -> StoredSchemes;
+        mark() -> StoreMark;
+        last_change() -> ChangeSeq;
+        client_id_of(credential: CredentialId) -> Option<ClientIdTie>;
+        log_position() -> LogPosition;
+        changes_after(seq: ChangeSeq, limit: usize) -> Vec<(ChangeSeq, Change)>;
+        replica() -> Option<ReplicaState>;
+        tenants() -> StoredTenants;
+        users_of_scheme(name: &SchemeName) -> Vec<TenantId>;
+        role_named(tenant: &TenantId, name: &RoleName) -> Option<Role>;
+        roles_of_group(tenant: &TenantId, group: &GroupPath) -> Vec<RoleName>;
+        audit_heads() -> AuditHeads;
+        ban(id: BanId) -> Option<Ban>;
+        ban_on(target: &BanTarget) -> Option<Ban>;
+        is_banned(subject: &BanSubject<'_>, now: Timestamp) -> bool;
+        has_login_from(network: Network) -> bool;
+        bans(page: &Page<BanId>) -> Listed<Ban>;
+        kick_request(id: KickRequestId) -> Option<KickTarget>;
+        replace_password_hash(secret: SecretId, old: &PasswordHash, new: &PasswordHash) -> ();
+        maintain(now: Timestamp) -> ();
+    }
+}
+
+const FOLLOW: &str = "read what a follower asks for";
