@@ -2,7 +2,8 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -34,32 +35,34 @@ pub enum Profile {
     /// As it is handed out and measured: optimised as a whole.
     #[default]
     Dist,
-    /// As it is tested: hardly optimised, in an eighth of the time.
+    /// As it is tested: with what other tests were compiled with, in a fraction of the
+    /// time.
     Tested,
 }
 
-impl Profile {
-    /// What cargo calls it, and the folder that it builds into.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Dist => "dist",
-            Self::Tested => "tested",
-        }
-    }
-}
-
-/// Optimised builds of what a user installs.
+/// What a user installs, built.
 pub struct Release {
-    /// Where they are.
+    /// Where it is.
     pub folder: PathBuf,
 }
 
+const PLUGIN: &str = "libmosquitto_countersign.so";
+const PROGRAM: &str = "countersign";
+
 /// Builds the plugin and the program `countersign`, and these packages too.
 pub fn build_release(profile: Profile, more: &[&str]) -> Result<Release> {
-    let name = profile.name();
-    println!("building the plugin and the program `countersign` ({name})");
+    println!("building the plugin and the program `countersign` ({profile:?})");
     let mut build = cargo();
-    build.args(["build", "--profile", name]);
+    let built = match profile {
+        Profile::Dist => {
+            build.args(["build", "--profile", "dist"]);
+            target()?.join("dist")
+        }
+        Profile::Tested => {
+            build.arg("build");
+            target()?.join("debug")
+        }
+    };
     for package in ["countersign-mosquitto-plugin", "countersign-cli"]
         .iter()
         .chain(more)
@@ -67,20 +70,50 @@ pub fn build_release(profile: Profile, more: &[&str]) -> Result<Release> {
         build.args(["--package", package]);
     }
     run(&mut build)?;
-    Ok(Release {
-        folder: target()?.join(name),
-    })
+    let folder = match profile {
+        Profile::Dist => built,
+        // Put aside, since any other build of them replaces them there.
+        Profile::Tested => {
+            let folder = target()?.join("tested");
+            fs::create_dir_all(&folder)?;
+            for name in [PLUGIN, PROGRAM, "libcountersign.so", "libcountersign.a"] {
+                if built.join(name).is_file() {
+                    replace(&built.join(name), &folder.join(name))?;
+                }
+            }
+            folder
+        }
+    };
+    Ok(Release { folder })
 }
 
 impl Release {
     /// What leads tests to them.
     pub fn variables(&self) -> [(&'static str, PathBuf); 2] {
-        let plugin = self.folder.join("libmosquitto_countersign.so");
         [
-            ("COUNTERSIGN_PLUGIN", plugin),
-            ("COUNTERSIGN_CLI", self.folder.join("countersign")),
+            ("COUNTERSIGN_PLUGIN", self.folder.join(PLUGIN)),
+            ("COUNTERSIGN_CLI", self.folder.join(PROGRAM)),
         ]
     }
+}
+
+/// Builds the plugin with the switches that tests throw, and puts it aside.
+pub fn build_with_switches() -> Result<PathBuf> {
+    run(cargo()
+        .args(["build", "--package", "countersign-mosquitto-plugin"])
+        .args(["--features", "countersign-mosquitto-plugin/test-hooks"]))?;
+    let folder = target()?.join("test-hooks");
+    fs::create_dir_all(&folder)?;
+    let plugin = folder.join(PLUGIN);
+    replace(&target()?.join("debug").join(PLUGIN), &plugin)?;
+    Ok(plugin)
+}
+
+/// Copies by way of a rename: a broker may hold the old file mapped.
+fn replace(from: &Path, to: &Path) -> Result<()> {
+    let part = to.with_extension("part");
+    fs::copy(from, &part).with_context(|| format!("cannot copy {}", from.display()))?;
+    Ok(fs::rename(part, to)?)
 }
 
 /// A command in the workspace that runs the cargo we were started by.

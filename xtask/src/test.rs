@@ -12,7 +12,8 @@ use clap::ValueEnum;
 
 use crate::codegen::Product;
 use crate::command::{
-    Profile, build_release, cargo, metadata, run, shown, target, with_lints, workspace,
+    Profile, build_release, build_with_switches, cargo, metadata, run, shown, target, with_lints,
+    workspace,
 };
 use crate::demo::{self, Options};
 use crate::package::{self, package};
@@ -273,18 +274,8 @@ fn generated() -> Result<Count> {
 /// Builds what a user installs, and the plugin once more with the test
 /// switches, and runs the tests against real brokers with both.
 fn end_to_end(names: &[String]) -> Result<Count> {
-    const PLUGIN: &str = "libmosquitto_countersign.so";
-    let target = target()?;
     let release = build_release(Profile::Tested, &[])?;
-
-    // As a dev build it shares its dependencies, which are optimised there too,
-    // with the other tests. Put aside, since any other dev build replaces it.
-    run(cargo()
-        .args(["build", "--package", "countersign-mosquitto-plugin"])
-        .args(["--features", "countersign-mosquitto-plugin/test-hooks"]))?;
-    let with_switches = target.join("test-hooks").join(PLUGIN);
-    fs::create_dir_all(target.join("test-hooks"))?;
-    replace(&target.join("debug").join(PLUGIN), &with_switches)?;
+    let with_switches = build_with_switches()?;
 
     // These wait for brokers and programs for three quarters of their time.
     let threads = 3 * std::thread::available_parallelism()?.get();
@@ -386,13 +377,6 @@ fn rumqttd_build() -> Result<Command> {
     build.args(["build", "--locked", "--manifest-path", RUMQTTD]);
     build.env("CARGO_TARGET_DIR", target()?);
     Ok(build)
-}
-
-/// Copies by way of a rename: a broker may hold the old file mapped.
-fn replace(from: &Path, to: &Path) -> Result<()> {
-    let part = to.with_extension("part");
-    fs::copy(from, &part).with_context(|| format!("cannot copy {}", from.display()))?;
-    Ok(fs::rename(part, to)?)
 }
 
 /// Runs `cargo test`, shows what it prints and counts its results.
