@@ -62,13 +62,16 @@ pub fn measure(scale: &Scale, place: &Path) -> Result<Vec<Figure>> {
 }
 
 /// A store of this many credentials: one in a hundred is in a group, another one
-/// suspended, and the last ten are alone in another group and revoked.
+/// suspended, the last ten are alone in another group and revoked, and those before them
+/// in a third one, which is too large to be sorted for each page.
 fn fill(folder: &Path, count: usize) -> Result<SqliteStore> {
     fs::create_dir_all(folder)?;
     let (hall, attic) = (GroupPath::parse(HALL)?, GroupPath::parse(ATTIC)?);
+    let cellar = GroupPath::parse(CELLAR)?;
     let vary = |number: usize, credential: &mut Credential| {
         let (group, state) = match number % 100 {
             _ if number + RARE >= count => (Some(&attic), State::Revoked),
+            _ if number + LATE >= count => (Some(&cellar), State::Inactive),
             0 => (Some(&hall), State::Inactive),
             1 => (None, State::Suspended),
             _ => (None, State::Inactive),
@@ -155,6 +158,11 @@ fn pages(rest: &Rest, count: usize) -> Result<Vec<(String, String)>> {
         ("the scheme of all", "scheme=basic".to_owned()),
         ("a group of one in 100", format!("group={HALL}")),
         ("a group of the last ten", format!("group={ATTIC}")),
+        ("a group of the last 10,000", format!("group={CELLAR}")),
+        (
+            "an end that none has",
+            "expires_before=2026-01-01T00:00:00Z".to_owned(),
+        ),
         ("a state of one in 100", "state=Suspended".to_owned()),
         ("a state of the last ten", "state=Revoked".to_owned()),
     ] {
@@ -176,6 +184,8 @@ fn console(rest: &Rest, common: &str, name: &str) -> Result<Vec<(String, String)
         format!("/find?q={name}"),
         format!("/find?q={HALL}"),
         format!("/find?q={ATTIC}"),
+        format!("/find?q={CELLAR}"),
+        format!("/find?group={CELLAR}"),
         "/find?q=192.0.2.1".to_owned(),
         "/find?state=Suspended".to_owned(),
         "/find?state=Revoked".to_owned(),
@@ -195,6 +205,18 @@ fn console(rest: &Rest, common: &str, name: &str) -> Result<Vec<(String, String)
         "/brokers".to_owned(),
         "/bans".to_owned(),
         "/schemes".to_owned(),
+        "/operators".to_owned(),
+        "/tokens".to_owned(),
+        "/jwts".to_owned(),
+        "/issuers".to_owned(),
+        "/authorities".to_owned(),
+        "/other-brokers".to_owned(),
+        "/followers".to_owned(),
+        "/settings".to_owned(),
+        format!("/applications?tenant={TENANT}"),
+        format!("/things?tenant={TENANT}"),
+        "/audit?span=all&actor=nobody".to_owned(),
+        "/audit?span=all&address=192.0.2.1".to_owned(),
     ];
     let shown = paths.map(|path| {
         rest.get(&path)?;
@@ -253,6 +275,8 @@ const BROKER: &str = "bench";
 const SMALL: &str = "small";
 const HALL: &str = "plant.hall";
 const ATTIC: &str = "attic";
+const CELLAR: &str = "cellar";
 const RARE: usize = 10;
+const LATE: usize = 10_010;
 /// 2026-01-01.
 const BEGUN: i64 = 1_767_225_600_000;

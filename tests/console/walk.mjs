@@ -1,12 +1,15 @@
-// Walks through the console as people do: with a mouse, by keyboard alone, without scripts;
-// dark and light, wide and narrow. Prints what it tried, and fails with the first that is wrong.
+// Walks through the console as people do: with a mouse, by keyboard alone, without scripts; dark and
+// light, wide and narrow. Prints what it tried, and fails if any of it is wrong.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
-import { join } from "node:path";
 import process from "node:process";
+
+import { Hands, reach } from "./hands.mjs";
+import { LIVES } from "./lives.mjs";
+import { crowd, pictures } from "./pictures.mjs";
 
 const env = process.env;
 const require = createRequire(`${env.NODE_FOLDER}/`);
@@ -14,7 +17,6 @@ const { chromium } = require("playwright-core");
 const axe = require("axe-core");
 
 const BASE = env.CONSOLE;
-const HOSTILE = '<img src=x onerror=alert(1)> "\'` \u202e gnp 🦀';
 const PASSWORD = "correct horse battery";
 const ADA = "ada@mail.test";
 
@@ -41,18 +43,24 @@ const opened = async ({ scripts = true, dark = false, width = 1440, state } = {}
   return page;
 };
 
+const failures = [];
+
+/** Does a step. What else is wrong is told, too, so what follows is tried all the same. */
 const step = async (name, run) => {
   const begun = Date.now();
   try {
     await run();
+    assert.deepEqual(problems, [], name);
+    console.log(`ok ${name} (${Date.now() - begun} ms)`);
   } catch (error) {
+    failures.push(name);
+    console.log(`FAILED ${name}: ${error.stack}`);
     for (const page of browser.contexts().flatMap((it) => it.pages())) {
-      console.log(`at ${page.url()}:\n${await page.innerText("body").catch(() => "")}`);
+      console.log(`at ${page.url()}:\n${await page.innerText("main").catch(() => "")}`);
     }
-    throw error;
+    await Promise.all(browser.contexts().map((it) => it.close()));
+    problems.length = 0;
   }
-  assert.deepEqual(problems, [], name);
-  console.log(`ok ${name} (${Date.now() - begun} ms)`);
 };
 
 const signIn = async (page, code = "") => {
@@ -63,14 +71,8 @@ const signIn = async (page, code = "") => {
   await page.getByRole("button", { name: "Sign in" }).click();
 };
 
-/** Goes on by the tabulator until what is meant has the focus. */
-const tabTo = async (page, selector) => {
-  for (let count = 0; count < 120; count += 1) {
-    await page.keyboard.press("Tab");
-    if (await page.evaluate((it) => document.activeElement?.matches(it), selector)) return;
-  }
-  assert.fail(`${selector} can't be reached by keyboard on ${page.url()}`);
-};
+/** Goes by keyboard to the first that is meant. */
+const tabTo = (page, selector) => reach(page, page.locator(selector).first());
 
 const copied = (page, what) => page.locator(`#copied-${what} code`).innerText();
 
@@ -203,7 +205,7 @@ await step("acts are done and undone by keyboard alone", async () => {
 await step("what strangers chose is text", async () => {
   const page = await opened({ state });
   await page.goto(`${BASE}/credentials/hostile@acme`);
-  assert.ok((await page.locator("dd bdi").allTextContents()).includes(HOSTILE.trim()));
+  assert.ok((await page.locator("dd bdi").allTextContents()).includes(env.HOSTILE.trim()));
   assert.equal(await page.locator("main img").count(), 0);
   await page.goto(`${BASE}/find`);
   assert.equal(await page.locator("main img").count(), 0);
@@ -234,16 +236,14 @@ await step("pages of other sites can neither send forms nor frame a page", async
 });
 
 const PAGES = [
-  "/find", "/find?q=dev", "/find?q=192.0.2.1", "/create", "/credentials/dev1@acme", "/credentials/hostile@acme", "/connected",
-  "/refused", "/why", "/why?name=dev1%40acme&check=publish&topic=acme%2Fx", "/connectivity?tenant=acme", "/tenants", "/tenants/acme",
+  "/find", "/find?q=dev", "/find?q=HALL", "/find?group=HALL", "/find?q=192.0.2.1", "/create", "/credentials/dev1@acme",
+  `/credentials/${encodeURIComponent(env.STRANGE)}`, "/connected", "/refused", "/why",
+  "/why?name=dev1%40acme&check=publish&topic=acme%2Fx", "/connectivity?tenant=acme", "/tenants", "/tenants/acme",
   "/roles?tenant=acme", "/roles/acme/readers", "/operators", "/operators/bridge", "/people", `/people/${ADA}`, "/tokens", "/brokers",
-  "/bans", "/authorities", "/issuers", "/other-brokers", "/followers/edge",
-  "/schemes/impact", "/applications?tenant=acme", "/jwts",
-  "/me", "/audit?span=all", "/audit?verify=yes", "/sign-in", "/nowhere",
+  "/bans", "/authorities", `/authorities/${env.FINGERPRINT}`, "/issuers", "/issuers/sso", "/other-brokers", "/followers",
+  "/followers/edge", "/schemes", "/schemes/impact", "/applications?tenant=acme", "/applications/acme/fleet", "/things?tenant=acme",
+  "/jwts", "/settings", "/me", "/audit?span=all", "/audit?verify=yes", "/sign-in", "/nowhere",
 ];
-
-// What `cargo xtask screenshots` takes pictures of.
-const PICTURED = { "/credentials/dev1@acme": ["credential", false], "/connected": ["connected", true] };
 
 const severe = async (page, rules) => {
   // In this way the policy of the page is not in the way, and stays what it is.
@@ -263,36 +263,50 @@ for (let count = 0; count < 3; count += 1) {
   await new Promise((done) => refused.on("exit", done));
 }
 
-for (const [dark, width, scripts] of [
-  [false, 1440, true],
-  [true, 360, true],
-  [true, 1440, false],
-  [false, 360, false],
-]) {
-  await step(`every page is whole: ${dark ? "dark" : "light"}, ${width} px, ${scripts ? "with" : "without"} scripts`, async () => {
-    const page = await opened({ state, dark, width, scripts });
-    for (const path of PAGES) {
+// Each page is looked at twice, once with scripts, in what the seed says, and all that can be done is
+// done once, with a mouse or by keyboard; where all is asked for, everything in every way.
+const WAYS = [0, 1, 2, 3, 4, 5, 6, 7].map((it) => ({ scripts: it < 4, dark: it % 2 === 1, width: it % 4 < 2 ? 1440 : 360 }));
+const seed = Number(env.SEED);
+const isOf = (way, place) => env.ALL_WAYS || (way < 4 ? way : 7 - way) === (place + seed) % 4;
+const told = ({ scripts, dark, width }) => `${dark ? "dark" : "light"}, ${width} px, ${scripts ? "with" : "without"} scripts`;
+
+for (const [number, way] of env.ONLY ? [] : WAYS.entries()) {
+  await step(`pages are whole: ${told(way)}`, async () => {
+    const page = await opened({ state, ...way });
+    const hands = new Hands(page, way);
+    for (const path of PAGES.filter((_, place) => isOf(number, place))) {
       const answer = await page.goto(`${BASE}${path}`);
       assert.equal(answer.status(), path === "/nowhere" ? 404 : 200, path);
       const text = await page.innerText("main");
       assert.ok(text.length > 20, path);
-      const box = await page.locator("main").boundingBox();
-      assert.ok(box.x >= 0 && box.x + box.width <= width + 1, `${path} is wider than ${width}`);
-      if (!scripts) continue;
-      const beyond = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      assert.ok(beyond <= 0, `${path} is ${beyond} px too wide`);
-      // What does not depend on colours was looked at before.
-      if (!dark) assert.deepEqual(await severe(page), [], path);
-      else if (!path.includes("?")) assert.deepEqual(await severe(page, ["color-contrast"]), [], path);
-      const [name, isDark] = PICTURED[path] ?? [];
-      if (env.PICTURES_OF_ALL) {
-        const slug = path.slice(1).replace(/[^a-z0-9]+/gi, "-");
-        await page.screenshot({ path: join(env.PICTURES_OF_ALL, `${slug}-${dark ? "dark" : "light"}.png`), fullPage: true });
-      }
-      if (env.PICTURES && name && isDark === dark) await page.screenshot({ path: join(env.PICTURES, `${name}.png`) });
+      await hands.whole();
+      if (way.scripts) assert.deepEqual(await severe(page), [], path);
     }
     await page.context().close();
   });
+}
+
+for (const [place, [sort, life]] of Object.entries(LIVES).entries()) {
+  if (env.ONLY && sort !== env.ONLY) continue;
+  for (const [number, way] of WAYS.entries()) {
+    for (const keyboard of [true, false]) {
+      const isMeant = env.ALL_WAYS || (number === (place + seed) % 8 && keyboard === ((place + seed) % 3 > 0));
+      if (!isMeant) continue;
+      await step(`${sort}: ${keyboard ? "by keyboard" : "by mouse"}, ${told(way)}`, async () => {
+        const page = await opened({ state, ...way });
+        await life(new Hands(page, { ...way, keyboard }), `${sort}${number}${keyboard ? "k" : "m"}`);
+        await page.context().close();
+      });
+    }
+  }
+}
+
+if (env.PICTURES) {
+  const crowded = await crowd();
+  for (const dark of [false, true]) {
+    await step(`pictures are taken, ${dark ? "dark" : "light"}`, () => pictures(opened, { state, dark }));
+  }
+  for (const it of crowded) it.kill("SIGTERM");
 }
 
 stays.kill("SIGTERM");
@@ -330,6 +344,7 @@ await step("a second factor is made, asked for, and sessions end everywhere on s
 });
 
 await browser.close();
+assert.deepEqual(failures, []);
 
 /** The code that an authenticator app shows now. */
 async function totp(base32) {

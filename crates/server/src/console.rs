@@ -49,6 +49,7 @@ mod roles;
 mod schemes;
 mod scope;
 mod secret;
+mod settings;
 mod sign_in;
 mod tenants;
 #[cfg(test)]
@@ -76,6 +77,7 @@ pub(crate) fn routes() -> Vec<Route> {
         operators::routes(),
         people::routes(),
         tokens::routes(),
+        settings::routes(),
         me::routes(),
         connectivity::routes(),
         bans::BANS.routes(),

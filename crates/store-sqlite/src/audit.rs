@@ -12,7 +12,7 @@ use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params, params_from_iter};
 
 use self::chain::ChainEnds;
-use self::part::{Part, admitted};
+use self::part::{Found, Part, admitted};
 use crate::error::Fault;
 use crate::page_query::{PageQuery, text};
 use crate::refusals::{parse_reason, staged};
@@ -30,7 +30,7 @@ impl AuditRows for SqliteTransaction<'_> {
     fn audit(&mut self, query: &AuditQuery) -> Result<Vec<AuditRow>, StoreError> {
         let limit = query.limit.unwrap_or(u64::MAX);
         self.run("list the audit", |connection| {
-            let mut rows = list(connection, query, Part::Newest(limit))?;
+            let mut rows = list(connection, query, Part::Newest(limit))?.rows;
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
             Ok(rows.split_off(rows.len().saturating_sub(limit)))
         })
@@ -42,7 +42,8 @@ impl AuditRows for SqliteTransaction<'_> {
         page: &Page<AuditKey>,
     ) -> Result<Listed<AuditRow>, StoreError> {
         self.run("list the audit", |connection| {
-            Ok(page.listed(list(connection, query, Part::Page(page))?))
+            let Found { rows, end } = list(connection, query, Part::Page(page))?;
+            Ok(page.listed_up_to(rows, end))
         })
     }
 
@@ -143,15 +144,9 @@ fn append(connection: &Connection, chain: AuditChain, entries: &[AuditEntry]) ->
 
 /// The rows that `query` asks for, refusals that are still summed up included,
 /// newest last.
-fn list(
-    connection: &Connection,
-    query: &AuditQuery,
-    part: Part<'_>,
-) -> Result<Vec<AuditRow>, Fault> {
-    let mut found = select(connection, query, part)?;
-    found.append(&mut staged(connection, query, part)?);
-    found.sort_by_cached_key(AuditRow::key);
-    Ok(found)
+fn list(connection: &Connection, query: &AuditQuery, part: Part<'_>) -> Result<Found, Fault> {
+    let found = select(connection, query, part)?;
+    Ok(found.and(staged(connection, query, part)?))
 }
 
 /// The row with this number.
@@ -165,11 +160,7 @@ fn row(connection: &Connection, id: i64) -> Result<Option<AuditRow>, Fault> {
 }
 
 /// Reads the rows of both chains that `query` asks for.
-fn select(
-    connection: &Connection,
-    query: &AuditQuery,
-    part: Part<'_>,
-) -> Result<Vec<AuditRow>, Fault> {
+fn select(connection: &Connection, query: &AuditQuery, part: Part<'_>) -> Result<Found, Fault> {
     // Rows are read in the order of an index, up to the last that is asked for. SQLite
     // would put all of them into order first where it may choose.
     let all = match &query.subject {

@@ -6,12 +6,14 @@ use countersign_core::name::{LoginName, Suffix, TenantId};
 use countersign_core::store::rows::GrantedUser;
 use countersign_core::store::{CredentialQuery, Listed, Page};
 use countersign_core::time::Timestamp;
+use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 
 use crate::credential_reader::{credential_columns, credentials_of};
 use crate::error::Fault;
 use crate::page_query::{PageQuery, text};
 use crate::rare::{Rare, bounds};
+use crate::row_reader::RowReader;
 
 /// Devices of tenants, by name.
 pub(crate) fn devices(
@@ -20,11 +22,49 @@ pub(crate) fn devices(
     page: &Page<LoginName>,
 ) -> Result<Listed<Credential>, Fault> {
     let rare = Rare::of(connection, asked)?;
-    let query = devices_asked_for(asked, rare.as_ref());
+    let end = match rare {
+        Some(_) => None,
+        None => end_of_look(connection, asked, page)?,
+    };
+    let query = devices_asked_for(asked, rare.as_ref())
+        .when("name <= ?", end.as_ref().map(|end| text(end.as_str())));
     let after = page.after.as_ref().map(|name| [text(name.as_str())]);
     let (sql, values) = query.page([key_of_devices(rare.as_ref())], after, page.sought());
-    Ok(page.listed(credentials_of(connection, &sql, params_from_iter(values))?))
+    let found = credentials_of(connection, &sql, params_from_iter(values))?;
+    Ok(page.listed_up_to(found, end))
 }
+
+/// The last name that is looked at for a page, where not each name up to its end is of it
+/// and more than so many follow. Whatever is asked for, so a page takes a bounded time.
+fn end_of_look(
+    connection: &Connection,
+    asked: &CredentialQuery,
+    page: &Page<LoginName>,
+) -> Result<Option<LoginName>, Fault> {
+    if asked.has_all_names() {
+        return Ok(None);
+    }
+    // All of it is in the index by which names are in order.
+    let mut names = PageQuery::of("SELECT name FROM credential WHERE true").when(
+        "tenant = ?",
+        asked.tenant.as_ref().map(|it| text(it.as_str())),
+    );
+    if let Some(prefix) = &asked.name_prefix {
+        names = names.and(BEGINS, beginning(prefix));
+    }
+    let after = page.after.as_ref().map(|name| [text(name.as_str())]);
+    let (sql, values) = names.page(["name"], after, 1);
+    let sql = format!("{sql} OFFSET {MOST_LOOKED_AT}");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(values))?;
+    Ok(match rows.next()? {
+        Some(row) => Some(RowReader::of(row).parsed(LoginName::parse)?),
+        None => None,
+    })
+}
+
+/// So many names are looked at for a page at most.
+const MOST_LOOKED_AT: u32 = 10_000;
 
 /// The statement that finds them, without its order. Where what is asked for is rare, they
 /// are found by that, and sorted; of all others, so many would be sorted for each page that
@@ -32,12 +72,12 @@ pub(crate) fn devices(
 pub(crate) fn devices_asked_for(asked: &CredentialQuery, rare: Option<&Rare>) -> PageQuery {
     let mut query = PageQuery::of(concat!(credential_columns!(), " WHERE kind = 'device'"));
     // A column with a `+` before it is not looked up by an index of its own.
-    let (of_tenant, of_prefix) = match rare {
+    let (of_tenant, begins) = match rare {
         Some(rare) => {
             query = query.and(&format!("id IN ({})", rare.ids), rare.values.clone());
             ("+tenant = ?", "+name >= ? AND +name <= ?")
         }
-        None => ("tenant = ?", "name >= ? AND name <= ?"),
+        None => ("tenant = ?", BEGINS),
     };
     query = query
         .when(of_tenant, asked.tenant.as_ref().map(|it| text(it.as_str())))
@@ -64,8 +104,7 @@ pub(crate) fn devices_asked_for(asked: &CredentialQuery, rare: Option<&Rare>) ->
             asked.expires_before.map(Timestamp::as_millis),
         );
     if let Some(prefix) = &asked.name_prefix {
-        let last = format!("{prefix}{}", char::MAX.to_string().repeat(LONGEST_NAME));
-        query = query.and(of_prefix, [prefix.as_str(), &last].map(text));
+        query = query.and(begins, beginning(prefix));
     }
     for (key, value) in &asked.attributes {
         query = query.and(HAS_ATTRIBUTE, [key, value].map(text));
@@ -91,6 +130,14 @@ const HOLDS_ROLE: &str =
 const HAS_ATTRIBUTE: &str = "EXISTS (SELECT 1 FROM attribute
      WHERE credential = credential.id AND key = ? AND value = ?)";
 const IS_UNUSED: &str = "max(created_at, coalesce(last_used_at, created_at)) < ?";
+
+const BEGINS: &str = "name >= ? AND name <= ?";
+
+/// Between which names those are that begin so.
+fn beginning(prefix: &LoginName) -> [Value; 2] {
+    let last = format!("{prefix}{}", char::MAX.to_string().repeat(LONGEST_NAME));
+    [prefix.as_str(), &last].map(text)
+}
 
 /// No name has more characters, so that none which begins with a prefix sorts behind
 /// the prefix and so many of the last character there is.

@@ -75,7 +75,7 @@ pub(crate) fn bounds(group: &GroupPath) -> [Value; 3] {
     [group.into(), format!("{group}."), format!("{group}/")].map(text)
 }
 
-const FEW: i64 = 1_000;
+const FEW: i64 = 2_000;
 
 const IN_GROUP: &str = "SELECT credential FROM credential_group
      WHERE path = ? OR (path >= ? AND path < ?)";

@@ -10,7 +10,7 @@ use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params, params_from_iter};
 
 use crate::audit::count_staged;
-use crate::audit::part::{Part, admitted};
+use crate::audit::part::{Found, Part, admitted};
 use crate::error::Fault;
 use crate::page_query::{PageQuery, text};
 use crate::row_reader::RowReader;
@@ -124,7 +124,7 @@ impl RefusalRows for SqliteTransaction<'_> {
     fn staged_refusals(&mut self, most: usize) -> Result<Vec<AuditRow>, StoreError> {
         let most = u64::try_from(most).unwrap_or(u64::MAX);
         self.run("read the sums of refusals", |connection| {
-            let mut sums = staged(connection, &AuditQuery::default(), Part::Newest(most))?;
+            let mut sums = staged(connection, &AuditQuery::default(), Part::Newest(most))?.rows;
             sums.sort_by_cached_key(AuditRow::key);
             Ok(sums)
         })
@@ -178,7 +178,7 @@ pub(crate) fn staged(
     connection: &Connection,
     query: &AuditQuery,
     part: Part<'_>,
-) -> Result<Vec<AuditRow>, Fault> {
+) -> Result<Found, Fault> {
     // A sum is dated at the start of its minute and reaches to its end.
     let after = query.since.map(|since| since.minus(MINUTE).as_millis());
     let sought = PageQuery::of(concat!(refusal_columns!(), " WHERE true"))

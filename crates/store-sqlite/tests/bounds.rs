@@ -8,18 +8,18 @@
 #[cfg(test)]
 mod common;
 
-use countersign_core::audit::RefusedAct;
+use countersign_core::audit::{AuditEntry, RefusedAct};
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::{LoginRecord, Proof, SessionChange};
 use countersign_core::ledger::Ledger as _;
-use countersign_core::name::LoginName;
+use countersign_core::name::{GroupPath, LoginName};
 use countersign_core::ownership::Holder;
 use countersign_core::presence::{ClientIdUse, PresenceEvent};
 use countersign_core::reason::Reason;
-use countersign_core::store::rows::SettingRows as _;
+use countersign_core::store::rows::{AuditRows as _, CredentialRows as _, SettingRows as _};
 use countersign_core::store::{
-    AdminStore as _, AdminTransaction as _, Batch, Directory as _, GateStore as _, Intent,
-    LoginEffects, Recorded, Refusal, Settings,
+    AdminStore as _, AdminTransaction as _, AuditQuery, Batch, CredentialQuery, Directory as _,
+    GateStore as _, Intent, LoginEffects, Page, Recorded, Refusal, Settings, StoreError, all_rows,
 };
 use countersign_core::time::Timestamp;
 use countersign_sqlite::SqliteStore;
@@ -199,4 +199,67 @@ fn of_refusals_half_a_million_are_kept_however_young_they_are() {
     );
     store.maintain(at(21 * 60_000)).unwrap();
     assert_eq!(count(&store, rows), 7);
+}
+
+/// Where hardly any row is what is asked for, pages are shorter, and none is missing.
+#[test]
+fn a_page_looks_at_a_bounded_number_of_rows() {
+    let (mut store, _directory) = store();
+    raw(
+        &store,
+        "WITH RECURSIVE number (it) AS (VALUES (0) UNION ALL SELECT it + 1 FROM number WHERE it < 24999)
+         INSERT INTO credential (name, tenant, scheme, state, ever_used, generation, client_id_rule,
+                                 external_identity, created_at, updated_at, expires_at)
+         SELECT printf('x%05d@acme', it), 'acme', 'basic', 'Active', 1, 1, 'any', 0, 0, 0,
+                CASE WHEN it % 12000 = 11999 THEN 5 END
+         FROM number;
+         INSERT INTO credential_group (credential, position, path)
+         SELECT id, 0, 'late' FROM credential WHERE name >= 'x20000'",
+    );
+    let rows: Vec<_> = (0..9_000)
+        .map(|it| {
+            let actor = if it == 8_999 { "cli:late" } else { "cli:early" };
+            AuditEntry::done(at(it), actor, "credential.set", "x@acme")
+        })
+        .collect();
+    store
+        .begin(Intent::Write)
+        .unwrap()
+        .commit(&rows, &[])
+        .unwrap();
+    let mut look = store.begin(Intent::Read).unwrap();
+    let mut pages = Vec::new();
+    let ends = CredentialQuery {
+        expires_before: Some(at(9)),
+        ..CredentialQuery::default()
+    };
+    let found = all_rows(|page| {
+        let listed = look.credentials(&ends, page)?;
+        pages.push(listed.rows.len());
+        Ok::<_, StoreError>(listed)
+    });
+    let names = found.unwrap().into_iter().map(|it| it.name.to_string());
+    assert_eq!(names.collect::<Vec<_>>(), ["x11999@acme", "x23999@acme"]);
+    assert_eq!(pages, [0, 1, 1]);
+    let late = CredentialQuery {
+        group: Some(GroupPath::parse("late").unwrap()),
+        ..CredentialQuery::default()
+    };
+    let first = look.credentials(&late, &Page::default()).unwrap();
+    assert!(first.rows.is_empty() && first.next.is_some());
+    let found = all_rows(|page| look.credentials(&late, page)).unwrap();
+    assert_eq!(found.len(), 5_000);
+
+    let of_late = AuditQuery {
+        actor: Some("cli:late".into()),
+        ..AuditQuery::default()
+    };
+    let mut pages = Vec::new();
+    let found = all_rows(|page| {
+        let listed = look.audit_page(&of_late, page)?;
+        pages.push(listed.rows.len());
+        Ok::<_, StoreError>(listed)
+    });
+    assert_eq!(found.unwrap().len(), 1);
+    assert_eq!(pages, [0, 0, 1]);
 }

@@ -52,6 +52,15 @@ impl<K> Page<K> {
         let next = rows.last().filter(|_| !is_last).map(Keyed::key);
         Listed { rows, next }
     }
+
+    /// The same, where the store looked no further than up to `end`, if there is one: the
+    /// next page begins behind it.
+    #[must_use]
+    pub fn listed_up_to<T: Keyed<Key = K>>(&self, rows: Vec<T>, end: Option<K>) -> Listed<T> {
+        let Listed { rows, next } = self.listed(rows);
+        let next = next.or(end);
+        Listed { rows, next }
+    }
 }
 
 /// The first page.
@@ -64,7 +73,9 @@ impl<K> Default for Page<K> {
     }
 }
 
-/// The rows of a page, and where the next page begins.
+/// The rows of a page, and where the next page begins. Where hardly any row is what is
+/// asked for, a store may look at some alone: then a page has fewer rows than it may have,
+/// or none, and another one follows all the same.
 #[derive(Clone, Debug)]
 pub struct Listed<T: Keyed> {
     /// The rows.

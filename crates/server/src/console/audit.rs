@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::ask::Ask;
+use super::find::GOES_ON;
 use super::form::Form;
 use super::lines::changes;
 use super::page::{self, page};
@@ -42,7 +43,7 @@ fn show(call: &mut Call<'_>, words: &Form) -> Result<Answer, Problem> {
     for word in ["name", "actor", "act", "address", "outcome", "after"] {
         ask = ask.word(word, words.text(word));
     }
-    let listed = match scope.sees_something() {
+    let listed = &match scope.sees_something() {
         true => ask.value(call)?,
         false => Value::Null,
     };
@@ -63,7 +64,7 @@ fn show(call: &mut Call<'_>, words: &Form) -> Result<Answer, Problem> {
             changes(item),
         ]
     };
-    let rows: Vec<_> = list(&listed, "items").iter().rev().map(row).collect();
+    let rows: Vec<_> = list(listed, "items").iter().rev().map(row).collect();
     let spans: Vec<_> = SPANS
         .iter()
         .map(|(word, shown, _)| (*word, *shown))
@@ -88,9 +89,10 @@ fn show(call: &mut Call<'_>, words: &Form) -> Result<Answer, Problem> {
             (scope.field(false))
             button type="submit" { "Show" }
         }
-        @if rows.is_empty() { (empty("Nothing like that is in the audit.")) }
+        @if rows.is_empty() && listed["next"].is_string() { (empty(GOES_ON)) }
+        @else if rows.is_empty() { (empty("Nothing like that is in the audit.")) }
         @else { (table("Audit", &["When", "Act", "About", "Outcome", "Cause", "Count", "By", "Address", "Changes"], &rows)) }
-        (pager(PATH, words, &listed))
+        (pager(PATH, words, listed))
     };
     page::show(call, PATH, "Audit", main)
 }

@@ -36,6 +36,8 @@ enum Kind {
     Map,
     Choice(&'static [(&'static str, &'static str)]),
     Tick,
+    /// A box that says no, too.
+    Switch,
 }
 
 impl Entry {
@@ -89,6 +91,10 @@ impl Entry {
         Self::new(name, label, Kind::Tick)
     }
 
+    pub(super) const fn switch(name: &'static str, label: &'static str) -> Self {
+        Self::new(name, label, Kind::Switch)
+    }
+
     /// One of some words.
     pub(super) const fn choice(
         name: &'static str,
@@ -131,7 +137,10 @@ impl Entry {
 
     /// Whether it stands beside others.
     const fn is_short(&self) -> bool {
-        !matches!(self.kind, Kind::Area | Kind::Json | Kind::Map | Kind::Tick)
+        !matches!(
+            self.kind,
+            Kind::Area | Kind::Json | Kind::Map | Kind::Tick | Kind::Switch
+        )
     }
 
     /// What it holds: what was said, else what the thing has that it is about.
@@ -155,6 +164,13 @@ impl Entry {
             Kind::Tick => {
                 let is_so = of[self.member].as_bool() == Some(true);
                 tick(self.name, self.label, said.is_ticked(self.name) || is_so)
+            }
+            Kind::Switch => {
+                let is_so = match said.is_empty() {
+                    true => of[self.member].as_bool() == Some(true),
+                    false => said.is_ticked(self.name),
+                };
+                tick(self.name, self.label, is_so)
             }
             Kind::Area | Kind::Json | Kind::Map => html! {
                 label.field {
@@ -216,6 +232,7 @@ impl Entry {
                 (!pairs.is_empty()).then_some(Value::Object(pairs))
             }
             Kind::Tick => said.is_ticked(self.name).then_some(Value::Bool(true)),
+            Kind::Switch => Some(said.is_ticked(self.name).into()),
         })
     }
 }
@@ -250,8 +267,10 @@ fn side_by_side(entries: &[&Entry], said: &Form, of: &Value) -> Markup {
 pub(super) fn filled(entries: &[Entry], of: &Value) -> Vec<(String, String)> {
     let said = entries.iter().map(|entry| {
         let held = match entry.kind {
-            Kind::Tick if of[entry.member].as_bool() == Some(true) => "yes".to_owned(),
-            Kind::Tick | Kind::Password(_) => String::new(),
+            Kind::Tick | Kind::Switch if of[entry.member].as_bool() == Some(true) => {
+                "yes".to_owned()
+            }
+            Kind::Tick | Kind::Switch | Kind::Password(_) => String::new(),
             Kind::Line
             | Kind::Words
             | Kind::Number
@@ -304,6 +323,7 @@ mod tests {
         Entry::map("roles", "Roles").more(),
         Entry::json("keys", "Keys").more(),
         Entry::tick("force", "Also then"),
+        Entry::switch("rehash", "Anew"),
     ];
 
     fn said(fields: &[(&str, &str)]) -> Form {
@@ -312,7 +332,10 @@ mod tests {
 
     #[test]
     fn a_form_says_what_is_filled_in_and_nothing_else() {
-        assert_eq!(body(ALL, &Form::default()).unwrap(), json!({}));
+        assert_eq!(
+            body(ALL, &Form::default()).unwrap(),
+            json!({ "rehash": false })
+        );
         let fields = [
             ("name", " edge "),
             ("from", "a, b c"),
@@ -328,6 +351,7 @@ mod tests {
             "name": "edge", "from": ["a", "b", "c"], "max": 12,
             "kick": { "url": "http://x", "login": " spaces stay " },
             "roles": { "x": "ops", "y": "readers" }, "keys": { "keys": [] }, "force": true,
+            "rehash": false,
         });
         assert_eq!(body(ALL, &said(&fields)).unwrap(), told);
     }

@@ -28,12 +28,13 @@ fn show(call: &mut Call<'_>, words: &Form) -> Result<Answer, Problem> {
     let scope = Scope::of(call, words)?;
     let sought = words.text("q");
     let address = sought.and_then(|it| it.parse::<IpAddr>().ok());
+    let group = words.text("group");
     let found = match (scope.sees_something(), address) {
         (false, _) => empty("Nothing that you may see is here yet."),
         (true, Some(address)) => at_address(call, &scope, &address.to_canonical().to_string())?,
         (true, None) => html! {
             (credentials(call, &scope, words, sought)?)
-            @if let Some(sought) = sought {
+            @if let (Some(sought), None) = (sought, group) {
                 (in_group(call, &scope, sought)?)
                 (by_client_id(call, &scope, sought)?)
             }
@@ -51,6 +52,7 @@ fn show(call: &mut Call<'_>, words: &Form) -> Result<Answer, Problem> {
             (scope.field(false))
             button type="submit" { "Find" }
         }
+        @if let Some(group) = group { h2 { "In the group " (name(group)) } }
         (found)
     };
     page::show(call, PATH, "Find", main)
@@ -63,20 +65,23 @@ fn credentials(
     words: &Form,
     sought: Option<&str>,
 ) -> Result<Markup, Problem> {
-    let listed = Ask::get("/api/v1/credentials")
+    let listed = &Ask::get("/api/v1/credentials")
         .word("tenant", scope.tenant())
         .word("prefix", sought)
         .word("state", words.text("state"))
+        .word("group", words.text("group"))
         .word("after", words.exact("after"))
         .word("limit", Some(LIMIT))
         .value(call)?;
-    let is_sought = sought.is_some() || words.is_ticked("state");
-    let found = !list(&listed, "items").is_empty();
+    let is_sought = ["state", "group"].iter().any(|word| words.is_ticked(word));
+    let is_sought = sought.is_some() || is_sought;
+    let found = !list(listed, "items").is_empty();
     Ok(html! {
-        @if found { (credential_table(call, "Credentials", &listed, true)) }
-        @else if is_sought { (empty("No credential is called so.")) }
+        @if found { (credential_table(call, "Credentials", listed, true)) }
+        @else if listed["next"].is_string() { (empty(GOES_ON)) }
+        @else if is_sought { (empty("There is no such credential.")) }
         @else { (empty("There are no credentials here yet. Make one by the button above, for each device.")) }
-        (pager(PATH, words, &listed))
+        (pager(PATH, words, listed))
         @if found { (many::form(words)) }
     })
 }
@@ -116,12 +121,14 @@ fn in_group(call: &mut Call<'_>, scope: &Scope, sought: &str) -> Result<Markup, 
         .word("group", Some(sought))
         .word("limit", Some(LIMIT));
     let listed = &or_nothing(listed.value(call))?;
+    let has_more = listed["next"].is_string();
+    let found = !list(listed, "items").is_empty();
+    let words = [("group", Some(sought)), ("tenant", scope.tenant())];
+    let all = Form::default().address(PATH, &words);
     Ok(html! {
-        @if !list(listed, "items").is_empty() {
-            h2 { "In the group " (name(sought)) }
-            (credential_table(call, "Credentials in the group", listed, false))
-            @if listed["next"].is_string() { p.hint { "There are more of them." } }
-        }
+        @if found || has_more { h2 { "In the group " (name(sought)) } }
+        @if found { (credential_table(call, "Credentials in the group", listed, false)) }
+        @if has_more { p { a href=(all) { "All in the group" } } }
     })
 }
 
@@ -208,6 +215,9 @@ const CLIENT_HEADS: &[&str] = &["Name", "Client id", "Address", "Since"];
 /// So many parts of the list of clients are looked through for an address, of 1,000 each.
 const MOST_PARTS: usize = 5;
 const PATH: &str = "/find";
+/// What is said where a part of a list was looked through.
+pub(super) const GOES_ON: &str =
+    "Nothing in this part of the list. There is more to look through: go on by Next.";
 const LIMIT: &str = "50";
 const STATES: &[(&str, &str)] = &[
     ("", "Any"),

@@ -16,6 +16,11 @@ impl Form {
             .map_err(|_| Problem::invalid("the form can't be read"))
     }
 
+    /// Whether it says nothing at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// What a field says, as it was written; none where it is empty.
     pub(super) fn exact(&self, name: &str) -> Option<&str> {
         let mut fields = self.0.iter();

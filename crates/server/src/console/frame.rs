@@ -166,6 +166,7 @@ const MENU: &[(&str, &[(&str, &str)])] = &[
             ("/brokers", "Brokers"),
             ("/other-brokers", "Other brokers"),
             ("/followers", "Followers"),
+            ("/settings", "Settings"),
             ("/audit", "Audit"),
         ],
     ),

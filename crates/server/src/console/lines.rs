@@ -47,7 +47,7 @@ pub(super) fn changes(row: &Value) -> Markup {
     html! {
         @if changes.is_empty() { (dash()) } @else {
             details.changes {
-                summary { (changes.len()) " fields" }
+                summary { @if changes.len() == 1 { "1 field" } @else { (changes.len()) " fields" } }
                 ul {
                     @for change in changes {
                         li { (name(text(change, "field"))) ": "

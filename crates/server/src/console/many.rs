@@ -43,7 +43,7 @@ pub(super) fn form(words: &Form) -> Markup {
                 (choice("act", "What", &acts, ""))
                 (Field::new("of", "Group or role").hint("Where it is about one.").show())
             }
-            (tick("all", "To all that are found by name, state and tenant, on all parts of the list, and not only to those that are ticked", false))
+            (tick("all", "To all that are found by name, state, group and tenant, on all parts of the list, and not only to those that are ticked", false))
             p.actions { button type="submit" { "Show what it would do" } }
         }
     }
@@ -90,7 +90,7 @@ fn body(act: &ManyAct, said: &Form, is_sure: bool) -> Result<Value, Problem> {
     let body = if said.is_ticked("all") {
         let selection = Body::default()
             .text("prefix", said.text("q"))
-            .texts_of(said, &["state", "tenant"])
+            .texts_of(said, &["state", "group", "tenant"])
             .value();
         let is_all = selection.as_object().is_some_and(|it| it.is_empty());
         body.with(
@@ -241,7 +241,7 @@ fn undo(call: &Call<'_>, act: &ManyAct, said: &Form) -> Result<Option<Markup>, P
 
 const PATH: &str = "/many";
 /// What the list was found by.
-const SOUGHT: [&str; 3] = ["q", "state", "tenant"];
+const SOUGHT: [&str; 4] = ["q", "state", "group", "tenant"];
 /// So many names are shown.
 const MOST_LISTED: usize = 50;
 const USUAL: ManyAct = ManyAct {

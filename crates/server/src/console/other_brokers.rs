@@ -21,6 +21,7 @@ pub(super) static HOOKS: Listing = Listing {
         ("Tenant", Text("tenant")),
         ("From", Texts("from")),
         ("Paths", Texts("paths")),
+        ("Virtual hosts", Texts("vhosts")),
         ("Ends sessions at", Text("kick")),
         ("Secret since", Time("rotated_at")),
     ],
@@ -40,6 +41,9 @@ pub(super) static HOOKS: Listing = Listing {
             Entry::password("login", "With the login", "off")
                 .fills("kick.login")
                 .hint("NAME:PASSWORD of the broker."),
+            Entry::words("vhosts", "Virtual hosts")
+                .hint("Of RabbitMQ, which clients may use; / alone without it.")
+                .more(),
         ],
         done: "",
         secret: Some(Secret::of("The new hook")),

@@ -25,8 +25,11 @@ pub(super) fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
 
 /// A word that somebody else chose, so that it is a text and turns nothing around.
 pub(super) fn name(text: &str) -> Markup {
-    html! { bdi.name { (text) } }
+    html! { bdi.name.long[text.len() > LONG] { (text) } }
 }
+
+/// What is longer is broken anywhere, lest it makes its column wider than the page.
+const LONG: usize = 40;
 
 /// The same of a member, or a dash.
 pub(super) fn name_or_dash(value: &Value, key: &str) -> Markup {

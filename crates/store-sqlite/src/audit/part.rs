@@ -45,22 +45,53 @@ impl Part<'_> {
     }
 }
 
+/// Rows of a part of a listing that were found.
+#[derive(Default)]
+pub(crate) struct Found {
+    pub(crate) rows: Vec<AuditRow>,
+    /// The last row that was looked at, where that was not the last of the part.
+    pub(crate) end: Option<AuditKey>,
+}
+
+impl Found {
+    /// What was found here and there, in order. Behind where either ended, nothing is told.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.rows.extend(other.rows);
+        self.rows.sort_by_cached_key(AuditRow::key);
+        let ends = self.end.into_iter().chain(other.end);
+        let end = ends.min();
+        if let Some(end) = &end {
+            self.rows.retain(|row| row.key() <= *end);
+        }
+        Self {
+            rows: self.rows,
+            end,
+        }
+    }
+}
+
 /// Reads rows up to the last that a part of the listing has, those alone that `query`
-/// asks for.
+/// asks for; of a page, it looks at a bounded number.
 pub(crate) fn admitted(
     connection: &Connection,
     query: &AuditQuery,
     part: Part<'_>,
     mut rows: Rows<'_>,
     read: impl Fn(&mut RowReader<'_>) -> Result<AuditRow, Fault>,
-) -> Result<Vec<AuditRow>, Fault> {
+) -> Result<Found, Fault> {
+    let most_looked_at = match part {
+        Part::Page(_) => MOST_LOOKED_AT,
+        Part::Newest(_) => usize::MAX,
+    };
+    let mut looked_at = 0_usize;
     let mut tenant_of =
         connection.prepare_cached("SELECT tenant FROM credential WHERE name = ?1")?;
-    let mut found = Vec::new();
-    while found.len() < part.most()
+    let mut found = Found::default();
+    while found.rows.len() < part.most()
         && let Some(row) = rows.next()?
     {
         let row = read(&mut RowReader::of(row))?;
+        looked_at = looked_at.saturating_add(1);
         let is_admitted = query.admits(&row.entry, |name| -> Result<_, Fault> {
             let mut owners = tenant_of.query([name])?;
             match owners.next()? {
@@ -68,9 +99,18 @@ pub(crate) fn admitted(
                 None => Ok(None),
             }
         })?;
+        let is_enough = looked_at >= most_looked_at;
+        let end = is_enough.then(|| row.key());
         if is_admitted {
-            found.push(row);
+            found.rows.push(row);
+        }
+        if end.is_some() {
+            found.end = end;
+            break;
         }
     }
     Ok(found)
 }
+
+/// So many rows are looked at for a page at most.
+const MOST_LOOKED_AT: usize = 4_000;

@@ -247,3 +247,27 @@ pub struct CredentialQuery {
     /// Which end before then.
     pub expires_before: Option<Timestamp>,
 }
+
+impl CredentialQuery {
+    /// Whether all credentials whose names are between the first and the last that it may
+    /// find are what it says.
+    #[must_use]
+    pub fn has_all_names(&self) -> bool {
+        let Self {
+            tenant: _,
+            name_prefix: _,
+            state,
+            group,
+            within,
+            scheme,
+            role,
+            attributes,
+            unused_since,
+            expires_before,
+        } = self;
+        let of_groups = group.is_none() && within.is_none();
+        let of_times = unused_since.is_none() && expires_before.is_none();
+        let of_others = state.is_none() && scheme.is_none() && role.is_none();
+        of_groups && of_times && of_others && attributes.is_empty()
+    }
+}

@@ -144,6 +144,39 @@ fn a_user_is_made_granted_something_and_deleted() {
 }
 
 #[test]
+fn settings_are_changed_and_put_back() {
+    let server = with_tenant();
+    let mut ada = Browser::of_administrator(&server);
+    let page = ada.get("/settings").with(200);
+    let version = hidden(&page, "/settings", "version");
+    let fields = [
+        ("version", &*version),
+        ("client_id_hold", "7d"),
+        ("client_id_limit", "12"),
+        ("keep_refusals", "30d"),
+        ("lockout", "failures=3,step=5m,longest=30m"),
+        ("auto_ban", "20/10m:1h"),
+        ("argon2", "m=19456,t=2,p=1"),
+    ];
+    let mut wrong = fields;
+    wrong[2].1 = "many";
+    let told = ada.post("/settings", &wrong).with(422);
+    assert!(told.text.contains("value=\"7d\"") && !told.text.contains("checked"));
+    let before = ada.get("/api/v1/settings").with(200).body;
+    let did = ada.post("/settings", &fields).with(303);
+    let is_now = ada.get("/api/v1/settings").with(200).body;
+    assert_eq!(is_now["client_id_limit"], 12);
+    assert_eq!(
+        (&before["rehash"], &is_now["rehash"]),
+        (&true.into(), &false.into())
+    );
+    // Somebody who saw what was so before changes nothing.
+    ada.post("/settings", &fields).with(412);
+    super::undo::undo(&mut ada, &did).with(303);
+    assert_eq!(ada.get("/api/v1/settings").with(200).body, before);
+}
+
+#[test]
 fn tokens_are_shown_once_and_revoked() {
     let server = with_tenant();
     let mut ada = Browser::of_administrator(&server);

@@ -29,6 +29,8 @@ fn what_is_sought_is_found_by_name_group_and_state_and_lists_go_on() {
         ("?q=HALL", true, true),
         ("?q=YARD", false, false),
         ("?state=Suspended", false, true),
+        ("?group=HALL", true, true),
+        ("?group=YARD", false, false),
         ("?tenant=acme", true, true),
     ] {
         let page = ada.get(&format!("/find{words}")).with(200);

@@ -65,7 +65,7 @@ fn state(ada: &Browser<'_>) -> Vec<Value> {
     shown.to_vec()
 }
 
-fn undo(ada: &mut Browser<'_>, did: &Reply) -> Reply {
+pub(super) fn undo(ada: &mut Browser<'_>, did: &Reply) -> Reply {
     let (action, fields) = offered(ada, did).unwrap_or_else(|| panic!("{did:?}"));
     let fields: Vec<_> = fields.iter().map(|(name, it)| (&**name, &**it)).collect();
     ada.post(&action, &fields)
