@@ -8,19 +8,18 @@ use countersign_core::topic::FilterRef;
 use crate::plan::desired::{DesiredRule, Outcome};
 
 /// Leaves of the allows of both lists what they give together: of two filters one of
-/// which holds the other, the narrower one.
+/// which holds the other, the narrower one. A literal rule is about a SUBSCRIBE of its
+/// own filter alone, and gives all of it or nothing.
 pub(crate) fn intersect(subscribed: &mut [DesiredRule], received: &mut [DesiredRule]) {
     let [of_subscribed, of_received] = [&*subscribed, &*received].map(|list| {
-        let rules = list.iter().filter_map(|desired| desired.rule.as_ref());
-        rules
-            .map(|rule| rule.pattern().to_string())
-            .collect::<Vec<_>>()
+        let rules = list.iter().filter_map(|desired| desired.rule.clone());
+        rules.collect::<Vec<Rule>>()
     });
     narrow(subscribed, &of_received);
     narrow(received, &of_subscribed);
 }
 
-fn narrow(list: &mut [DesiredRule], others: &[String]) {
+fn narrow(list: &mut [DesiredRule], others: &[Rule]) {
     for desired in list {
         let Some(rule) = &desired.rule else {
             continue;
@@ -48,7 +47,8 @@ fn narrow(list: &mut [DesiredRule], others: &[String]) {
 
 /// How a filter stands to those of the other list.
 enum Relation {
-    /// It meets one, and neither holds the other.
+    /// It meets one, and neither holds the other; or the one that holds the other is
+    /// literal.
     Across,
     /// It meets none.
     Apart,
@@ -58,20 +58,22 @@ enum Relation {
     Within,
 }
 
-fn relation(rule: &Rule, others: &[String]) -> Relation {
+fn relation(rule: &Rule, others: &[Rule]) -> Relation {
     let Ok(own) = FilterRef::parse(rule.pattern().as_str()) else {
         return Relation::Across;
     };
     let others = || {
-        others
-            .iter()
-            .filter_map(|other| FilterRef::parse(other).ok())
+        others.iter().filter_map(|other| {
+            let filter = FilterRef::parse(other.pattern().as_str()).ok()?;
+            Some((filter, other.is_literal()))
+        })
     };
-    if others().any(|other| other.covers(own)) {
+    let holds = |other: FilterRef<'_>| own.covers(other) && !rule.is_literal();
+    if others().any(|(other, is_literal)| other.covers(own) && !is_literal) {
         Relation::Within
-    } else if others().any(|other| own.intersects(other) && !own.covers(other)) {
+    } else if others().any(|(other, _)| own.intersects(other) && !holds(other)) {
         Relation::Across
-    } else if others().any(|other| own.covers(other)) {
+    } else if others().any(|(other, _)| holds(other)) {
         Relation::Around
     } else {
         Relation::Apart
