@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use countersign_testkit::artifacts::workspace;
+
 use crate::clang::{Build, Compiler, command, compile, flags, prefix, printed};
 
 #[test]
@@ -36,6 +38,21 @@ fn the_header_is_c11_and_cpp17_and_may_be_included_twice() {
                 .arg(&file),
         );
     }
+}
+
+#[test]
+fn each_crate_comes_with_its_licence_texts() {
+    let crates = std::fs::read_dir(prefix().join("share/countersign/crates")).unwrap();
+    let mut count = 0;
+    for folder in crates.map(|entry| entry.unwrap().path()) {
+        for name in ["LICENSE-APACHE", "LICENSE-MIT"] {
+            let [text, ours] = [folder.join(name), workspace().join(name)];
+            let [text, ours] = [text, ours].map(|path| std::fs::read_to_string(path).unwrap());
+            assert_eq!(text, ours, "{}", folder.display());
+        }
+        count += 1;
+    }
+    assert!(count > 5, "{count}");
 }
 
 #[test]
