@@ -40,6 +40,7 @@ use crate::error::CliError;
 use crate::export::Export;
 use crate::import::ImportCommand;
 use crate::invocation::Invocation;
+use crate::store_place::StorePlace;
 
 use self::common::Common;
 
@@ -65,7 +66,7 @@ impl Arguments {
         let shows = self.command.shows();
         let invocation = Invocation {
             output: self.common.output(shows)?,
-            store: self.common.store,
+            store: StorePlace::of(self.common.store, self.common.key_file)?,
         };
         match self.command {
             Command::Application { command } => command.run(&invocation),

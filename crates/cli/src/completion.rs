@@ -24,6 +24,7 @@ use self::bash::Bash;
 use self::names::{Asked, Names};
 use crate::error::CliError;
 use crate::store_files::DEFAULT_STORE;
+use crate::store_place::StorePlace;
 
 /// The shells that scripts are written for.
 const SHELLS: Shells<'static> = Shells(&[&Bash, &Elvish, &Fish, &Powershell, &Zsh]);
@@ -63,8 +64,9 @@ pub(crate) fn answer(program: fn() -> Command) -> Option<ExitCode> {
 fn with_names(program: Command, words: &[OsString]) -> Command {
     let text = |name| value_of(words, name).and_then(|value| value.into_string().ok());
     let store = value_of(words, "--store").or_else(|| std::env::var_os("COUNTERSIGN_STORE"));
+    let store = store.map_or_else(|| DEFAULT_STORE.into(), PathBuf::from);
     let names = Names {
-        store: store.map_or_else(|| DEFAULT_STORE.into(), PathBuf::from),
+        store: StorePlace::named(store),
         tenant: text("--tenant"),
     };
     completed(program, &[], &names)

@@ -12,6 +12,7 @@ use crate::error::{CliError, REFUSED};
 use crate::invocation::Invocation;
 use crate::output::{Mark, Output};
 use crate::store_files::DEFAULT_STORE;
+use crate::store_place::StorePlace;
 
 mod access;
 mod beside;
@@ -38,8 +39,21 @@ pub(crate) struct Doctor {
 
 impl Doctor {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
-        let store = std::path::absolute(&invocation.store)?;
         let mut report = Report::default();
+        let Some(store) = invocation.store.file() else {
+            if self.config.is_some() {
+                invocation.store.require_file("a broker's configuration")?;
+            }
+            store::check(
+                &mut report,
+                &invocation.store,
+                invocation.output,
+                [].into_iter(),
+            );
+            return report.print(invocation);
+        };
+        let store = std::path::absolute(store)?;
+        let place = StorePlace::File(store.clone());
         let config = match &self.config {
             Some(path) => report.take("config", BrokerConfig::read(path).map_err(Problem::from)),
             None => usual_config(&store),
@@ -52,7 +66,7 @@ impl Doctor {
             .as_ref()
             .map(mosquitto_files::MosquittoFiles::read)
             .unwrap_or_default();
-        let content = store::check(&mut report, &store, invocation.output, files.names());
+        let content = store::check(&mut report, &place, invocation.output, files.names());
         if let Some(config) = &config {
             for diagnostic in &config.diagnostics {
                 report.note("config", Err(diagnostic.clone().into()));

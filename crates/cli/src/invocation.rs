@@ -1,11 +1,8 @@
 //! One run of the program: which store, how to print, and who asks when.
 
-use std::path::{Path, PathBuf};
-
 use countersign_admin::error::Noun;
 use countersign_admin::{AdminError, Caller, Command, Context, ErrorKind, OsRandom};
 use countersign_core::store::{AdminStore, Intent, Keyed, Listed, Page, StoreError, each_row};
-use countersign_sqlite::SqliteStore;
 use countersign_store::AnyStore;
 
 use crate::account::{self, Account};
@@ -13,13 +10,13 @@ pub(crate) use crate::clock::now;
 use crate::error::CliError;
 use crate::identity::{self, ActingAs};
 use crate::output::Output;
-use crate::store_files::key_of;
+use crate::store_place::StorePlace;
 
 /// What all commands share.
 #[derive(Debug)]
 pub(crate) struct Invocation {
-    /// Where the store lies.
-    pub(crate) store: PathBuf,
+    /// Where the store is.
+    pub(crate) store: StorePlace,
     /// How to print.
     pub(crate) output: Output,
 }
@@ -36,7 +33,7 @@ impl Invocation {
     /// whoever keeps it.
     pub(crate) fn open_to_read(&self) -> Result<AnyStore, CliError> {
         self.open_by(|| {
-            let store = AnyStore::File(SqliteStore::open_to_read(&self.store)?);
+            let store = self.store.open_to_read()?;
             tell_upgrade(&store, self.output);
             if let Some(why) = store.held_back() {
                 self.output
@@ -63,7 +60,9 @@ impl Invocation {
         else {
             return error.into();
         };
-        let path = key_of(&self.store);
+        let Some(path) = self.store.key() else {
+            return CliError::Refused(anyhow::Error::new(error).context("--key-file names none"));
+        };
         CliError::Refused(anyhow::Error::new(error).context(format!("`{}`", path.display())))
     }
 
@@ -85,7 +84,11 @@ impl Invocation {
         &self,
         open: impl FnOnce() -> Result<AnyStore, StoreError>,
     ) -> Result<AnyStore, CliError> {
-        let keeper = identity::become_keeper_of(&self.store)?;
+        let guarded = self.store.guarded();
+        let keeper = guarded
+            .map(identity::become_keeper_of)
+            .transpose()?
+            .flatten();
         open().map_err(|error| as_keeper(error, keeper.as_ref()))
     }
 
@@ -96,9 +99,11 @@ impl Invocation {
         &self,
         act: impl FnOnce(AnyStore) -> Result<T, CliError>,
     ) -> Result<T, CliError> {
-        let here = ActingAs::for_keeper_of(&self.store)?;
+        let guarded = self.store.guarded();
+        let here = guarded.map(ActingAs::for_keeper_of).transpose()?;
+        let account = here.as_ref().and_then(ActingAs::account);
         let store = open_at(&self.store, self.output);
-        act(store.map_err(|error| as_keeper(error, here.account()))?)
+        act(store.map_err(|error| as_keeper(error, account))?)
     }
 
     /// Opens the store and acts on it, here and now, as whoever runs this.
@@ -123,8 +128,8 @@ fn as_keeper(error: StoreError, keeper: Option<&Account>) -> CliError {
 }
 
 /// Opens a store, and tells what became of one of an older schema.
-pub(crate) fn open_at(path: &Path, output: Output) -> Result<AnyStore, StoreError> {
-    let store = AnyStore::File(SqliteStore::open(path)?);
+pub(crate) fn open_at(place: &StorePlace, output: Output) -> Result<AnyStore, StoreError> {
+    let store = place.open()?;
     tell_upgrade(&store, output);
     Ok(store)
 }

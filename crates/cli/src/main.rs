@@ -40,6 +40,7 @@ mod output;
 mod progress;
 mod secret_file;
 mod store_files;
+mod store_place;
 mod told;
 mod wiped;
 

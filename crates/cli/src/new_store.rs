@@ -74,6 +74,28 @@ pub(crate) fn make(
     Ok(())
 }
 
+/// Makes a key file, if there is none, and then what `fill` makes; both or neither.
+pub(crate) fn make_key<T>(
+    key: &Path,
+    owner: Option<&Account>,
+    fill: impl FnOnce() -> Result<T, CliError>,
+) -> Result<T, CliError> {
+    let _acting = match owner {
+        Some(owner) => ActingAs::as_user(owner)?,
+        None => ActingAs::for_keeper_of(key)?,
+    };
+    let mut made = CreatedStore::default();
+    if key.symlink_metadata().is_err() {
+        made.directories_above(key)?;
+        let draft = made.draft_of(key);
+        write_key(&draft)?;
+        made.put(&draft, key)?;
+    }
+    let filled = fill()?;
+    made.keep();
+    Ok(filled)
+}
+
 /// What was made so far, and is removed again unless all of it was.
 #[derive(Default)]
 struct CreatedStore {

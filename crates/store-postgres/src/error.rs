@@ -3,6 +3,8 @@
 //! What PostgreSQL says about an error may hold values of rows. So its words go nowhere:
 //! an error tells its code, and what is to be done about it.
 
+use core::error::Error;
+
 use countersign_core::store::{StoreError, StoreErrorKind};
 use tokio_postgres::error::{DbError, SqlState};
 
@@ -49,7 +51,7 @@ impl Fault {
             ),
             Self::Postgres(cause) => match cause.as_db_error() {
                 Some(cause) => of_code(cause, action, place),
-                None => error(StoreErrorKind::Unavailable, format!("{place}: {cause}")),
+                None => error(StoreErrorKind::Unavailable, of_client(&cause, place)),
             },
             Self::Taken(what) => error(StoreErrorKind::Conflict, what),
         }
@@ -80,6 +82,21 @@ pub(crate) fn ends_connection(cause: &DbError) -> bool {
         || *code == SqlState::CRASH_SHUTDOWN
         || *code == SqlState::CANNOT_CONNECT_NOW
         || *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
+}
+
+/// What the client library says of a connection that it could not make: neither values nor
+/// secrets, as nothing of the store was read.
+fn of_client(cause: &tokio_postgres::Error, place: &Place) -> String {
+    let mut said = cause.to_string();
+    let mut next = cause.source();
+    while let Some(cause) = next {
+        said = format!("{said}: {cause}");
+        next = cause.source();
+    }
+    if said.contains(NO_PASSWORD) {
+        return format!("{place} asks for a password; {PASSWORDS}");
+    }
+    format!("{place}: {said}")
 }
 
 fn of_code(cause: &DbError, action: &'static str, place: &Place) -> StoreError {
@@ -114,10 +131,8 @@ fn of_code(cause: &DbError, action: &'static str, place: &Place) -> StoreError {
         (StoreErrorKind::Damaged, detail)
     } else if is(&SqlState::INVALID_PASSWORD) || is(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
     {
-        let detail = format!(
-            "{place} does not let this user in; look at its pg_hba.conf and at the password \
-             in PGPASSFILE"
-        );
+        let detail =
+            format!("{place} does not let this user in; look at its pg_hba.conf, and {PASSWORDS}");
         (StoreErrorKind::Unavailable, detail)
     } else if is(&SqlState::INVALID_CATALOG_NAME) {
         let detail = format!("there is no {place}; createdb makes one");
@@ -128,3 +143,8 @@ fn of_code(cause: &DbError, action: &'static str, place: &Place) -> StoreError {
     };
     StoreError::new(action, kind).with_detail(detail)
 }
+
+/// As the library says that it was given none.
+const NO_PASSWORD: &str = "password missing";
+const PASSWORDS: &str = "see that a file which nobody else may read has the password, and that \
+    PGPASSFILE names it";

@@ -1,8 +1,10 @@
 //! One connection to PostgreSQL, used by one thread that waits for each answer.
 
+use core::error::Error as _;
 use core::fmt;
 use std::cell::Cell;
 use std::future::Future;
+use std::io;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
@@ -55,8 +57,9 @@ impl Link {
                 is_lost: Cell::new(false),
                 number: Cell::new(0),
             }),
-            Some(Err(error)) if error.as_db_error().is_some() => Err(Fault::Postgres(error)),
-            Some(Err(_)) | None => Err(Fault::Lost),
+            Some(Err(error)) if is_about_the_network(&error) => Err(Fault::Lost),
+            Some(Err(error)) => Err(Fault::Postgres(error)),
+            None => Err(Fault::Lost),
         }
     }
 
@@ -123,6 +126,14 @@ impl fmt::Debug for Link {
             .field("is_lost", &self.is_lost())
             .finish_non_exhaustive()
     }
+}
+
+/// Whether a connection failed before PostgreSQL or its certificate was judged.
+fn is_about_the_network(error: &Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref());
+    let cause: Option<&io::Error> = cause;
+    // What a certificate lacks comes as such an error, too.
+    error.is_closed() || cause.is_some_and(|cause| cause.kind() != io::ErrorKind::InvalidData)
 }
 
 async fn timeout_of<T>(limit: Duration, answer: impl Future<Output = T>) -> Option<T> {

@@ -12,9 +12,14 @@ use zeroize::Zeroizing;
 
 use crate::place::PORT;
 
-/// The password for the first host of `config`, if the file has a line for it. A file that
-/// others may read is passed over, as PostgreSQL's own programs do.
+/// The password for the first host of `config`: what `PGPASSWORD` says, or else the line of the
+/// file that fits. A file that others may read is passed over. All this is as PostgreSQL's own
+/// programs do.
 pub(crate) fn password_for(config: &Config) -> Option<Zeroizing<String>> {
+    let said = env::var("PGPASSWORD").ok().filter(|said| !said.is_empty());
+    if let Some(said) = said {
+        return Some(Zeroizing::new(said));
+    }
     let path = match env::var_os("PGPASSFILE").filter(|path| !path.is_empty()) {
         Some(path) => PathBuf::from(path),
         None => PathBuf::from(env::var_os("HOME")?).join(".pgpass"),

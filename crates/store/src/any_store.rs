@@ -1,5 +1,6 @@
 //! A store, in a file or in a database.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use countersign_core::audit::AuditHeads;
@@ -30,7 +31,7 @@ use countersign_core::store::{
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 use countersign_core::token::{TokenKey, TokenRecord};
-use countersign_postgres::PostgresStore;
+use countersign_postgres::{Address, PostgresStore};
 use countersign_sqlite::{SqliteStore, Upgrade};
 
 use crate::AnyTransaction;
@@ -69,6 +70,38 @@ impl From<PostgresStore> for AnyStore {
 }
 
 impl AnyStore {
+    /// Opens the store in the database at `url`, whose seeds and private keys are sealed with
+    /// the key in `key`.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresStore::open`], and when `url` is no address of a database.
+    pub fn open_database(url: &str, key: Option<&Path>) -> Result<Self, StoreError> {
+        let store = PostgresStore::open(Address::parse(url)?)?;
+        Ok(Self::with_key(store, key))
+    }
+
+    /// Makes a store in the database at `url`, which has none.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresStore::create`], and when `url` is no address of a database.
+    pub fn create_in_database(
+        url: &str,
+        key: Option<&Path>,
+        settings: &Settings,
+    ) -> Result<Self, StoreError> {
+        let store = PostgresStore::create(Address::parse(url)?, settings)?;
+        Ok(Self::with_key(store, key))
+    }
+
+    fn with_key(store: PostgresStore, key: Option<&Path>) -> Self {
+        Self::Postgres(match key {
+            Some(key) => store.with_key_file(key.to_owned()),
+            None => store,
+        })
+    }
+
     /// The store in a file, which `action` needs.
     ///
     /// # Errors
@@ -117,44 +150,6 @@ impl AnyStore {
         match self {
             Self::File(store) => store.held_back(),
             Self::Postgres(_) => None,
-        }
-    }
-
-    /// Looks whether what keeps the store is whole, and says what is wrong; nothing, if all is
-    /// well. Of a database, that is PostgreSQL's business.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`StoreError`] when the store can't be read at all.
-    pub fn quick_check(&self) -> Result<Vec<String>, StoreError> {
-        match self {
-            Self::File(store) => store.quick_check(),
-            Self::Postgres(_) => Ok(Vec::new()),
-        }
-    }
-
-    /// Reads every record as the gate does, and names those that can't be read.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`StoreError`] when the store can't be read at all.
-    pub fn unreadable_records(&self) -> Result<Vec<String>, StoreError> {
-        match self {
-            Self::File(store) => store.unreadable_records(),
-            Self::Postgres(_) => Ok(Vec::new()),
-        }
-    }
-
-    /// Says whether so many client ids are remembered that there is no room for more than a
-    /// limit of each credential, or that none are pruned any more.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`StoreError`] when the store can't be read.
-    pub fn is_full_of_client_ids(&self) -> Result<bool, StoreError> {
-        match self {
-            Self::File(store) => store.is_full_of_client_ids(),
-            Self::Postgres(_) => Ok(false),
         }
     }
 

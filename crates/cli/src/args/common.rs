@@ -11,7 +11,7 @@ use crate::store_files::DEFAULT_STORE;
 
 #[derive(Args, Debug)]
 pub(super) struct Common {
-    /// The store.
+    /// The store: its file, or a database as `postgres://USER@HOST/DATABASE`.
     #[arg(
         long,
         global = true,
@@ -20,6 +20,9 @@ pub(super) struct Common {
         default_value = DEFAULT_STORE
     )]
     pub(super) store: PathBuf,
+    /// The key file of a store in a database, which seals what can't be hashed.
+    #[arg(long, global = true, env = "COUNTERSIGN_KEY_FILE", value_name = "FILE")]
+    pub(super) key_file: Option<PathBuf>,
     /// Print `json`, `jsonl` (a document a line), `text` for people, or `wide` text with
     /// all columns.
     #[arg(

@@ -36,9 +36,9 @@ impl Follow {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         // Root may be needed to read it, and is given up when the store is opened.
         let secret = self.token_file.as_deref().map(secret_in).transpose()?;
-        if !invocation.store.exists() {
-            SqliteStore::create(&invocation.store, &Settings::default())
-                .map_err(CliError::elsewhere)?;
+        let path = invocation.store.require_file("a replica")?;
+        if !path.exists() {
+            SqliteStore::create(path, &Settings::default()).map_err(CliError::elsewhere)?;
         }
         let store = invocation.open()?.into_file("follow a centre")?;
         let secret = secret.map_or_else(|| read_secret(io::stdin().lock()), Ok)?;

@@ -16,6 +16,7 @@ use crate::invocation::{Invocation, run_on};
 use crate::new_store::{self, KeyFile};
 use crate::output::Mark;
 use crate::store_files::key_of;
+use crate::store_place::{Database, StorePlace};
 
 #[derive(Args, Debug)]
 pub(crate) struct Init {
@@ -30,10 +31,15 @@ pub(crate) struct Init {
 impl Init {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         let owner = self.owner.as_deref().map(Account::require).transpose()?;
-        let store = std::path::absolute(&invocation.store)?;
         let settings = Settings {
             argon2: self.argon2.unwrap_or_default(),
             ..Settings::default()
+        };
+        let store = match &invocation.store {
+            StorePlace::File(store) => std::path::absolute(store)?,
+            StorePlace::Database(database) => {
+                return in_database(invocation, database, owner.as_ref(), settings);
+            }
         };
         new_store::make(&store, owner.as_ref(), KeyFile::New, |draft| {
             fill(draft, settings)
@@ -59,6 +65,48 @@ impl Init {
             .made(Mark::Done, &done, &path, &["key", "next"], &hints)?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Makes the tables in a database, and the key file if there is none of that name: another
+/// machine may have made it.
+fn in_database(
+    invocation: &Invocation,
+    database: &Database,
+    owner: Option<&Account>,
+    settings: Settings,
+) -> Result<ExitCode, CliError> {
+    if owner.is_some() && database.key().is_none() {
+        return Err(CliError::usage(
+            "--owner says whose the key file is, and --key-file names none",
+        ));
+    }
+    let make = || {
+        let mut store = database.create(&settings)?;
+        run_on(&mut store, &CreateStore(settings))?;
+        Ok(store.place())
+    };
+    let place = match database.key() {
+        Some(key) => new_store::make_key(&std::path::absolute(key)?, owner, make)?,
+        None => make()?,
+    };
+    let key = match database.key() {
+        Some(key) => format!(
+            "{}; copy it to each machine that runs `countersign serve` on this database",
+            key.display()
+        ),
+        None => "none: second factors and tokens need one, which --key-file names".into(),
+    };
+    let next = "make a tenant with `countersign tenant create`, then run `countersign serve`";
+    let hints = [("key", key), ("next", next.into())];
+    let done = format!("store made in {place}");
+    invocation.output.made(
+        Mark::Done,
+        &done,
+        &json!({ "path": place }),
+        &["key", "next"],
+        &hints,
+    )?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Makes the store and closes it, so that all of it is in one file.

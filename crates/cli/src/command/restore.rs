@@ -37,7 +37,7 @@ impl Restore {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         let owner = self.owner.as_deref().map(Account::require).transpose()?;
         let path = std::path::absolute(&self.file)?;
-        let store = std::path::absolute(&invocation.store)?;
+        let store = std::path::absolute(invocation.store.require_file("a backup of a file")?)?;
         let mut backup = {
             let _there = ActingAs::for_keeper_of(&path)?;
             open_backup(&path)?

@@ -1,7 +1,6 @@
 //! Names of a store that begin as a word does.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
 
 use clap_complete::engine::CompletionCandidate;
 use countersign_admin::Command;
@@ -27,10 +26,11 @@ use countersign_core::role::RoleName;
 use countersign_core::store::rows::KnownBroker;
 use countersign_core::store::{CredentialQuery, Keyed, Listed, Page};
 use countersign_core::tenant::Tenant;
-use countersign_sqlite::SqliteStore;
+use countersign_store::AnyStore;
 
 use crate::identity::become_keeper_of;
 use crate::invocation::run_on;
+use crate::store_place::StorePlace;
 
 /// No shell is told more.
 const MOST: u64 = 100;
@@ -57,7 +57,7 @@ pub(super) enum Asked {
 /// The store that names come from, and what the words so far say of them.
 #[derive(Clone, Debug)]
 pub(super) struct Names {
-    pub(super) store: PathBuf,
+    pub(super) store: StorePlace,
     pub(super) tenant: Option<String>,
 }
 
@@ -70,8 +70,10 @@ impl Names {
     }
 
     fn find(&self, asked: Asked, begun: &str) -> Option<Vec<String>> {
-        become_keeper_of(&self.store).ok()?;
-        let store = SqliteStore::open_as_it_is(&self.store).ok()?;
+        if let Some(guarded) = self.store.guarded() {
+            become_keeper_of(guarded).ok()?;
+        }
+        let store = self.store.open_as_it_is().ok()?;
         let tenant = self.tenant.as_deref().map(TenantId::parse);
         let mut search = Search {
             store,
@@ -88,7 +90,7 @@ impl Names {
 /// as its keys are in order, and is one page long; the word as a whole is looked up
 /// beside it, as a page begins behind its key.
 struct Search<'a> {
-    store: SqliteStore,
+    store: AnyStore,
     begun: &'a str,
     tenant: Option<TenantId>,
     found: Vec<String>,

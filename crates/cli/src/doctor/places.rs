@@ -30,10 +30,15 @@ impl PlacesOf<'_> {
         invocation: &Invocation,
         store: &mut AnyStore,
     ) -> Result<Listeners, CliError> {
-        let path = std::path::absolute(&invocation.store)?;
+        let path = invocation
+            .store
+            .file()
+            .map(std::path::absolute)
+            .transpose()?;
         if let Some(config) = self.config {
+            let path = invocation.store.require_file("a broker's configuration")?;
             let config = BrokerConfig::read(config).map_err(Problem::from)?;
-            return Ok(broker::places(&config, &path)?);
+            return Ok(broker::places(&config, &std::path::absolute(path)?)?);
         }
         if let Some(name) = self.broker {
             let broker = run_on(store, &ShowBroker(name.into()))?;
@@ -45,12 +50,13 @@ impl PlacesOf<'_> {
             })?;
             return Ok(Listeners::of(&options));
         }
-        let config = usual_config(&path);
+        // No broker reads a database.
+        let known = path.and_then(|path| Some((usual_config(&path)?, path)));
         let described = described_listeners(store)?;
-        Ok(match (described.as_slice(), config) {
-            ([options], Some(config)) => broker::with_bridges(&config, Listeners::of(options)),
+        Ok(match (described.as_slice(), known) {
+            ([options], Some((config, _))) => broker::with_bridges(&config, Listeners::of(options)),
             ([options], None) => Listeners::of(options),
-            (_, Some(config)) => broker::places(&config, &path)?,
+            (_, Some((config, path))) => broker::places(&config, &path)?,
             ([], None) => Listeners::default(),
             (_, None) => {
                 invocation.output.notice(

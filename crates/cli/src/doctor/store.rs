@@ -20,13 +20,14 @@ use countersign_core::store::{
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::{Timestamp, rfc3339};
+use countersign_sqlite::SqliteStore;
 use countersign_store::AnyStore;
 
 use super::{Problem, Report, fleet, issuers};
 use crate::identity::ActingAs;
 use crate::invocation::{as_caller, now, open_at};
 use crate::output::Output;
-use crate::store_files::key_of;
+use crate::store_place::StorePlace;
 
 /// What of a store matters to a broker's configuration. All of it is empty
 /// where the store can't be used.
@@ -54,30 +55,34 @@ impl Content {
 /// `names` are those that something else in the broker's configuration knows.
 pub(super) fn check(
     report: &mut Report,
-    path: &Path,
+    place: &StorePlace,
     output: Output,
     names: impl Iterator<Item = LoginName>,
 ) -> Content {
     // Whoever could swap the store's files is who reads them.
-    let opened = ActingAs::for_keeper_of(path)
+    let acting = place.guarded().map(ActingAs::for_keeper_of).transpose();
+    let opened = acting
         .map_err(|failure| {
             let fix = "keep the store where one user alone may write";
             Problem::new(failure.text(), fix)
         })
-        .and_then(|acting| match open_at(path, output) {
+        .and_then(|acting| match open_at(place, output) {
             Ok(store) => Ok((acting, store)),
-            Err(error) => Err(unusable(path, &error)),
+            Err(error) => Err(unusable(place, &error)),
         });
     let Some((_acting, mut store)) = report.take("store", opened) else {
         return Content::default();
     };
-    report.note("integrity", integrity(&store));
-    report.note("records", records(&store));
+    // Whether a database is whole is for PostgreSQL to say.
+    if let AnyStore::File(file) = &store {
+        report.note("integrity", integrity(file));
+        report.note("records", records(file));
+    }
     report.note("audit", audit_chain(&mut store));
     report.note("argon2", argon2(&mut store));
     report.note("clock", clock(&mut store, now()));
     report.note("schemes", replaced_schemes(&mut store));
-    report.note("sealed", opens_what_is_sealed(&mut store, path));
+    report.note("sealed", opens_what_is_sealed(&mut store, place));
     match ended_authorities(&mut store, now()) {
         Ok(ended) => report.note_all("authorities", ended),
         Err(problem) => report.note("authorities", Err(problem)),
@@ -93,7 +98,7 @@ pub(super) fn check(
     match store.replica() {
         Ok(None) => {}
         Ok(Some(state)) => report.note_found("replica", fleet::replica(&state, now())),
-        Err(error) => report.note("replica", Err(unusable(path, &error))),
+        Err(error) => report.note("replica", Err(unusable(place, &error))),
     }
     let followers = all_rows(|page| look(&mut store, &ListFollowers(page.clone())));
     match followers {
@@ -135,11 +140,27 @@ pub(super) fn missing(path: &Path) -> Problem {
     )
 }
 
-fn unusable(path: &Path, error: &StoreError) -> Problem {
+fn unusable(place: &StorePlace, error: &StoreError) -> Problem {
+    let Some(path) = place.file() else {
+        return Problem::new(error.to_string(), remedy_in_database(error));
+    };
     if error.kind() == StoreErrorKind::Missing {
         return missing(path);
     }
     Problem::new(error.to_string(), remedy(error))
+}
+
+fn remedy_in_database(error: &StoreError) -> &'static str {
+    match error.kind() {
+        StoreErrorKind::Busy => "look for what holds a lock: `pg_stat_activity` names it",
+        StoreErrorKind::Damaged => "stop the services and restore a backup of the database",
+        StoreErrorKind::Missing => "name the database; `countersign init` makes a store in it",
+        StoreErrorKind::ReadOnly => "name the server that takes changes, and a user who may",
+        StoreErrorKind::Full | StoreErrorKind::Newer | StoreErrorKind::Older => remedy(error),
+        StoreErrorKind::Unavailable | StoreErrorKind::Conflict | _ => {
+            "look at the address, at the network, and at the server's log"
+        }
+    }
 }
 
 fn remedy(error: &StoreError) -> &'static str {
@@ -159,13 +180,17 @@ fn remedy(error: &StoreError) -> &'static str {
 /// Looks at the store's content.
 fn look<C: Command>(store: &mut AnyStore, command: &C) -> Result<C::Output, Problem> {
     let looked = as_caller(|context| countersign_admin::run(store, context, command));
+    let of_its_kind = match store {
+        AnyStore::File(_) => remedy,
+        AnyStore::Postgres(_) => remedy_in_database,
+    };
     looked.map_err(|error| {
-        let remedy = error.store().map_or("look at the path", remedy);
+        let remedy = error.store().map_or("look at the path", of_its_kind);
         Problem::new(error.to_string(), remedy)
     })
 }
 
-fn integrity(store: &AnyStore) -> Result<(), Problem> {
+fn integrity(store: &SqliteStore) -> Result<(), Problem> {
     let found = store
         .quick_check()
         .map_err(|error| Problem::new(error.to_string(), remedy(&error)))?;
@@ -224,7 +249,7 @@ fn ended_authorities(store: &mut AnyStore, now: Timestamp) -> Result<Vec<Problem
 }
 
 /// Whether every record can be read as a broker reads it.
-fn records(store: &AnyStore) -> Result<(), Problem> {
+fn records(store: &SqliteStore) -> Result<(), Problem> {
     let unreadable = store
         .unreadable_records()
         .map_err(|error| Problem::new(error.to_string(), remedy(&error)))?;
@@ -293,13 +318,13 @@ fn clock(store: &mut AnyStore, now: Timestamp) -> Result<(), Problem> {
 
 /// Checks that the key file opens what is sealed with it: seeds of second
 /// factors, and keys of tokens.
-fn opens_what_is_sealed(store: &mut AnyStore, path: &Path) -> Result<(), Problem> {
+fn opens_what_is_sealed(store: &mut AnyStore, place: &StorePlace) -> Result<(), Problem> {
     let sealed = look(store, &CountSealed)?;
     if sealed.unreadable == 0 {
         return Ok(());
     }
-    let key = key_of(path);
-    let key = key.display();
+    let key = place.key();
+    let key = key.map_or_else(|| "of --key-file".into(), |key| key.display().to_string());
     let needed = format!(
         "{} users with a second factor and {} keys of tokens",
         sealed.second_factors, sealed.signing_keys

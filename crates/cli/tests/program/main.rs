@@ -36,6 +36,8 @@ mod output;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod postgres;
+#[cfg(test)]
 mod reference;
 #[cfg(test)]
 mod refusals;

@@ -18,24 +18,24 @@ use crate::support::Fixture;
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// The service, which is killed with the test.
-struct Service {
+pub(crate) struct Service {
     child: Child,
     log: PathBuf,
 }
 
 impl Service {
-    fn start(fixture: &Fixture, command: &mut Command) -> Self {
+    pub(crate) fn start(fixture: &Fixture, command: &mut Command) -> Self {
         let log = fixture.directory.path().join("log");
         let child = command.stderr(File::create(&log).unwrap()).spawn().unwrap();
         Self { child, log }
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
     /// Waits for a line of the log, and returns what follows these words in it.
-    fn wait_for(&mut self, words: &str) -> String {
+    pub(crate) fn wait_for(&mut self, words: &str) -> String {
         let begun = Instant::now();
         loop {
             let log = self.log();
@@ -55,7 +55,7 @@ impl Service {
     }
 
     /// The code with which it ends, once it is asked to.
-    fn end(mut self, signal: Signal) -> Option<i32> {
+    pub(crate) fn end(mut self, signal: Signal) -> Option<i32> {
         self.tell(signal);
         let begun = Instant::now();
         loop {

@@ -26,7 +26,8 @@ pub(super) fn run(
     rows: &mut Printer,
 ) -> Result<(), CliError> {
     let mut store = invocation.open()?;
-    let mut file = FileIdentity::of(&invocation.store);
+    let path = invocation.store.file();
+    let mut file = path.and_then(FileIdentity::of);
     let mut follower = match after {
         Some(after) => Follower::new(query, after),
         None => {
@@ -45,7 +46,11 @@ pub(super) fn run(
         follower.go_on(&mut store, rows)?;
         rows.flush()?;
         std::thread::sleep(PAUSE);
-        let now = FileIdentity::of(&invocation.store);
+        // A database stays the one that it is.
+        let Some(path) = path else {
+            continue;
+        };
+        let now = FileIdentity::of(path);
         if now.is_none() {
             if !is_missing {
                 invocation
