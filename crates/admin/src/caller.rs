@@ -272,7 +272,7 @@ impl Authority {
             Permission::Any if standing.is_in_force() => Ok(()),
             Permission::Any => Err(forbidden("the caller may do nothing any more")),
             Permission::Kick(target) => {
-                let called = lookup::sessions_called(store, target)?;
+                let called = lookup::sessions_called(store, target, now)?;
                 let seen = standing.seen_sessions(called, store)?;
                 if seen.iter().any(|(_, scope)| scope.administers) {
                     return Ok(());

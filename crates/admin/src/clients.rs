@@ -7,6 +7,7 @@ use countersign_core::kind::Kind;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::ownership::Holder;
 use countersign_core::presence::SessionNumber;
+use countersign_core::store::rows::{Behind, heard_since};
 use countersign_core::store::{BrokerPresence, Intent, KickTarget, Listed, Page, StoreError};
 use serde::Serialize;
 
@@ -66,6 +67,9 @@ impl Command for ListClients {
             let broker = self.broker.as_ref();
             broker.is_none_or(|broker| session.broker == *broker)
         };
+        for session in &mut sessions.rows {
+            session.is_alive = session.is_connected(tx.now);
+        }
         sessions.rows.retain(|session| {
             (self.all || session.is_alive) && is_named(session) && is_at(session)
         });
@@ -94,7 +98,9 @@ impl Command for CountClients {
     fn apply(&self, tx: &mut Tx<'_>) -> Result<u64, AdminError> {
         let tenant = self.tenant.as_ref();
         lookup::check_tenant(tx, tenant)?;
-        Ok(tx.count_presence(tenant)?)
+        let since = heard_since(tx.now);
+        let behind = tx.count_presence_of_followers(tenant, since)?;
+        Ok(tx.count_presence(tenant)?.saturating_add(behind))
     }
 }
 
@@ -125,7 +131,7 @@ impl Command for RequestKick {
             lookup::session_named(tx, target)?
         } else {
             let (authority, now) = (tx.caller.authority, tx.now);
-            let called = lookup::sessions_called(tx, target)?;
+            let called = lookup::sessions_called(tx, target, now)?;
             let mut kickable = authority.kickable(called, tx, now)?;
             if kickable.len() > 1 {
                 let message = "several sessions have this client id; name one of them";
@@ -137,12 +143,9 @@ impl Command for RequestKick {
         let subject = shown_client_id(tx, target)?;
         let (kick, client_id) = match named {
             Some(client) => {
-                let kick = KickTarget::Session {
-                    broker: client.broker,
-                    session: client.presence.session,
-                };
                 let known = tx.schemes()?;
-                (kick, shown_name(&known, &client.presence.client_id))
+                let shown = shown_name(&known, &client.presence.client_id);
+                (this_one(client), shown)
             }
             None => {
                 let kick = KickTarget::ClientId(ClientIdTie::of(target));
@@ -155,6 +158,22 @@ impl Command for RequestKick {
         let request = tx.request_kick(&kick, &entry)?;
         tx.changed(Change::KickRequested(request));
         Ok(request)
+    }
+}
+
+/// A session as brokers, or the follower that it is behind, are asked for it.
+fn this_one(client: BrokerPresence) -> KickTarget {
+    let session = client.presence.session;
+    let Some(Behind { follower, .. }) = client.behind else {
+        let broker = client.broker;
+        return KickTarget::Session { broker, session };
+    };
+    let there = client.broker.strip_prefix(follower.as_str());
+    let broker = there.and_then(|it| it.strip_prefix(':')).map(str::to_owned);
+    KickTarget::Behind {
+        follower,
+        broker,
+        session,
     }
 }
 

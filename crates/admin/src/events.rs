@@ -56,7 +56,12 @@ impl Command for LookAround {
         };
         while let Some(found) = &mut sessions {
             let listed = tx.presence(None, &page)?;
-            found.extend(listed.rows.into_iter().filter(|session| session.is_alive));
+            found.extend(
+                listed
+                    .rows
+                    .into_iter()
+                    .filter(|session| session.is_connected(tx.now)),
+            );
             if found.len() > most_sessions {
                 sessions = None;
                 break;

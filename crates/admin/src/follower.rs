@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use countersign_core::follower::{Follower, FollowerName, MOST_FOLLOWED, MOST_FOLLOWERS};
 use countersign_core::name::TenantId;
 use countersign_core::secret::{Secret, SecretDigest};
-use countersign_core::store::{Intent, Listed, Page};
+use countersign_core::store::rows::heard_since;
+use countersign_core::store::{Intent, Keyed, Listed, Page};
 
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
@@ -66,6 +67,7 @@ impl Command for CreateFollower {
             rotated_at: tx.now,
             progress: None,
             lag: None,
+            refused: 0,
         };
         tx.put_follower(&follower)?;
         let after = FollowerView::of(&follower);
@@ -91,6 +93,58 @@ impl Command for ListFollowers {
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<Follower>, AdminError> {
         Ok(tx.followers(&self.0)?)
+    }
+}
+
+/// A follower, and who is connected at its broker.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FollowerStatus {
+    /// The follower.
+    pub follower: Follower,
+    /// Whether it was heard of in the last minute.
+    pub is_heard: bool,
+    /// How many sessions it told of.
+    pub sessions: u64,
+}
+
+impl Keyed for FollowerStatus {
+    type Key = FollowerName;
+
+    fn key(&self) -> FollowerName {
+        self.follower.key()
+    }
+}
+
+/// Says how the followers do, by name.
+#[derive(Clone, Debug, Default)]
+pub struct ReadFleetStatus(pub Page<FollowerName>);
+
+impl Command for ReadFleetStatus {
+    type Output = Listed<FollowerStatus>;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<FollowerStatus>, AdminError> {
+        let listed = tx.followers(&self.0)?;
+        let since = heard_since(tx.now);
+        let mut rows = Vec::new();
+        for follower in listed.rows {
+            rows.push(FollowerStatus {
+                is_heard: follower.progress.is_some_and(|it| it.at >= since),
+                sessions: tx.count_presence_behind(&follower.name)?,
+                follower,
+            });
+        }
+        Ok(Listed {
+            rows,
+            next: listed.next,
+        })
     }
 }
 

@@ -55,7 +55,7 @@ pub use self::credential::{
     CredentialView, IssuedCredentialView, NewOperatorView, OperatorView, RenewedSecretView,
 };
 pub(crate) use self::event::{ClientEventView, CredentialEventView, UseEventView};
-pub use self::follower::{FollowerView, IssuedFollowerView};
+pub use self::follower::{FollowerStatusView, FollowerView, IssuedFollowerView};
 pub use self::hook::{HookView, IssuedHookView};
 pub use self::issuer::IssuerView;
 pub(crate) use self::jwt::{AuditedKey, AuditedRevocation, AuditedToken};

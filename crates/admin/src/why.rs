@@ -103,7 +103,7 @@ impl Command for LookIntoName {
 /// The live sessions of a credential.
 fn sessions_of(tx: &mut Tx<'_>, of: &Credential) -> Result<Vec<BrokerPresence>, AdminError> {
     let sessions = tx.presence_of_credential(of.id)?.into_iter();
-    let alive = sessions.filter(|session| session.is_alive);
+    let alive = sessions.filter(|session| session.is_connected(tx.now));
     Ok(alive.take(MOST_SESSIONS).collect())
 }
 

@@ -14,6 +14,7 @@ use crate::command::certificate::CertificateCommand;
 use crate::command::check::Check;
 use crate::command::clients::ClientsCommand;
 use crate::command::credential::CredentialCommand;
+use crate::command::fleet::FleetCommand;
 #[cfg(feature = "serve")]
 use crate::command::follow::Follow;
 use crate::command::follower::FollowerCommand;
@@ -82,6 +83,7 @@ impl Arguments {
             Command::Credential { command } => command.run(&invocation),
             Command::Doctor(doctor) => doctor.run(&invocation),
             Command::Export(export) => export.run(&invocation),
+            Command::Fleet { command } => command.run(&invocation),
             #[cfg(feature = "serve")]
             Command::Follow(follow) => follow.run(&invocation),
             Command::Follower(command) => command.run(&invocation),
@@ -266,6 +268,12 @@ enum Command {
     Jwt {
         #[command(subcommand)]
         command: JwtCommand,
+    },
+    /// The fleet: brokers elsewhere that follow this store.
+    #[command(after_help = "Examples:\n  countersign fleet status")]
+    Fleet {
+        #[command(subcommand)]
+        command: FleetCommand,
     },
     /// Keep the store a replica of a centre, until told to end.
     ///

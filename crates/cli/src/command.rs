@@ -10,6 +10,7 @@ pub(crate) mod certificate;
 pub(crate) mod check;
 pub(crate) mod clients;
 pub(crate) mod credential;
+pub(crate) mod fleet;
 #[cfg(feature = "serve")]
 pub(crate) mod follow;
 pub(crate) mod follower;

@@ -223,6 +223,17 @@ pub(crate) const NEW_CREDENTIAL: &[&str] = &[
     "auth_type",
     "device_id",
 ];
+pub(crate) const FLEET_STATUS: &[&str] = &[
+    "name",
+    "heard",
+    "last_seen",
+    "position",
+    "lag",
+    "schema",
+    "waiting",
+    "refused",
+    "sessions",
+];
 pub(crate) const FOLLOWER: &[&str] = &[
     "name",
     "tenants",

@@ -27,6 +27,8 @@ pub struct Follower {
     pub progress: Option<FollowerProgress>,
     /// How many changes came after that; none where nothing is known of it.
     pub lag: Option<u64>,
+    /// How much of what it handed back and told was refused.
+    pub refused: u64,
 }
 
 /// How far a follower has followed.
@@ -36,7 +38,15 @@ pub struct FollowerProgress {
     pub position: Option<i64>,
     /// When it said so.
     pub at: Timestamp,
+    /// The schema of its replica, where it said.
+    pub schema: Option<u32>,
+    /// How much its broker wrote that was not handed back by then, where it said; counted
+    /// up to [`MOST_WAITING`].
+    pub waiting: Option<u32>,
 }
+
+/// What waits to be handed back is counted so far.
+pub const MOST_WAITING: u32 = 1_000_000;
 
 /// So many followers there are at most.
 pub const MOST_FOLLOWERS: usize = 1_000;

@@ -53,6 +53,11 @@ pub enum HandedAct {
         /// How often.
         count: u32,
     },
+    /// A session ended, as was asked for.
+    Kicked {
+        /// The number of the request.
+        request: i64,
+    },
     /// A secret ended, because a newer one was used.
     Retired {
         /// Whose it was.
@@ -84,6 +89,7 @@ impl HandedAct {
             Self::Activated { .. } => "activated",
             Self::Cleared { .. } => "cleared",
             Self::Failed { .. } => "failed",
+            Self::Kicked { .. } => "kicked",
             Self::Retired { .. } => "retired",
             Self::Tied { .. } => "tied",
             Self::Used { .. } => "used",

@@ -20,10 +20,11 @@ use crate::registrar::Registrar;
 use crate::secret::SecretDigest;
 use crate::store::{Batch, LoginEffects, Recorded, Registered, SessionUndo, StoreError};
 use crate::time::Timestamp;
+use crate::told_sessions::ToldSessions;
 
 pub use self::brokers::MOST_BROKERS;
 pub use self::client_ids::{MOST_CLIENT_IDS, MOST_PRUNED};
-pub use self::hand_back::{Judged, MayAudit};
+pub use self::hand_back::{Judged, JudgedSessions, MayAudit};
 pub use self::sign_in::{MOST_OF_USER, MOST_SESSIONS, RecordedSignIn, SignInEffects};
 pub use self::transaction::LedgerTransaction;
 
@@ -304,6 +305,26 @@ pub trait Ledger {
         Self: Sized,
     {
         hand_back::take(self, secret, handed, may_audit, now)
+    }
+
+    /// Takes a part of what the follower with this secret says of who is connected at its
+    /// broker. None where no follower has this secret.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be written; of this part nothing counts
+    /// then.
+    fn take_sessions(
+        &mut self,
+        secret: &SecretDigest,
+        told: &ToldSessions,
+        may_audit: &mut MayAudit<'_>,
+        now: Timestamp,
+    ) -> Result<Option<JudgedSessions>, StoreError>
+    where
+        Self: Sized,
+    {
+        hand_back::sessions::take(self, secret, told, may_audit, now)
     }
 
     /// Writes a batch down, in short transactions, so that no login waits long

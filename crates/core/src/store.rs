@@ -20,8 +20,8 @@ pub use self::gate::{Batch, GateStore, LoginEffects, Recorded, Registered, Sessi
 pub use self::mark::{KeyReading, LogPosition, StoreMark};
 pub use self::page::{Keyed, Listed, Page, all_rows, each_row};
 pub use self::replica::{
-    ObjectName, ReplicaChanges, ReplicaObject, ReplicaPlace, ReplicaPlaceError, ReplicaState,
-    SinceThen, SnapshotPage,
+    KickedThere, ObjectName, ReplicaChanges, ReplicaKick, ReplicaObject, ReplicaPlace,
+    ReplicaPlaceError, ReplicaState, SinceThen, SnapshotPage,
 };
 pub use self::rows::{AuditQuery, BrokerPresence, CredentialQuery, KickTarget, Refusal};
 pub use self::stored::{DamagedTenant, StoredSchemes, StoredTenants};

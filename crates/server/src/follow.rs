@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use countersign_core::store::{
     GateStore as _, ObjectName, ReplicaChanges, ReplicaPlace, SnapshotPage, StoreError,
 };
-use countersign_sqlite::{SqliteStore, StagedSnapshot};
+use countersign_sqlite::{SqliteStore, StagedSnapshot, newest_schema};
 use zeroize::Zeroizing;
 
 use self::centre::{Answered, Centre};
@@ -22,6 +22,7 @@ use crate::who::now;
 
 mod centre;
 mod hand_back;
+mod sessions;
 
 /// Whom to follow.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
@@ -152,7 +153,8 @@ fn step(
     let Some(place) = place.filter(|_| !is_behind) else {
         return snapshot(store, centre, is_over, tell);
     };
-    match changes(centre, place, WAIT)? {
+    let waiting = store.count_to_hand_back()?;
+    match changes(centre, place, WAIT, waiting)? {
         None => Ok(Next::Snapshot),
         Some(changes) if changes.place == place && changes.objects.is_empty() => {
             store.note_contact(place, now())?;
@@ -196,7 +198,8 @@ fn snapshot(
     let Some(first) = first else {
         return Ok(Next::Snapshot);
     };
-    let Some(changes) = changes(centre, first, 0)? else {
+    let waiting = store.count_to_hand_back()?;
+    let Some(changes) = changes(centre, first, 0, waiting)? else {
         return Ok(Next::Snapshot);
     };
     staged.add(&changes.objects)?;
@@ -210,8 +213,12 @@ fn changes(
     centre: &mut Centre<'_>,
     place: ReplicaPlace,
     wait: u64,
+    waiting: u32,
 ) -> Result<Option<ReplicaChanges>, FollowError> {
-    let path = format!("/replication/v1/changes?after={place}&wait={wait}");
+    let schema = newest_schema();
+    let path = format!(
+        "/replication/v1/changes?after={place}&wait={wait}&schema={schema}&waiting={waiting}"
+    );
     Ok(match centre.ask(&path, None)? {
         Answered::Told(changes) => Some(changes),
         Answered::Behind => None,

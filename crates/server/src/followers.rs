@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use countersign_core::follower::{Follower, FollowerName, FollowerProgress};
+use axum::http::{HeaderMap, Method, Response};
+use countersign_core::follower::{Follower, FollowerName, FollowerProgress, MOST_WAITING};
 use countersign_core::ledger::Ledger as _;
 use countersign_core::secret::{Secret, SecretDigest};
 use countersign_core::store::{GateStore as _, ObjectName, ReplicaPlace, SinceThen, StoreError};
@@ -23,7 +23,6 @@ use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::answer::JSON;
 use crate::hook::Around;
 use crate::input::read_query;
 use crate::problem::{Problem, ProblemKind};
@@ -31,9 +30,13 @@ use crate::rate::Rates;
 use crate::who::now;
 use crate::workers::WorkersError;
 
+use self::answers::{MOST_KNOWN, answer, behind, json, too_often};
 use self::hand_back::Judging;
+use self::sessions::Telling;
 
+mod answers;
 mod hand_back;
+mod sessions;
 
 /// What requests of followers share.
 pub(crate) struct Followers {
@@ -43,6 +46,7 @@ pub(crate) struct Followers {
     rates: Rates,
     /// What is judged of what each hands back.
     judging: Arc<Judging>,
+    telling: Telling,
     known: Mutex<Known>,
     thread: Option<JoinHandle<()>>,
     is_over: watch::Sender<bool>,
@@ -99,6 +103,7 @@ impl Followers {
             last,
             rates: Rates::of(EACH, BURST),
             judging: Arc::default(),
+            telling: Telling::default(),
             known: Mutex::default(),
             thread: Some(thread),
             is_over,
@@ -133,6 +138,7 @@ impl Followers {
             Some("snapshot") => (Asked::Snapshot(read_query(uri.query())?), Method::GET),
             Some("changes") => (Asked::Changes(read_query(uri.query())?), Method::GET),
             Some("hand-back") => (Asked::HandBack, Method::POST),
+            Some("sessions") => (Asked::Sessions, Method::POST),
             Some(_) | None => return Err(Problem::not_found()),
         };
         if head.method != method {
@@ -153,6 +159,7 @@ impl Followers {
             Asked::Snapshot(words) => self.tell_page(around, &digest, words).await,
             Asked::Changes(words) => self.tell_changes(around, &digest, words).await,
             Asked::HandBack => self.take_hand_back(around, &digest, body).await,
+            Asked::Sessions => self.hear_sessions(around, &digest, body).await,
         }
     }
 
@@ -169,7 +176,13 @@ impl Followers {
             Ok::<_, StoreError>(page.map(|(follower, page)| (follower, json(&page))))
         });
         let (follower, text) = read.await??.ok_or_else(|| self.gone(around, digest))?;
-        self.note(around, digest, &follower, None).await;
+        let progress = FollowerProgress {
+            position: None,
+            at: now(),
+            schema: None,
+            waiting: None,
+        };
+        self.note(around, digest, &follower, progress).await;
         Ok(answer(text?))
     }
 
@@ -207,7 +220,13 @@ impl Followers {
             let Some((is_new, text)) = told else {
                 return Ok(behind());
             };
-            self.note(around, digest, &follower, Some(place.seq)).await;
+            let progress = FollowerProgress {
+                position: Some(place.seq),
+                at: now(),
+                schema: words.schema,
+                waiting: words.waiting.map(|it| it.min(MOST_WAITING)),
+            };
+            self.note(around, digest, &follower, progress).await;
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             let left = left.filter(|left| !left.is_zero() && !is_new && !*over.borrow());
             let Some(left) = left else {
@@ -223,14 +242,28 @@ impl Followers {
         }
     }
 
+    /// Takes a part of what a follower says of who is connected.
+    async fn hear_sessions(
+        &self,
+        around: Around<'_>,
+        digest: &SecretDigest,
+        body: Body,
+    ) -> Result<Response<Body>, Problem> {
+        let (secret, judging) = (digest.clone(), Arc::clone(&self.judging));
+        let may_audit = move || judging.may_audit(&secret, Instant::now());
+        let taken = self.telling.take(around, digest, body, may_audit).await?;
+        taken.ok_or_else(|| self.gone(around, digest))
+    }
+
     /// Takes note of who asked, and at times of how far it is.
     async fn note(
         &self,
         around: Around<'_>,
         digest: &SecretDigest,
         follower: &Follower,
-        position: Option<i64>,
+        progress: FollowerProgress,
     ) {
+        let position = progress.position;
         let is_due = self
             .lock()
             .remember(digest, &follower.name, position, Instant::now());
@@ -238,10 +271,9 @@ impl Followers {
             return;
         }
         let name = follower.name.clone();
-        let at = now();
         let noting = around
             .workers
-            .run(move |store| store.note_follower(&name, FollowerProgress { position, at }));
+            .run(move |store| store.note_follower(&name, progress));
         // What can't be written down now is next time.
         let _ = noting.await;
     }
@@ -271,6 +303,7 @@ impl Drop for Followers {
 enum Asked {
     Changes(ChangesWords),
     HandBack,
+    Sessions,
     Snapshot(PageWords),
 }
 
@@ -301,6 +334,12 @@ struct ChangesWords {
     after: String,
     #[serde(default)]
     wait: Option<u64>,
+    /// The schema of the replica.
+    #[serde(default)]
+    schema: Option<u32>,
+    /// How much waits to be handed back.
+    #[serde(default)]
+    waiting: Option<u32>,
 }
 
 /// Looks for changes, until nobody is to wait for them any more.
@@ -342,31 +381,6 @@ fn stranger(around: Around<'_>) -> Problem {
     }
 }
 
-fn too_often(seconds: u64) -> Problem {
-    Problem {
-        retry_after: Some(seconds),
-        ..Problem::new(ProblemKind::TooManyRequests, "too many requests")
-    }
-}
-
-fn json(told: &impl serde::Serialize) -> Result<String, Problem> {
-    serde_json::to_string(told).map_err(|_| Problem::unavailable("the answer can't be written"))
-}
-
-fn answer(text: String) -> Response<Body> {
-    let mut response = Response::new(text.into());
-    let kind = HeaderValue::from_static(JSON);
-    response.headers_mut().insert(CONTENT_TYPE, kind);
-    response
-}
-
-/// Says that a snapshot is asked for.
-fn behind() -> Response<Body> {
-    let mut response = answer(r#"{"snapshot":true}"#.into());
-    *response.status_mut() = StatusCode::GONE;
-    response
-}
-
 /// How the paths of followers begin.
 const PREFIX: &str = "/replication/v1/";
 /// How such requests are counted.
@@ -385,8 +399,6 @@ const A_WHILE: Duration = Duration::from_millis(50);
 const NOTED_EVERY: Duration = Duration::from_secs(10);
 /// and so often at most how far it is.
 const NOTED_AT_MOST_EVERY: Duration = Duration::from_secs(1);
-/// Twice as many as there are followers.
-const MOST_KNOWN: usize = 2_000;
 
 #[cfg(test)]
 mod tests {

@@ -597,7 +597,10 @@ CREATE TABLE follower (
     position bigint,
     last_seen bigint,
     handed_stamp bigint,
-    handed_seq bigint
+    handed_seq bigint,
+    schema bigint,
+    waiting bigint,
+    refused bigint NOT NULL DEFAULT 0
 );
 
 CREATE TABLE follower_tenant (
@@ -605,6 +608,16 @@ CREATE TABLE follower_tenant (
     tenant text COLLATE "C" NOT NULL REFERENCES tenant (id) ON DELETE CASCADE,
     PRIMARY KEY (follower, tenant)
 );
+
+-- Sessions at the broker of a follower, as it told them. broker is what they are called by
+-- here; nothing but listings and requests to kick reads these.
+ALTER TABLE presence ADD COLUMN follower text COLLATE "C"
+    REFERENCES follower (name) ON DELETE CASCADE;
+CREATE INDEX presence_of_follower ON presence (follower) WHERE follower IS NOT NULL;
+
+-- The follower behind whose replica the session is; broker is the one there, or empty
+-- where there is but one.
+ALTER TABLE kick_request ADD COLUMN follower text COLLATE "C";
 
 -- Which objects changed, for followers, numbered like change.
 CREATE TABLE object_change (

@@ -5,11 +5,13 @@ use std::collections::{BTreeSet, HashMap};
 use countersign_core::backoff::ip_of;
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::CredentialId;
+use countersign_core::follower::FollowerName;
 use countersign_core::name::TenantId;
 use countersign_core::network::Network;
 use countersign_core::presence::{Presence, SessionNumber};
-use countersign_core::store::rows::{JoinedPresence, PresenceRows};
+use countersign_core::store::rows::{Behind, JoinedPresence, PresenceRows};
 use countersign_core::store::{BrokerPresence, Listed, Page, StoreError};
+use countersign_core::time::Timestamp;
 
 use crate::error::Fault;
 use crate::page_query::{PageQuery, text};
@@ -20,7 +22,8 @@ use crate::transaction::PostgresTransaction;
 macro_rules! select_presence {
     () => {
         "SELECT broker, session, client_id, tie, username, credential, tenant, address, protocol,
-             connected_at, authenticated, listener, stored
+             connected_at, authenticated, listener, stored, follower,
+             (SELECT last_seen FROM follower WHERE follower.name = presence.follower)
          FROM presence "
     };
 }
@@ -81,7 +84,8 @@ pub(crate) fn brokers_of_logins_from(
     network: Network,
 ) -> Result<BTreeSet<String>, Fault> {
     let statement = connection.prepare(
-        "SELECT broker, address FROM presence WHERE authenticated = 1 AND address IS NOT NULL",
+        "SELECT broker, address FROM presence WHERE authenticated = 1 AND address IS NOT NULL
+             AND follower IS NULL",
     )?;
     let mut rows = statement.query(())?;
     let mut brokers = BTreeSet::new();
@@ -106,10 +110,11 @@ fn select(
     let mut sessions = Vec::new();
     while let Some(row) = rows.next()? {
         let columns = &mut RowReader::of(row);
-        sessions.push(BrokerPresence {
+        let mut session = BrokerPresence {
             broker: columns.text()?.into(),
             // Whoever hands it on looks.
             is_alive: false,
+            behind: None,
             presence: Presence {
                 session: SessionNumber(columns.number()?),
                 client_id: columns.text()?.into(),
@@ -125,7 +130,11 @@ fn select(
                 listener: columns.maybe_small()?,
                 stored: columns.flag()?,
             },
-        });
+        };
+        let follower = columns.maybe_parsed(FollowerName::parse)?;
+        let heard_at = columns.maybe_instant()?;
+        session.behind = follower.map(|follower| Behind { follower, heard_at });
+        sessions.push(session);
     }
     Ok(sessions)
 }
@@ -145,6 +154,47 @@ fn count(connection: &Connection, tenant: Option<&TenantId>) -> Result<Vec<(Stri
         counts.push((broker, u64::try_from(columns.number()?).unwrap_or(0)));
     }
     Ok(counts)
+}
+
+/// Writes a session, perhaps one behind a follower.
+fn put(
+    connection: &Connection,
+    follower: Option<&FollowerName>,
+    broker: &str,
+    presence: &Presence,
+) -> Result<(), Fault> {
+    connection
+        .prepare(
+            "INSERT INTO presence (broker, session, client_id, username,
+                 credential, tenant, address, protocol, connected_at, authenticated,
+                 listener, stored, tie, follower)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+             ON CONFLICT (broker, session) DO UPDATE SET
+                 client_id = excluded.client_id, username = excluded.username,
+                 credential = excluded.credential, tenant = excluded.tenant,
+                 address = excluded.address, protocol = excluded.protocol,
+                 connected_at = excluded.connected_at,
+                 authenticated = excluded.authenticated, listener = excluded.listener,
+                 stored = excluded.stored, tie = excluded.tie,
+                 follower = excluded.follower",
+        )?
+        .execute(params![
+            broker,
+            presence.session.0,
+            presence.client_id,
+            presence.username,
+            presence.credential.map(|id| id.0),
+            presence.tenant.as_ref().map(TenantId::as_str),
+            presence.address,
+            presence.protocol,
+            presence.connected_at.as_millis(),
+            presence.authenticated,
+            presence.listener,
+            presence.stored,
+            presence.tie.0,
+            follower.map(FollowerName::as_str),
+        ])?;
+    Ok(())
 }
 
 impl PresenceRows for PostgresTransaction<'_> {
@@ -202,36 +252,58 @@ impl PresenceRows for PostgresTransaction<'_> {
 
     fn put_presence(&mut self, broker: &str, presence: &Presence) -> Result<(), StoreError> {
         self.run("write a session", |connection| {
-            connection
-                .prepare(
-                    "INSERT INTO presence (broker, session, client_id, username,
-                         credential, tenant, address, protocol, connected_at, authenticated,
-                         listener, stored, tie)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-                     ON CONFLICT (broker, session) DO UPDATE SET
-                         client_id = excluded.client_id, username = excluded.username,
-                         credential = excluded.credential, tenant = excluded.tenant,
-                         address = excluded.address, protocol = excluded.protocol,
-                         connected_at = excluded.connected_at,
-                         authenticated = excluded.authenticated, listener = excluded.listener,
-                         stored = excluded.stored, tie = excluded.tie",
-                )?
-                .execute(params![
-                    broker,
-                    presence.session.0,
-                    presence.client_id,
-                    presence.username,
-                    presence.credential.map(|id| id.0),
-                    presence.tenant.as_ref().map(TenantId::as_str),
-                    presence.address,
-                    presence.protocol,
-                    presence.connected_at.as_millis(),
-                    presence.authenticated,
-                    presence.listener,
-                    presence.stored,
-                    presence.tie.0,
-                ])?;
-            Ok(())
+            put(connection, None, broker, presence)
+        })
+    }
+
+    fn put_presence_behind(
+        &mut self,
+        follower: &FollowerName,
+        broker: &str,
+        presence: &Presence,
+    ) -> Result<(), StoreError> {
+        self.run("write a session", |connection| {
+            put(connection, Some(follower), broker, presence)
+        })
+    }
+
+    fn take_presence_behind(
+        &mut self,
+        follower: &FollowerName,
+        most: usize,
+    ) -> Result<usize, StoreError> {
+        self.run("write sessions", |connection| {
+            let statement = connection.prepare(
+                "DELETE FROM presence WHERE (broker, session) IN
+                     (SELECT broker, session FROM presence WHERE follower = $1 LIMIT $2)",
+            )?;
+            statement.execute(params![follower.as_str(), most])
+        })
+    }
+
+    fn count_presence_behind(&mut self, follower: &FollowerName) -> Result<u64, StoreError> {
+        self.run("count the sessions", |connection| {
+            let statement =
+                connection.prepare("SELECT count(*) FROM presence WHERE follower = $1")?;
+            let count: i64 = statement.query_row([follower.as_str()], |row| row.get(0))?;
+            Ok(u64::try_from(count).unwrap_or(0))
+        })
+    }
+
+    fn count_presence_of_followers(
+        &mut self,
+        tenant: Option<&TenantId>,
+        since: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.run("count the sessions", |connection| {
+            let statement = connection.prepare(
+                "SELECT count(*) FROM follower JOIN presence ON presence.follower = follower.name
+                 WHERE follower.last_seen >= $1 AND ($2::text IS NULL OR presence.tenant = $2)",
+            )?;
+            let tenant = tenant.map(TenantId::as_str);
+            let count: i64 =
+                statement.query_row(params![since.as_millis(), tenant], |row| row.get(0))?;
+            Ok(u64::try_from(count).unwrap_or(0))
         })
     }
 
@@ -276,7 +348,8 @@ impl PresenceRows for PostgresTransaction<'_> {
         self.run("write sessions", |connection| {
             let statement = connection.prepare(
                 "DELETE FROM presence WHERE broker = $1 AND session IN
-                     (SELECT session FROM presence WHERE broker = $1 ORDER BY session LIMIT $2)
+                     (SELECT session FROM presence WHERE broker = $1 AND follower IS NULL
+                      ORDER BY session LIMIT $2)
                  RETURNING tie, credential",
             )?;
             let mut rows = statement.query(params![broker, most])?;
@@ -298,7 +371,7 @@ impl PresenceRows for PostgresTransaction<'_> {
     }
 }
 
-pub(crate) const IS_CONNECTED: &str = "SELECT 1 FROM presence WHERE tie = $1";
+pub(crate) const IS_CONNECTED: &str = "SELECT 1 FROM presence WHERE tie = $1 AND follower IS NULL";
 
 pub(crate) const WITH_CLIENT_ID: &str = concat!(select_presence!(), "WHERE tie = $1");
 

@@ -376,7 +376,8 @@ ALTER TABLE credential ADD COLUMN limits TEXT;
 
 -- Machines of brokers that keep a replica of this store. is_whole: told of all tenants,
 -- else of those in follower_tenant. position and last_seen are what it said last,
--- handed_seq is up to where was judged what the replica with handed_stamp handed back.
+-- as are schema and waiting, how much it has to hand back. handed_seq is up to where was
+-- judged what the replica with handed_stamp handed back; refused counts what was refused.
 CREATE TABLE follower (
     name TEXT PRIMARY KEY,
     digest BLOB NOT NULL UNIQUE,
@@ -387,7 +388,10 @@ CREATE TABLE follower (
     position INTEGER,
     last_seen INTEGER,
     handed_stamp INTEGER,
-    handed_seq INTEGER
+    handed_seq INTEGER,
+    schema INTEGER,
+    waiting INTEGER,
+    refused INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE follower_tenant (
@@ -406,9 +410,11 @@ END;
 -- Which objects changed, for followers; written while there are any. number, tenant and
 -- name tell an object of its kind from others, and tenant whose it is, as far as the row
 -- that changed says. stamp tells an entry from one of the same number in a copy of this
--- store that went another way.
+-- store that went another way. The last entry stays for ever, so that the next one has a
+-- new number without AUTOINCREMENT, for which SQLite would write down its last number with
+-- each login, where there is no follower, too.
 CREATE TABLE object_change (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    seq INTEGER PRIMARY KEY,
     stamp INTEGER NOT NULL DEFAULT (random()),
     kind TEXT NOT NULL,
     number INTEGER,
@@ -1020,3 +1026,27 @@ CREATE TABLE control_note (
     note TEXT NOT NULL,
     PRIMARY KEY (tenant, kind, name)
 ) STRICT, WITHOUT ROWID;
+
+-- Sessions at the broker of a follower, as it told them. broker is what they are called by
+-- here; nothing but listings and requests to kick reads these.
+ALTER TABLE presence ADD COLUMN follower TEXT REFERENCES follower (name) ON DELETE CASCADE;
+CREATE INDEX presence_of_follower ON presence (follower) WHERE follower IS NOT NULL;
+
+-- The follower behind whose replica the session is; broker is the one there, or empty
+-- where there is but one.
+ALTER TABLE kick_request ADD COLUMN follower TEXT;
+
+CREATE TRIGGER kick_told AFTER INSERT ON kick_request
+WHEN (NEW.follower IS NOT NULL OR NEW.client_id IS NOT NULL)
+    AND EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number) VALUES ('kick', NEW.id);
+END;
+
+-- A replica has the requests of its centre alone, and their numbers.
+CREATE TRIGGER hand_back_kicked AFTER UPDATE OF answered ON kick_request
+WHEN NEW.answered = 1 AND OLD.answered <> 1
+    AND EXISTS (SELECT 1 FROM replica WHERE is_taking = 0) BEGIN
+    UPDATE replica SET last_seq = last_seq + 1;
+    INSERT INTO hand_back (seq, kind, number, at)
+        VALUES ((SELECT last_seq FROM replica), 'kicked', NEW.id, NEW.at);
+END;

@@ -1,6 +1,7 @@
 //! The brokers that use the store.
 
 use countersign_core::broker::{BrokerRecord, ListenerOptions};
+use countersign_core::presence::SessionNumber;
 use countersign_core::store::rows::{BrokerRows, KnownBroker};
 use countersign_core::store::{Listed, Page, StoreError};
 use countersign_core::time::Timestamp;
@@ -127,6 +128,19 @@ impl BrokerRows for SqliteTransaction<'_> {
         self.store().discard_metrics(name);
         Ok(removed)
     }
+}
+
+/// The brokers that wrote down a session of this number.
+pub(crate) fn with_session(
+    connection: &Connection,
+    SessionNumber(session): SessionNumber,
+) -> Result<Vec<String>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT name FROM broker WHERE EXISTS
+             (SELECT 1 FROM presence WHERE presence.broker = broker.name AND session = ?1)",
+    )?;
+    let rows = statement.query_map([session], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 const BROKER: &str = concat!(select_broker!(), "WHERE name = ?1");

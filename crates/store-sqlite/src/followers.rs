@@ -90,13 +90,26 @@ impl FollowerRows for SqliteTransaction<'_> {
         self.run("write down how far a follower is", |connection| {
             connection
                 .prepare_cached(
-                    "UPDATE follower SET position = ?2, last_seen = ?3 WHERE name = ?1",
+                    "UPDATE follower SET position = ?2, last_seen = ?3, schema = ?4,
+                         waiting = ?5 WHERE name = ?1",
                 )?
                 .execute(params![
                     name.as_str(),
                     progress.position,
-                    progress.at.as_millis()
+                    progress.at.as_millis(),
+                    progress.schema,
+                    progress.waiting,
                 ])?;
+            Ok(())
+        })
+    }
+
+    fn note_refused(&mut self, name: &FollowerName, count: u64) -> Result<(), StoreError> {
+        self.run("write down what was refused to a follower", |connection| {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            connection
+                .prepare_cached("UPDATE follower SET refused = refused + ?2 WHERE name = ?1")?
+                .execute(params![name.as_str(), count])?;
             Ok(())
         })
     }
@@ -166,12 +179,19 @@ fn read(connection: &Connection, sql: &str, values: impl Params) -> Result<Vec<F
             progress: {
                 let position = columns.maybe_number()?;
                 let last_seen = columns.maybe_instant()?;
-                last_seen.map(|at| FollowerProgress { position, at })
+                let (schema, waiting) = (columns.maybe_small()?, columns.maybe_small()?);
+                last_seen.map(|at| FollowerProgress {
+                    position,
+                    at,
+                    schema,
+                    waiting,
+                })
             },
             lag: {
                 let lag = columns.maybe_number()?;
                 lag.map(|lag| u64::try_from(lag).unwrap_or(0))
             },
+            refused: columns.small()?,
             tenants: if is_whole {
                 None
             } else {
@@ -197,7 +217,7 @@ fn tenants(connection: &Connection, name: &FollowerName) -> Result<Vec<TenantId>
 macro_rules! follower_columns {
     () => {
         "SELECT name, digest, is_whole, era, created_at, rotated_at, position, last_seen,
-             (SELECT max(seq) FROM object_change) - position
+             schema, waiting, (SELECT max(seq) FROM object_change) - position, refused
          FROM follower"
     };
 }

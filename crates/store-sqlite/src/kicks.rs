@@ -3,6 +3,7 @@
 use countersign_core::audit::AuditEntry;
 use countersign_core::change::KickRequestId;
 use countersign_core::client_id::ClientIdTie;
+use countersign_core::follower::FollowerName;
 use countersign_core::hex;
 use countersign_core::presence::SessionNumber;
 use countersign_core::store::rows::{AnsweredKick, KickRows};
@@ -22,6 +23,12 @@ impl KickRows for SqliteTransaction<'_> {
     ) -> Result<KickRequestId, StoreError> {
         self.run("ask for a kick", |connection| {
             request(connection, target, entry)
+        })
+    }
+
+    fn kick_target(&mut self, id: KickRequestId) -> Result<Option<KickTarget>, StoreError> {
+        self.run("look up a request to kick", |connection| {
+            read(connection, REQUEST, id)
         })
     }
 
@@ -68,14 +75,12 @@ fn request(
     target: &KickTarget,
     entry: &AuditEntry,
 ) -> Result<KickRequestId, Fault> {
-    let (client_id, broker, session) = match target {
-        KickTarget::ClientId(client_id) => (Some(as_text(client_id)), None, None),
-        KickTarget::Session { broker, session } => (None, Some(broker), Some(session.0)),
-    };
+    let (client_id, follower, broker, session) = columns_of(target);
     connection
         .prepare_cached(
-            "INSERT INTO kick_request (at, client_id, broker, session, actor, subject, about)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO kick_request (at, client_id, broker, session, actor, subject, about,
+                 follower)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             entry.time.as_millis(),
@@ -85,32 +90,92 @@ fn request(
             entry.actor,
             entry.subject,
             entry.after,
+            follower,
         ])?;
     Ok(KickRequestId(connection.last_insert_rowid()))
 }
 
-/// What a request asks for; none once it is answered.
+/// Writes down what the centre of a replica asks for, under its number there. The audit of
+/// the centre says who asked.
+pub(crate) fn take(
+    connection: &Connection,
+    KickRequestId(id): KickRequestId,
+    target: &KickTarget,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let (client_id, follower, broker, session) = columns_of(target);
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO kick_request (id, at, client_id, follower, broker, session)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            id,
+            now.as_millis(),
+            client_id,
+            follower,
+            broker,
+            session
+        ])?;
+    Ok(())
+}
+
+/// The client id, the follower, the broker and the session that a request has.
+fn columns_of(target: &KickTarget) -> (Option<String>, Option<&str>, Option<&str>, Option<i64>) {
+    match target {
+        KickTarget::ClientId(client_id) => (Some(as_text(client_id)), None, None, None),
+        KickTarget::Session { broker, session } => {
+            (None, None, Some(broker.as_str()), Some(session.0))
+        }
+        KickTarget::Behind {
+            follower,
+            broker,
+            session,
+        } => (
+            None,
+            Some(follower.as_str()),
+            Some(broker.as_deref().unwrap_or_default()),
+            Some(session.0),
+        ),
+    }
+}
+
+/// What a request asks brokers of this store for; none once it is answered.
 pub(crate) fn target(
     connection: &Connection,
     id: KickRequestId,
 ) -> Result<Option<KickTarget>, Fault> {
-    let mut statement = connection.prepare_cached(
-        "SELECT client_id, broker, session FROM kick_request WHERE id = ?1 AND answered = 0",
-    )?;
+    read(connection, FOR_BROKERS, id)
+}
+
+fn read(
+    connection: &Connection,
+    sql: &str,
+    id: KickRequestId,
+) -> Result<Option<KickTarget>, Fault> {
+    let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([id.0])?;
     let Some(row) = rows.next()? else {
         return Ok(None);
     };
     let columns = &mut RowReader::of(row);
-    Ok(Some(match columns.maybe_text()? {
-        Some(text) => match parse(text) {
-            Some(client_id) => KickTarget::ClientId(client_id),
-            None => return Err(columns.nonsense()),
+    if let Some(text) = columns.maybe_text()? {
+        let Some(client_id) = parse(text) else {
+            return Err(columns.nonsense());
+        };
+        return Ok(Some(KickTarget::ClientId(client_id)));
+    }
+    let broker = columns.maybe_text()?.map(String::from);
+    let session = SessionNumber(columns.number()?);
+    let follower = columns.maybe_parsed(FollowerName::parse)?;
+    Ok(Some(match (follower, broker) {
+        (Some(follower), broker) => KickTarget::Behind {
+            follower,
+            broker: broker.filter(|it| !it.is_empty()),
+            session,
         },
-        None => KickTarget::Session {
-            broker: columns.text()?.into(),
-            session: SessionNumber(columns.number()?),
-        },
+        (None, Some(broker)) => KickTarget::Session { broker, session },
+        (None, None) => return Err(columns.nonsense()),
     }))
 }
 
@@ -174,3 +239,12 @@ fn remove(connection: &Connection, at: Timestamp, most: usize) -> Result<usize, 
     )?;
     Ok(statement.execute(params![at.as_millis(), most])?)
 }
+
+macro_rules! select_request {
+    () => {
+        "SELECT client_id, broker, session, follower FROM kick_request WHERE id = ?1"
+    };
+}
+
+const REQUEST: &str = select_request!();
+const FOR_BROKERS: &str = concat!(select_request!(), " AND answered = 0 AND follower IS NULL");

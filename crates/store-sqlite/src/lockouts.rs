@@ -76,17 +76,6 @@ impl LockoutRows for SqliteTransaction<'_> {
 
     fn remove_lockouts(&mut self, at: Timestamp, most: usize) -> Result<usize, StoreError> {
         self.run("forget lockouts", |connection| {
-            // SQLite writes to the file where it might have numbered a row of the log that
-            // followers read, also where nothing is removed.
-            let has_some: bool = connection
-                .prepare_cached(
-                    "SELECT EXISTS
-                         (SELECT 1 FROM lockout WHERE known IN (0, 1) AND updated_at < ?1)",
-                )?
-                .query_row([at.as_millis()], |row| row.get(0))?;
-            if !has_some {
-                return Ok(0);
-            }
             let mut statement = connection.prepare_cached(
                 "DELETE FROM lockout WHERE name IN
                      (SELECT name FROM lockout WHERE known IN (0, 1) AND updated_at < ?1 LIMIT ?2)",

@@ -143,6 +143,11 @@ const WHOLE_TABLES: &[(&str, &str, &str)] = &[
         "`clients count` counts all, and locks nothing",
     ),
     (
+        "presence.rs",
+        "SCAN presence USING INDEX presence_of_follower",
+        "`clients count` counts all of followers, and locks nothing",
+    ),
+    (
         "replication/hand_back.rs",
         "SCAN hand_back USING INDEX hand_back_to_send",
         "the first rows of an index",

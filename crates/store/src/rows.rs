@@ -186,6 +186,7 @@ delegate! {
         followers(page: &Page<FollowerName>) -> Listed<Follower>;
         put_follower(follower: &Follower) -> ();
         note_follower(name: &FollowerName, progress: FollowerProgress) -> ();
+        note_refused(name: &FollowerName, count: u64) -> ();
         remove_follower(name: &FollowerName) -> bool;
     }
     HookRows {
@@ -217,6 +218,7 @@ delegate! {
     }
     KickRows {
         request_kick(target: &KickTarget, entry: &AuditEntry) -> KickRequestId;
+        kick_target(id: KickRequestId) -> Option<KickTarget>;
         answer_kick(id: KickRequestId) -> Option<AnsweredKick>;
         withdraw_kick(id: KickRequestId) -> bool;
         is_kick_answered(id: KickRequestId) -> bool;
@@ -248,6 +250,10 @@ delegate! {
             tenant: &TenantId,
         ) -> Option<JoinedPresence>;
         take_presence(broker: &str, most: usize) -> Vec<(ClientIdTie, Option<CredentialId>)>;
+        put_presence_behind(follower: &FollowerName, broker: &str, presence: &Presence) -> ();
+        take_presence_behind(follower: &FollowerName, most: usize) -> usize;
+        count_presence_behind(follower: &FollowerName) -> u64;
+        count_presence_of_followers(tenant: Option<&TenantId>, since: Timestamp) -> u64;
         is_connected(id: &ClientIdTie) -> bool;
     }
     RefusalRows {

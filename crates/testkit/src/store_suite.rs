@@ -57,6 +57,7 @@ mod schemes;
 mod selections;
 mod things;
 mod tokens;
+mod told_sessions;
 
 pub use accounts::*;
 pub use acts::*;
@@ -89,6 +90,7 @@ pub use schemes::*;
 pub use selections::*;
 pub use things::*;
 pub use tokens::*;
+pub use told_sessions::*;
 
 /// Makes a test of each sentence of the suite.
 #[macro_export]
@@ -120,6 +122,10 @@ macro_rules! store_suite {
             a_follower_is_found_by_its_secret_and_it_is_known_what_it_handed_back,
             a_follower_reads_back_as_it_was_written_and_loses_its_tenants,
             what_a_follower_may_say_counts_once,
+            sessions_of_followers_are_listed_and_decide_nothing,
+            a_broker_of_a_follower_is_never_taken_for_another,
+            sessions_that_a_follower_can_not_have_are_refused,
+            a_follower_answers_what_it_was_asked_to_end,
             nothing_else_of_a_follower_counts,
             refusals_of_a_follower_are_written_down_in_a_bounded_number,
             failures_of_followers_add_up_and_a_login_ends_them,

@@ -72,6 +72,19 @@ on_every_broker! {
         for client in [&mut one, &mut other] {
             assert!(subscribes(client, "acme/x"));
         }
+        // Who is connected is known at the centre, and ends where it asks for that.
+        let listed = |broker: &str| centre.cli.json(&["clients", "list", "--broker", broker]);
+        for broker in ["east", "west"] {
+            wait_until("the centre knows who is there", || listed(broker)[0]["client_id"] == "one");
+        }
+        let session = listed("west")[0]["session"].as_str().unwrap().to_owned();
+        assert!(session.starts_with("west:"), "{session}");
+        assert_eq!(centre.cli.json(&["clients", "count"])["connected"], 2);
+        centre.cli.json(&["clients", "kick", &session]);
+        assert!(is_kicked(&mut other), "the centre ended it");
+        assert!(subscribes(&mut one, "acme/x"), "and no other");
+        wait_until("the centre knows who is gone", || listed("west") == json!([]));
+        other = dev1.connect("one").accepted(west.port());
         centre.cli.act("credential deny dev1@acme both acme/x", &[]);
         for client in [&mut one, &mut other] {
             wait_until("the rule is there", || !subscribes(client, "acme/x"));

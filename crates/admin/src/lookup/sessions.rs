@@ -4,6 +4,7 @@ use countersign_core::client_id::ClientIdTie;
 use countersign_core::given::Given;
 use countersign_core::presence::SessionNumber;
 use countersign_core::store::{BrokerPresence, StoreError};
+use countersign_core::time::Timestamp;
 
 use super::Rows;
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
@@ -23,12 +24,13 @@ pub(crate) fn session_named(
 pub(crate) fn sessions_called(
     rows: &mut Rows<'_>,
     target: &str,
+    now: Timestamp,
 ) -> Result<Vec<BrokerPresence>, StoreError> {
     if let Some(named) = session_named(rows, target)? {
         return Ok(vec![named]);
     }
     let mut sessions = rows.presence_with(&ClientIdTie::of(target))?;
-    sessions.retain(|session| session.is_alive);
+    sessions.retain(|session| session.is_connected(now));
     Ok(sessions)
 }
 

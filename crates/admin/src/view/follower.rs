@@ -4,7 +4,7 @@ use countersign_core::follower::Follower;
 use serde::Serialize;
 
 use super::{SecretText, rfc3339};
-use crate::follower::IssuedFollower;
+use crate::follower::{FollowerStatus, IssuedFollower};
 
 /// All that is shown of a follower. The audit keeps the same.
 #[derive(Clone, Debug, Serialize)]
@@ -55,6 +55,50 @@ impl IssuedFollowerView {
             name,
             tenants,
             secret: (&issued.secret).into(),
+        }
+    }
+}
+
+/// How a follower does.
+#[derive(Clone, Debug, Serialize)]
+pub struct FollowerStatusView {
+    name: String,
+    heard: bool,
+    last_seen: Option<String>,
+    position: Option<i64>,
+    lag: Option<u64>,
+    schema: Option<u32>,
+    waiting: Option<u32>,
+    refused: u64,
+    sessions: u64,
+}
+
+impl FollowerStatusView {
+    /// The view of how a follower does.
+    #[must_use]
+    pub fn of(status: &FollowerStatus) -> Self {
+        let FollowerStatus {
+            follower,
+            is_heard,
+            sessions,
+        } = status;
+        let FollowerView {
+            name,
+            position,
+            lag,
+            last_seen,
+            ..
+        } = FollowerView::of(follower);
+        Self {
+            name,
+            heard: *is_heard,
+            last_seen,
+            position,
+            lag,
+            schema: follower.progress.and_then(|it| it.schema),
+            waiting: follower.progress.and_then(|it| it.waiting),
+            refused: follower.refused,
+            sessions: *sessions,
         }
     }
 }

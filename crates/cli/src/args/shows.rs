@@ -24,6 +24,7 @@ impl Command {
             Self::Credential { command } => command.shows(),
             Self::Doctor(_) => Shows::all_of(&[DOCTOR]),
             Self::Export(export) => export.shows(),
+            Self::Fleet { command } => command.shows(),
             Self::Follower(command) => command.shows(),
             Self::Hook { command } => command.shows(),
             Self::Import { command } => command.shows(),

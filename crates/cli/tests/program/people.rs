@@ -317,6 +317,11 @@ fn a_follower_has_these_keys_and_its_secret_is_shown_once() {
     }
     assert!(!shown.to_string().contains(secret));
     assert_eq!(fixture.json("follower list"), json!([shown]));
+    let status = json!({
+        "name": "west", "heard": false, "last_seen": null, "position": null, "lag": null,
+        "schema": null, "waiting": null, "refused": 0, "sessions": 0,
+    });
+    assert_eq!(fixture.json("fleet status"), json!([status]));
     let rotated = fixture.json("follower rotate west");
     assert_ne!(rotated["secret"], created["secret"]);
     let none = fixture.json("follower set west --remove-tenant acme");

@@ -93,6 +93,7 @@ pub(crate) const COMMANDS: &[(&str, &str, Does)] = &[
         Write,
     ),
     ("follow", "--source http://127.0.0.1:1", Write),
+    ("fleet status", "", Read(0)),
     ("follower create", "west", Write),
     ("follower delete", "west", Write),
     ("follower list", "", Read(0)),

@@ -6,9 +6,9 @@
 
 use core::time::Duration;
 
-use super::{Durability, Ledger, LedgerTransaction, Pace};
+use super::{Durability, Ledger, LedgerTransaction, Pace, kicks};
 use crate::audit::{AuditChain, AuditEntry, AuditOutcome};
-use crate::change::Change;
+use crate::change::{Change, KickRequestId};
 use crate::client_id::{ClientIdRule, ClientIdTie};
 use crate::credential::{Credential, CredentialId};
 use crate::follower::Follower;
@@ -18,10 +18,13 @@ use crate::name::LoginName;
 use crate::reason::Reason;
 use crate::secret::{SecretDigest, SecretId};
 use crate::store::StoreError;
-use crate::store::rows::{AuditRows as _, CredentialUse, FollowerRows as _};
+use crate::store::rows::{AuditRows as _, CredentialUse, FollowerRows as _, KickTarget};
 use crate::time::Timestamp;
 
+pub use self::sessions::JudgedSessions;
+
 mod failures;
+pub(super) mod sessions;
 
 /// What became of what a follower handed back.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -67,7 +70,7 @@ pub(super) fn take(
             if let Err(refusal) = judge.judge(&mut writing, item)? {
                 refused = refused.saturating_add(1);
                 if let Some(unsaid) = may_audit() {
-                    let entry = refusal.entry(item, &actor, unsaid, now);
+                    let entry = refusal.entry(item.what.as_str(), &actor, unsaid, now);
                     writing.append_audit(AuditChain::Acts, &[entry])?;
                 }
             }
@@ -82,6 +85,9 @@ pub(super) fn take(
     };
     if before != Some(place) {
         writing.put_handed_back(&follower.name, place)?;
+    }
+    if refused > 0 {
+        writing.note_refused(&follower.name, refused)?;
     }
     let told_from = writing.last_told()?;
     // Whoever handed it back forgets it.
@@ -111,9 +117,8 @@ struct Refusal {
 }
 
 impl Refusal {
-    fn entry(&self, item: &HandedItem, actor: &str, unsaid: u64, now: Timestamp) -> AuditEntry {
+    fn entry(&self, what: &str, actor: &str, unsaid: u64, now: Timestamp) -> AuditEntry {
         // Neither holds anything that JSON would write otherwise.
-        let what = item.what.as_str();
         let more = if unsaid > 0 {
             format!(r#","more":{unsaid}"#)
         } else {
@@ -136,6 +141,7 @@ impl Judge<'_> {
         match &item.what {
             HandedAct::Cleared { name } => self.cleared(writing, name),
             HandedAct::Failed { name, count } => self.failed(writing, name, *count, at),
+            HandedAct::Kicked { request } => self.kicked(writing, KickRequestId(*request)),
             HandedAct::Activated { credential }
             | HandedAct::Retired { credential, .. }
             | HandedAct::Tied { credential, .. }
@@ -161,7 +167,8 @@ impl Judge<'_> {
                     } => self.tied(writing, &found, *generation, client_id, at),
                     HandedAct::Used { .. }
                     | HandedAct::Cleared { .. }
-                    | HandedAct::Failed { .. } => {
+                    | HandedAct::Failed { .. }
+                    | HandedAct::Kicked { .. } => {
                         writing.note_use(found.id, at)?;
                         Ok(Ok(()))
                     }
@@ -328,6 +335,22 @@ impl Judge<'_> {
         let entry = self.done("credential.retire-secret", found);
         writing.append_audit(AuditChain::Acts, &[entry])?;
         writing.append_change(self.now, &Change::Credential(found.id))?;
+        Ok(Ok(()))
+    }
+
+    /// The end of a session that the follower was asked for.
+    fn kicked(&self, writing: &mut impl LedgerTransaction, request: KickRequestId) -> Verdict {
+        let is_asked = match writing.kick_target(request)? {
+            Some(KickTarget::Behind { follower, .. }) => follower == self.follower.name,
+            Some(KickTarget::ClientId(_)) => true,
+            Some(KickTarget::Session { .. }) | None => false,
+        };
+        if !is_asked {
+            let subject = format!("#{}", request.0);
+            let cause = Reason::Malformed;
+            return Ok(Err(Refusal { subject, cause }));
+        }
+        kicks::answer(writing, request)?;
         Ok(Ok(()))
     }
 

@@ -69,6 +69,33 @@ pub struct ReplicaChanges {
     pub place: ReplicaPlace,
     /// The objects.
     pub objects: Vec<ReplicaObject>,
+    /// Sessions that are to end at the broker beside the replica.
+    pub kicks: Vec<ReplicaKick>,
+}
+
+/// A request to end sessions at the broker beside a replica.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplicaKick {
+    /// Its number at the centre.
+    pub id: i64,
+    /// Which sessions.
+    pub what: KickedThere,
+}
+
+/// Which sessions are to end at the broker beside a replica.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum KickedThere {
+    /// Those with this client id: its hash, in hexadecimal digits.
+    ClientId(String),
+    /// This one.
+    Session {
+        /// Its broker; none where there is but one.
+        broker: Option<String>,
+        /// Its number there.
+        session: i64,
+    },
 }
 
 /// A place in the log of a centre, for one follower.

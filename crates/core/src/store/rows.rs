@@ -22,7 +22,7 @@ pub use self::imports::ImportRows;
 pub use self::issuers::IssuerRows;
 pub use self::kicks::{AnsweredKick, KickRows, KickTarget};
 pub use self::lockouts::LockoutRows;
-pub use self::presence::{BrokerPresence, JoinedPresence, PresenceRows};
+pub use self::presence::{Behind, BrokerPresence, JoinedPresence, PresenceRows, heard_since};
 pub use self::refusals::{Refusal, RefusalRow, RefusalRows};
 pub use self::registrations::DeviceRegistrationRows;
 pub use self::roles::RoleRows;

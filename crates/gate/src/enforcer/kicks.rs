@@ -19,7 +19,8 @@ pub(super) fn follow_request<S: GateStore>(
     directives: &mut Vec<Directive>,
 ) -> Result<(), StoreError> {
     match state.view.store.kick_request(id)? {
-        None => {}
+        // Followers are told of what is theirs.
+        None | Some(KickTarget::Behind { .. }) => {}
         Some(KickTarget::ClientId(client_id)) => sought.add_kick(client_id, id),
         Some(KickTarget::Session { broker, session }) => {
             let number = session;

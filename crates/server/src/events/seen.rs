@@ -165,6 +165,7 @@ mod tests {
         BrokerPresence {
             broker: "b".into(),
             is_alive: true,
+            behind: None,
             presence: Presence {
                 session: SessionNumber(number),
                 client_id: format!("c{number}").into(),

@@ -1,4 +1,4 @@
-//! Handing back to the centre what the broker wrote to its replica.
+//! Handing back to the centre what the broker wrote to its replica, and who is connected.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
@@ -8,6 +8,7 @@ use countersign_core::store::GateStore as _;
 use countersign_sqlite::SqliteStore;
 
 use super::centre::{Answered, Centre};
+use super::sessions::Sessions;
 use super::{A_MOMENT, CentreError, FollowError, pause, sleep};
 use crate::who::now;
 
@@ -21,18 +22,27 @@ pub(super) fn hand_back(
 ) {
     let (mut failures, mut trouble) = (0_u32, None);
     let mut empty_at = None;
+    let mut sessions = Sessions::new();
     while !is_over.load(Ordering::Relaxed) {
         // While nobody commits, there is nothing new.
         let mark = store.mark().ok();
-        if mark.is_some() && mark == empty_at {
+        let is_new = mark.is_none() || mark != empty_at;
+        if !is_new && !sessions.is_due(mark) {
             sleep(A_MOMENT, is_over);
             continue;
         }
-        match one_batch(store, centre) {
-            Ok(is_all) => {
-                empty_at = mark.filter(|_| is_all);
-                (failures, trouble) = (0, None);
+        let mut one_round = || {
+            if is_new && !one_batch(store, centre)? {
+                return Ok(());
             }
+            empty_at = mark;
+            if sessions.is_due(mark) {
+                sessions.step(store, centre, mark)?;
+            }
+            Ok::<_, FollowError>(())
+        };
+        match one_round() {
+            Ok(()) => (failures, trouble) = (0, None),
             Err(error) => {
                 let error = error.to_string();
                 if trouble.as_ref() != Some(&error) {

@@ -10,13 +10,11 @@ use countersign_core::hand_back::{HandBack, MOST_ITEMS};
 use countersign_core::ledger::Ledger as _;
 use countersign_core::secret::SecretDigest;
 use countersign_sqlite::newest_schema;
-use http_body_util::{BodyExt as _, Limited};
-use tokio::time::timeout;
 
-use super::{Followers, MOST_KNOWN, answer, json, too_often};
+use super::Followers;
+use super::answers::{MOST_KNOWN, answer, json, other_schema, read, too_often};
 use crate::hook::Around;
-use crate::input::read_json;
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::Problem;
 use crate::rate::Rates;
 use crate::who::now;
 
@@ -41,7 +39,7 @@ impl Default for Judging {
 
 impl Judging {
     /// Whether a refusal is written down by itself, with how many were not before.
-    fn may_audit(&self, digest: &SecretDigest, instant: Instant) -> Option<u64> {
+    pub(super) fn may_audit(&self, digest: &SecretDigest, instant: Instant) -> Option<u64> {
         let may = self.entries.take_of(digest, instant).is_ok();
         // Nothing under this lock can panic half done.
         let mut unsaid = self.unsaid.lock().unwrap_or_else(PoisonError::into_inner);
@@ -67,7 +65,8 @@ impl Followers {
         if let Err(seconds) = self.judging.batches.take_of(digest, Instant::now()) {
             return Err(too_often(seconds));
         }
-        let handed = read(around, body).await?;
+        let handed: HandBack = read(around, body).await?;
+        check(&handed)?;
         let (secret, judging) = (digest.clone(), Arc::clone(&self.judging));
         let taken = around.workers.run(move |store| {
             let mut may_audit = || judging.may_audit(&secret, Instant::now());
@@ -85,25 +84,17 @@ impl Followers {
     }
 }
 
-/// Reads what is handed back.
-async fn read(around: Around<'_>, body: Body) -> Result<HandBack, Problem> {
-    let reading = Limited::new(body, MOST_BYTES).collect();
-    let read = timeout(around.patience.body, reading).await;
-    let Ok(Ok(read)) = read else {
-        let detail = format!("the body could not be read; it has at most {MOST_BYTES} bytes");
-        return Err(Problem::new(ProblemKind::TooLarge, detail));
-    };
-    let handed: HandBack = read_json(&read.to_bytes())?;
+/// Checks what is handed back.
+fn check(handed: &HandBack) -> Result<(), Problem> {
     if handed.schema != newest_schema() {
-        let detail = "the follower has another schema; install the same version";
-        return Err(Problem::new(ProblemKind::Conflict, detail));
+        return Err(other_schema());
     }
     let mut pairs = handed.items.iter().zip(handed.items.iter().skip(1));
     if handed.items.len() > MOST_ITEMS || !pairs.all(|(one, next)| one.seq < next.seq) {
         let detail = format!("`items`: at most {MOST_ITEMS}, in the order of their numbers");
         return Err(Problem::invalid(detail));
     }
-    Ok(handed)
+    Ok(())
 }
 
 /// A follower may hand back ten times a second for a long time,
@@ -114,5 +105,3 @@ const BATCHES: Duration = Duration::from_secs(2);
 const EACH_ENTRY: Duration = Duration::from_secs(10);
 /// and 100 at once.
 const ENTRIES: Duration = Duration::from_secs(1_000);
-/// Room for so many items with the longest names.
-const MOST_BYTES: usize = 256 * 1_024;

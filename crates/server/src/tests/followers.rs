@@ -299,3 +299,111 @@ fn a_stolen_secret_of_a_follower_says_what_its_broker_may_say_and_no_more() {
     assert!(flooded.contains(&429), "{flooded:?}");
     assert!(written() < 130, "{}", written());
 }
+
+/// Who is connected behind a replica is listed, and ended when that is asked for; a stolen
+/// secret lists what it likes under its own name, and ends nothing elsewhere.
+#[test]
+fn sessions_behind_a_follower_are_listed_and_it_is_asked_to_end_them() {
+    let server = centre();
+    let secret = follower(&server, "edge", Some(&["acme"]));
+    let other = follower(&server, "other", Some(&["other"]));
+    let place = snapshot(&server, &secret).with(200).body["place"].clone();
+    changes(&server, &secret, &place, 0).with(200);
+    let session = |session: i64, tenant: &str| {
+        json!({
+            "broker": "gw-7", "session": session, "client_id": "pump", "tie": "0a".repeat(32),
+            "credential": null, "tenant": tenant, "address": "192.0.2.9", "protocol": 5,
+            "connected_at": 1, "listener": 1883, "stored": false
+        })
+    };
+    let part = |telling: i64, part: u64, here: &[Value]| {
+        json!({
+            "schema": newest_schema(), "telling": telling, "part": part, "is_only": true,
+            "here": here, "gone": []
+        })
+    };
+    let tell = |secret: &str, body: &Value| {
+        let bearer = format!("Bearer {secret}");
+        let path = "/replication/v1/sessions";
+        let headers = [("Authorization", &*bearer)];
+        server.ask_at_door("POST", path, Some(body.clone()), &headers)
+    };
+    // A part whose beginning is not known is not taken.
+    tell(&secret, &part(1, 1, &[])).with(410);
+    let first = [session(3, "acme"), session(4, "other")];
+    let taken = tell(&secret, &part(1, 0, &first)).with(200);
+    assert_eq!(taken.body, json!({ "left_out": 0 }));
+    let listed = || {
+        let listed = server.get("/api/v1/clients").with(200).body;
+        let items = listed["items"].as_array().unwrap().clone();
+        let sessions = items
+            .iter()
+            .map(|it| it["session"].as_str().unwrap().to_owned());
+        sessions.collect::<Vec<_>>()
+    };
+    assert_eq!(listed(), ["edge:3"]);
+    let count = server.get("/api/v1/clients/count").with(200).body;
+    assert_eq!(count, json!({ "connected": 1 }));
+    for (telling, number) in [(1, 0), (2, 1), (1, 2), (1, 9)] {
+        let status = tell(&secret, &part(telling, number, &first[..1])).status;
+        assert_eq!(
+            status,
+            if number == 0 { 200 } else { 410 },
+            "{telling} {number}"
+        );
+    }
+    tell(&secret, &part(1, 1, &[])).with(200);
+    for (body, status) in [
+        (json!({}), 422),
+        (part(1, 2, &vec![session(1, "acme"); 201]), 422),
+        (part(1, 2, &[json!({ "session": 1 })]), 422),
+        (json!("x".repeat(300_000)), 413),
+        (
+            {
+                let mut old = part(1, 2, &[]);
+                old["schema"] = json!(1);
+                old
+            },
+            409,
+        ),
+    ] {
+        tell(&secret, &body).with(status);
+    }
+    tell("x", &part(1, 0, &[])).with(401);
+
+    // It is asked to end one, and the one who asked hears that it did.
+    let asked = |secret: &str| {
+        let told = changes(&server, secret, &place, 0);
+        told.body["kicks"].as_array().cloned().unwrap_or_default()
+    };
+    let ended = std::thread::scope(|scope| {
+        let ending = scope.spawn(|| server.delete("/api/v1/clients/edge:3"));
+        let begun = Instant::now();
+        let kicks = loop {
+            let kicks = asked(&secret);
+            if !kicks.is_empty() || begun.elapsed() > Duration::from_secs(5) {
+                break kicks;
+            }
+        };
+        assert!(asked(&other).is_empty(), "it is none of its sessions");
+        let what = json!({ "session": { "broker": null, "session": 3 } });
+        assert_eq!(kicks[0]["what"], what);
+        let done = batch(&[json!({ "kicked": { "request": kicks[0]["id"] } })]);
+        // Another one can't say so.
+        hand_back(&server, &other, &done).with(200);
+        hand_back(&server, &secret, &done).with(200);
+        ending.join().unwrap()
+    });
+    ended.with(204);
+    let audit = "/api/v1/audit?limit=1000&act=";
+    let acts = |act: &str| server.get(&format!("{audit}{act}")).with(200).body["items"].clone();
+    assert_eq!(acts("client.kick")[0]["outcome"], json!("done"));
+    let refused = acts("follower.hand-back");
+    let refused: Vec<_> = refused
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["actor"].clone())
+        .collect();
+    assert_eq!(refused, ["broker:edge", "broker:other"]);
+}

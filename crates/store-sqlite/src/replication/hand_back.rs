@@ -6,6 +6,7 @@
 use countersign_core::change::Change;
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::CredentialId;
+use countersign_core::follower::MOST_WAITING;
 use countersign_core::hand_back::{
     HandBack, HandedAct, HandedBack, HandedItem, MOST_ITEMS, tie_of,
 };
@@ -49,6 +50,22 @@ impl SqliteStore {
                 stamp: connection.query_row(stamp, [], |row| row.get(0))?,
                 items,
             }))
+        })
+    }
+
+    /// How much of what the broker wrote the centre has not judged, counted up to
+    /// [`MOST_WAITING`].
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    pub fn count_to_hand_back(&self) -> Result<u32, StoreError> {
+        self.look_once(READ, |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT count(*) FROM
+                     (SELECT 1 FROM hand_back WHERE known_from IS NULL LIMIT ?1)",
+            )?;
+            Ok(statement.query_row([MOST_WAITING], |row| row.get(0))?)
         })
     }
 
@@ -189,6 +206,7 @@ fn act(
             name: name?,
             count: u32::try_from(value?).ok()?,
         },
+        "kicked" => HandedAct::Kicked { request: number? },
         "retired" => HandedAct::Retired {
             credential: value?,
             secret: number?,

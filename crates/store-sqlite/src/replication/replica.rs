@@ -2,9 +2,12 @@
 
 use core::cmp::Ordering;
 
-use countersign_core::change::Change;
+use countersign_core::change::{Change, KickRequestId};
+use countersign_core::hand_back::tie_of;
+use countersign_core::presence::SessionNumber;
 use countersign_core::store::{
-    ReplicaChanges, ReplicaPlace, ReplicaState, StoreError, StoreErrorKind,
+    KickTarget, KickedThere, ReplicaChanges, ReplicaKick, ReplicaPlace, ReplicaState, StoreError,
+    StoreErrorKind,
 };
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
@@ -17,12 +20,12 @@ use super::news::News;
 use super::snapshot::{StagedSnapshot, borrowed};
 use super::writer::{Replica, Work};
 use crate::busy_timeout::{ADMIN_WAIT, BATCH_WAIT};
-use crate::changes;
 use crate::error::Fault;
 use crate::row_reader::RowReader;
 use crate::schema::{self, MIGRATIONS};
 use crate::store::SqliteStore;
 use crate::tables::{quote, quoted, raise_sequence};
+use crate::{brokers, changes, kicks};
 
 impl SqliteStore {
     /// What this store follows; none if it is no replica.
@@ -95,6 +98,7 @@ impl SqliteStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         check_schema(changes.schema)?;
+        let kicks = self.kicks_here(&changes.kicks)?;
         let done = self.act(ACTION, ADMIN_WAIT, |connection| {
             begin_taking(connection)?;
             let replica = Replica::of(connection)?;
@@ -106,6 +110,10 @@ impl SqliteStore {
             replica.carry_out(&work.removed, |_, _| Ok(()))?;
             replica.put_all(&work.put)?;
             news.tell(connection, now)?;
+            for (id, target) in &kicks {
+                kicks::take(connection, *id, target, now)?;
+                changes::append(connection, now, &Change::KickRequested(*id))?;
+            }
             note(connection, changes.place, now)
         });
         if !changes.objects.is_empty() {
@@ -154,6 +162,41 @@ impl SqliteStore {
         });
         self.sync(ACTION)?;
         done
+    }
+}
+
+impl SqliteStore {
+    /// What is to end here. A session whose broker is not named is one of the only broker
+    /// that is alive and has it; otherwise it is none.
+    fn kicks_here(
+        &self,
+        told: &[ReplicaKick],
+    ) -> Result<Vec<(KickRequestId, KickTarget)>, StoreError> {
+        let mut here = Vec::new();
+        for ReplicaKick { id, what } in told {
+            let target = match what {
+                KickedThere::ClientId(digits) => tie_of(digits).map(KickTarget::ClientId),
+                KickedThere::Session { broker, session } => {
+                    let session = SessionNumber(*session);
+                    let broker = match broker {
+                        Some(broker) => Some(broker.clone()),
+                        None => self.only_broker_with(session)?,
+                    };
+                    broker.map(|broker| KickTarget::Session { broker, session })
+                }
+            };
+            here.extend(target.map(|target| (KickRequestId(*id), target)));
+        }
+        Ok(here)
+    }
+
+    fn only_broker_with(&self, session: SessionNumber) -> Result<Option<String>, StoreError> {
+        let mut brokers = self.look_once(ACTION, |connection| {
+            brokers::with_session(connection, session)
+        })?;
+        brokers.retain(|broker| countersign_core::store::GateStore::is_broker_alive(self, broker));
+        let only = brokers.pop();
+        Ok(only.filter(|_| brokers.is_empty()))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use countersign_core::follower::Follower;
+use countersign_core::follower::{Follower, FollowerName};
 use countersign_core::secret::SecretDigest;
 use countersign_core::store::{
     ExportScope, ObjectName, ReplicaChanges, ReplicaObject, ReplicaPlace, SinceThen, SnapshotPage,
@@ -24,6 +24,7 @@ use crate::schema::{self, MIGRATIONS};
 use crate::store::SqliteStore;
 use crate::tables::export::read;
 
+mod kicks;
 mod lockouts;
 
 impl SqliteStore {
@@ -84,6 +85,7 @@ impl SqliteStore {
 /// The store, as one follower may see it.
 struct Source<'a> {
     connection: &'a Connection,
+    follower: &'a FollowerName,
     era: i64,
     /// The tenants that the follower is told of, as JSON; none is all.
     tenants: Option<String>,
@@ -91,7 +93,7 @@ struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn of(connection: &'a Connection, follower: &Follower) -> Result<Self, Fault> {
+    fn of(connection: &'a Connection, follower: &'a Follower) -> Result<Self, Fault> {
         let tenants = follower.tenants.as_deref();
         let scope = ExportScope {
             tenant: tenants.and_then(|tenants| tenants.first()).cloned(),
@@ -108,6 +110,7 @@ impl<'a> Source<'a> {
         }
         Ok(Self {
             connection,
+            follower: &follower.name,
             era: follower.era,
             tenants: tenants.map(json_list),
             tables,
@@ -158,10 +161,14 @@ impl<'a> Source<'a> {
             schema: schema::newest(MIGRATIONS),
             place: self.place(seq, stamp),
             objects: Vec::new(),
+            kicks: Vec::new(),
         };
-        let Some(mut changed) = self.changed(after.seq)? else {
+        let Some((mut changed, requests)) = self.changed(after.seq)? else {
             return Ok(SinceThen::Behind);
         };
+        for id in requests {
+            changes.kicks.extend(self.kick(id)?);
+        }
         if self.tenants.is_some() {
             self.add_lockouts(&mut changed)?;
         }
@@ -190,14 +197,15 @@ impl<'a> Source<'a> {
     }
 
     /// The objects that changed after an entry, in the order of kinds and keys, and whose
-    /// each is, as far as the log knows; none where they are too many.
-    fn changed(&self, after: i64) -> Result<Option<Changed>, Fault> {
+    /// each is, as far as the log knows, and the requests to kick that were made since; none
+    /// where they are too many.
+    fn changed(&self, after: i64) -> Result<Option<(Changed, Vec<i64>)>, Fault> {
         let mut statement = self.connection.prepare_cached(
             "SELECT kind, number, tenant, name FROM object_change
              WHERE seq > ?1 ORDER BY seq LIMIT ?2",
         )?;
         let mut rows = statement.query([after, MOST_ENTRIES.saturating_add(1)])?;
-        let mut changed = BTreeMap::new();
+        let (mut changed, mut requests) = (BTreeMap::new(), Vec::new());
         let mut entries: i64 = 0;
         while let Some(row) = rows.next()? {
             entries = entries.saturating_add(1);
@@ -205,10 +213,11 @@ impl<'a> Source<'a> {
                 return Ok(None);
             }
             let columns = &mut RowReader::of(row);
-            let Some(kind) = ObjectKind::parse(columns.text()?) else {
+            let (kind, number) = (columns.text()?.to_owned(), columns.maybe_number()?);
+            let Some(kind) = ObjectKind::parse(&kind) else {
+                requests.extend(number.filter(|_| kind == KICK));
                 continue;
             };
-            let number = columns.maybe_number()?;
             let tenant = columns.maybe_text()?.map(str::to_owned);
             let name = columns.maybe_text()?.map(str::to_owned);
             let (_, key) = kind.key();
@@ -228,7 +237,7 @@ impl<'a> Source<'a> {
             let whose: &mut Option<String> = changed.entry((kind, object)).or_default();
             *whose = whose.take().or(tenant);
         }
-        Ok(Some(changed))
+        Ok(Some((changed, requests)))
     }
 
     /// The tokens that a user signed in the follower's tenants.
@@ -368,6 +377,8 @@ const LISTED_CREDENTIALS: &str = "id IN (
     SELECT id FROM credential WHERE tenant IN (SELECT value FROM json_each(?1))
     UNION SELECT credential FROM person_grant
         WHERE tenant IN (SELECT value FROM json_each(?1)))";
+/// What the log calls a request to kick.
+const KICK: &str = "kick";
 const ACTION: &str = "read what a follower asks for";
 /// So many objects a page has at most,
 const MOST_OBJECTS: usize = 2_000;

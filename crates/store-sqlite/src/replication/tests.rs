@@ -22,6 +22,7 @@ use crate::tables::TableShape;
 mod equal;
 mod handed;
 mod kept;
+mod model;
 mod seen;
 
 fn fresh(directory: &TempDir, name: &str) -> SqliteStore {
@@ -252,21 +253,7 @@ impl Pair {
     }
 
     fn put_follower(&mut self, tenants: Option<&[&str]>, era: i64) {
-        let parse = |ids: &[&str]| ids.iter().map(|id| TenantId::parse(id).unwrap()).collect();
-        let mut transaction = self.centre.begin(Intent::Write).unwrap();
-        transaction
-            .put_follower(&Follower {
-                name: FollowerName::parse("edge").unwrap(),
-                tenants: tenants.map(parse),
-                digest: self.secret.clone(),
-                era,
-                created_at: Timestamp::from_millis(1),
-                rotated_at: Timestamp::from_millis(1),
-                progress: None,
-                lag: None,
-            })
-            .unwrap();
-        transaction.commit(&[], &[]).unwrap();
+        put_follower(&mut self.centre, "edge", &self.secret, tenants, era);
     }
 
     /// Has the centre do something.
@@ -299,72 +286,102 @@ impl Pair {
     /// Has the replica take a snapshot. `between` is done at the centre after each page.
     fn snapshot(&mut self, mut between: impl FnMut(&Self)) {
         let now = Timestamp::from_millis(self.now);
-        let mut staged = StagedSnapshot::begin(&self.replica).unwrap();
-        let (mut after, mut place) = (None, None);
-        loop {
-            let page = self
-                .centre
-                .snapshot_page(&self.secret, after.as_ref())
-                .unwrap();
-            let (_, page) = page.unwrap();
-            staged.add(&page.objects).unwrap();
-            place.get_or_insert(page.place);
-            between(self);
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
-        let SinceThen::Changes(changes) = self.since(place.unwrap()) else {
-            panic!("behind at once");
-        };
-        staged.add(&changes.objects).unwrap();
-        self.replica
-            .take_snapshot(&staged, changes.place, now)
-            .unwrap();
-        self.place = Some(changes.place);
+        let read = || between(self);
+        let (staged, place) = read_snapshot(&self.centre, &self.secret, &self.replica, read);
+        self.replica.take_snapshot(&staged, place, now).unwrap();
+        self.place = Some(place);
     }
 
-    /// Fails unless each row of the replica is what the centre tells, and no other.
     fn assert_equal(&self) {
-        let mut theirs = BTreeSet::new();
-        let mut after = None;
-        loop {
-            let page = self
-                .centre
-                .snapshot_page(&self.secret, after.as_ref())
-                .unwrap();
-            let (_, page) = page.unwrap();
-            let rows = page.objects.iter().flat_map(|it| &it.rows);
-            theirs.extend(rows.map(|row| serde_json::to_string(row).unwrap()));
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
-        let mut ours = BTreeSet::new();
-        for followed in FOLLOWED {
-            let shape = TableShape::of(&self.replica.connection, followed.name)
-                .unwrap()
-                .unwrap();
-            let select = shape.select(crate::tables::quote, "true");
-            let mut statement = self.replica.connection.prepare(&select).unwrap();
-            let mut rows = statement.query([]).unwrap();
-            while let Some(row) = rows.next().unwrap() {
-                let row = crate::tables::export::read(&shape, row).unwrap();
-                ours.insert(serde_json::to_string(&row).unwrap());
-            }
-        }
-        let missing: Vec<_> = theirs.difference(&ours).collect();
-        let more: Vec<_> = ours.difference(&theirs).collect();
-        assert!(
-            missing.is_empty() && more.is_empty(),
-            "{missing:#?}\n{more:#?}"
-        );
-        let broken = column(
-            &self.replica,
-            "SELECT \"table\" FROM pragma_foreign_key_check",
-        );
-        assert!(broken.is_empty(), "{broken:?}");
+        assert_equal(&self.centre, &self.secret, &self.replica);
     }
+}
+
+/// Reads all that a follower may know.
+fn read_snapshot(
+    centre: &SqliteStore,
+    secret: &SecretDigest,
+    replica: &SqliteStore,
+    mut between: impl FnMut(),
+) -> (StagedSnapshot, ReplicaPlace) {
+    let mut staged = StagedSnapshot::begin(replica).unwrap();
+    let (mut after, mut place) = (None, None);
+    loop {
+        let page = centre.snapshot_page(secret, after.as_ref()).unwrap();
+        let (_, page) = page.unwrap();
+        staged.add(&page.objects).unwrap();
+        place.get_or_insert(page.place);
+        between();
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let told = centre.changes_for_follower(secret, place.unwrap()).unwrap();
+    let SinceThen::Changes(changes) = told.unwrap().1 else {
+        panic!("behind at once");
+    };
+    staged.add(&changes.objects).unwrap();
+    (staged, changes.place)
+}
+
+/// Fails unless each row of the replica is what the centre tells, and no other.
+fn assert_equal(centre: &SqliteStore, secret: &SecretDigest, replica: &SqliteStore) {
+    let mut theirs = BTreeSet::new();
+    let mut after = None;
+    loop {
+        let page = centre.snapshot_page(secret, after.as_ref()).unwrap();
+        let (_, page) = page.unwrap();
+        let rows = page.objects.iter().flat_map(|it| &it.rows);
+        theirs.extend(rows.map(|row| serde_json::to_string(row).unwrap()));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let mut ours = BTreeSet::new();
+    for followed in FOLLOWED {
+        let shape = TableShape::of(&replica.connection, followed.name);
+        let shape = shape.unwrap().unwrap();
+        let select = shape.select(crate::tables::quote, "true");
+        let mut statement = replica.connection.prepare(&select).unwrap();
+        let mut rows = statement.query([]).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            let row = crate::tables::export::read(&shape, row).unwrap();
+            ours.insert(serde_json::to_string(&row).unwrap());
+        }
+    }
+    let missing: Vec<_> = theirs.difference(&ours).collect();
+    let more: Vec<_> = ours.difference(&theirs).collect();
+    assert!(
+        missing.is_empty() && more.is_empty(),
+        "{missing:#?}\n{more:#?}"
+    );
+    let broken = column(replica, "SELECT \"table\" FROM pragma_foreign_key_check");
+    assert!(broken.is_empty(), "{broken:?}");
+}
+
+/// Makes a follower, or tells it of other tenants.
+fn put_follower(
+    centre: &mut SqliteStore,
+    name: &str,
+    secret: &SecretDigest,
+    tenants: Option<&[&str]>,
+    era: i64,
+) {
+    let parse = |ids: &[&str]| ids.iter().map(|id| TenantId::parse(id).unwrap()).collect();
+    let follower = Follower {
+        name: FollowerName::parse(name).unwrap(),
+        tenants: tenants.map(parse),
+        digest: secret.clone(),
+        era,
+        created_at: Timestamp::from_millis(1),
+        rotated_at: Timestamp::from_millis(1),
+        progress: None,
+        lag: None,
+        refused: 0,
+    };
+    let mut transaction = centre.begin(Intent::Write).unwrap();
+    transaction.put_follower(&follower).unwrap();
+    transaction.commit(&[], &[]).unwrap();
 }

@@ -3,7 +3,7 @@
 use countersign_core::follower::{Follower, FollowerName, FollowerProgress};
 use countersign_core::hand_back::HandBackPlace;
 use countersign_core::secret::SecretDigest;
-use countersign_core::store::rows::FollowerRows;
+use countersign_core::store::rows::{FollowerRows, PresenceRows as _};
 use countersign_core::store::{Listed, Page, StoreError};
 
 use super::MemoryTransaction;
@@ -57,6 +57,7 @@ impl FollowerRows for MemoryTransaction<'_> {
         let kept = Follower {
             progress: before.and_then(|it| it.progress),
             lag: None,
+            refused: before.map_or(0, |it| it.refused),
             ..follower.clone()
         };
         self.tables.followers.put(follower.name.clone(), kept);
@@ -77,8 +78,16 @@ impl FollowerRows for MemoryTransaction<'_> {
         Ok(())
     }
 
+    fn note_refused(&mut self, name: &FollowerName, count: u64) -> Result<(), StoreError> {
+        if let Some(follower) = self.tables.followers.row(name) {
+            follower.refused = follower.refused.saturating_add(count);
+        }
+        Ok(())
+    }
+
     fn remove_follower(&mut self, name: &FollowerName) -> Result<bool, StoreError> {
         self.tables.handed_back.remove(name);
+        self.take_presence_behind(name, usize::MAX)?;
         Ok(self.tables.followers.remove(name))
     }
 }

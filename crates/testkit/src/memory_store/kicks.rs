@@ -31,7 +31,8 @@ impl Tables {
     pub(super) fn kick_target(&self, id: KickRequestId) -> Option<KickTarget> {
         let row = self.kicks.get(&id.0);
         let awaited = row.filter(|row| row.answer == KickAnswer::Awaited);
-        awaited.map(|row| row.target.clone())
+        let target = awaited.map(|row| row.target.clone());
+        target.filter(|target| !matches!(target, KickTarget::Behind { .. }))
     }
 }
 
@@ -49,6 +50,11 @@ impl KickRows for MemoryTransaction<'_> {
         };
         self.tables.kicks.put(id, row);
         Ok(KickRequestId(id))
+    }
+
+    fn kick_target(&mut self, id: KickRequestId) -> Result<Option<KickTarget>, StoreError> {
+        let row = self.tables.kicks.get(&id.0);
+        Ok(row.map(|row| row.target.clone()))
     }
 
     fn answer_kick(&mut self, id: KickRequestId) -> Result<Option<AnsweredKick>, StoreError> {

@@ -78,6 +78,8 @@ pub(super) struct Tables {
     /// See [`LogPosition`](countersign_core::store::LogPosition).
     pub(super) session_changes: i64,
     pub(super) presence: Table<(String, SessionNumber), Presence>,
+    /// Behind which follower some of them are.
+    pub(super) presence_behind: Table<(String, SessionNumber), FollowerName>,
     pub(super) brokers: Table<String, BrokerRecord>,
     pub(super) kicks: Table<i64, KickRow>,
     pub(super) changes: Table<i64, (Timestamp, Change)>,

@@ -29,6 +29,8 @@ pub fn a_follower_reads_back_as_it_was_written_and_loses_its_tenants(
     let progress = FollowerProgress {
         position: None,
         at: at(9),
+        schema: Some(7),
+        waiting: Some(3),
     };
     commit(&mut store, &[], |transaction| {
         transaction.put_tenant(&tenant("acme"))?;
@@ -36,10 +38,14 @@ pub fn a_follower_reads_back_as_it_was_written_and_loses_its_tenants(
         transaction.put_follower(&follower("a"))?;
         transaction.note_follower(&name("b"), progress)?;
         transaction.note_follower(&name("nobody"), progress)?;
+        transaction.note_refused(&name("b"), 2)?;
+        transaction.note_refused(&name("b"), 3)?;
+        transaction.note_refused(&name("nobody"), 1)?;
         transaction.put_follower(&of_acme)
     });
     let noted = Follower {
         progress: Some(progress),
+        refused: 5,
         ..of_acme
     };
     look(&mut store, |transaction| {
@@ -100,11 +106,11 @@ pub fn a_follower_is_found_by_its_secret_and_it_is_known_what_it_handed_back(
     });
 }
 
-fn name(text: &str) -> FollowerName {
+pub(super) fn name(text: &str) -> FollowerName {
     FollowerName::parse(text).unwrap()
 }
 
-fn follower(text: &str) -> Follower {
+pub(super) fn follower(text: &str) -> Follower {
     Follower {
         name: name(text),
         tenants: None,
@@ -114,5 +120,6 @@ fn follower(text: &str) -> Follower {
         rotated_at: at(2),
         progress: None,
         lag: None,
+        refused: 0,
     }
 }

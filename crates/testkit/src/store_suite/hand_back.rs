@@ -362,6 +362,7 @@ fn follow(store: &mut impl AdminStore, tenants: Option<&[&str]>) {
         rotated_at: at(1),
         progress: None,
         lag: None,
+        refused: 0,
     };
     commit(store, &[], |transaction| {
         transaction.put_follower(&follower)

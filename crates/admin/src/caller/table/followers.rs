@@ -4,7 +4,8 @@ use countersign_core::follower::FollowerName;
 
 use super::*;
 use crate::follower::{
-    CreateFollower, DeleteFollower, ListFollowers, RotateFollower, SetFollower, ShowFollower,
+    CreateFollower, DeleteFollower, ListFollowers, ReadFleetStatus, RotateFollower, SetFollower,
+    ShowFollower,
 };
 
 /// A follower that there is.
@@ -24,6 +25,7 @@ pub(super) fn rows() -> Vec<(&'static str, May, Try)> {
         Platform CreateFollower new_follower(FollowerName::parse("more").unwrap());
         Platform DeleteFollower DeleteFollower(west());
         Platform ListFollowers ListFollowers::default();
+        Platform ReadFleetStatus ReadFleetStatus::default();
         Platform RotateFollower RotateFollower(west());
         Platform SetFollower SetFollower { name: west(), add: Vec::new(), remove: vec![tenant_id("acme")] };
         Platform ShowFollower ShowFollower(west());

@@ -59,7 +59,7 @@ pub trait FollowerRows {
     fn followers(&mut self, page: &Page<FollowerName>) -> Result<Listed<Follower>, StoreError>;
 
     /// Writes a follower, in place of the one with this name where there is one. How far
-    /// it has followed stays as it was.
+    /// it has followed, and how much was refused, stays as it was.
     ///
     /// # Errors
     ///
@@ -76,6 +76,13 @@ pub trait FollowerRows {
         name: &FollowerName,
         progress: FollowerProgress,
     ) -> Result<(), StoreError>;
+
+    /// Adds to how much of what a follower said was refused, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// See [`FollowerRows`].
+    fn note_refused(&mut self, name: &FollowerName, count: u64) -> Result<(), StoreError>;
 
     /// Removes a follower; says whether it was there.
     ///

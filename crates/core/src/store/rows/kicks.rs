@@ -3,6 +3,7 @@
 use crate::audit::AuditEntry;
 use crate::change::KickRequestId;
 use crate::client_id::ClientIdTie;
+use crate::follower::FollowerName;
 use crate::presence::SessionNumber;
 use crate::store::StoreError;
 use crate::time::Timestamp;
@@ -18,6 +19,15 @@ pub enum KickTarget {
         /// The broker's name.
         broker: String,
         /// Its session.
+        session: SessionNumber,
+    },
+    /// This one at the broker of a follower.
+    Behind {
+        /// The follower.
+        follower: FollowerName,
+        /// Its broker's name; none where it has but one.
+        broker: Option<String>,
+        /// The session there.
         session: SessionNumber,
     },
 }
@@ -51,6 +61,13 @@ pub trait KickRows {
         target: &KickTarget,
         entry: &AuditEntry,
     ) -> Result<KickRequestId, StoreError>;
+
+    /// What a request asks for, or asked for; none where there is no such request.
+    ///
+    /// # Errors
+    ///
+    /// See [`KickRows`].
+    fn kick_target(&mut self, id: KickRequestId) -> Result<Option<KickTarget>, StoreError>;
 
     /// Marks a request to kick as answered; the first time, says what the audit
     /// is to say of it.

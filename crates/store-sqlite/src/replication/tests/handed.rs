@@ -190,3 +190,75 @@ fn what_waits_to_be_handed_back_has_a_bound() {
     waiting.sort();
     assert_eq!(waiting, ["activated", "failed", "failed", "tied", "used"]);
 }
+
+/// What the centre wants to end at a replica's broker reaches that broker, and the answer
+/// the centre. Requests of before a snapshot do not.
+#[test]
+fn a_request_to_end_a_session_goes_to_the_broker_and_the_answer_comes_back() {
+    use countersign_core::change::{Change, ChangeSeq};
+    let mut pair = Pair::of(None);
+    let ask = |pair: &Pair, id: i64, whose: &str| {
+        pair.act(&format!(
+            "INSERT INTO kick_request (id, at, client_id, follower, broker, session, actor, subject)
+             VALUES ({id}, 1, {whose}, 'cli:root', 'c')"
+        ));
+    };
+    let tie = format!("'{}', NULL, NULL, NULL", "0a".repeat(32));
+    ask(&pair, 1, &tie);
+    pair.follow();
+    for broker in ["one", "two"] {
+        let sql = format!(
+            "INSERT INTO broker (name, last_seen) VALUES ('{broker}', 1);
+             INSERT INTO presence (broker, session, client_id, protocol, connected_at,
+                 authenticated, stored) VALUES ('{broker}', 4, 'c', 5, 1, 0, 0)"
+        );
+        pair.replica.connection.execute_batch(&sql).unwrap();
+    }
+    let alive = pair.replica.lock_broker("two").unwrap();
+    for (id, whose) in [
+        (2, &*tie),
+        (3, "NULL, 'edge', 'one', 7"),
+        (4, "NULL, 'edge', '', 4"),
+        (5, "NULL, 'west', '', 4"),
+        (6, "NULL, NULL, 'one', 4"),
+        (7, "NULL, 'edge', '', 5"),
+    ] {
+        ask(&pair, id, whose);
+    }
+    let last = pair.replica.last_change().unwrap();
+    pair.follow();
+    let asked = |pair: &mut Pair, last: ChangeSeq| {
+        let told = pair.replica.changes_after(last, 100).unwrap();
+        let told = told.into_iter().map(|(_, change)| match change {
+            Change::KickRequested(id) => id.0,
+            other => panic!("{other:?}"),
+        });
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!(asked(&mut pair, last), [2, 3, 4]);
+    let there = column(
+        &pair.replica,
+        "SELECT concat(id, ' ', client_id IS NOT NULL, ' ', broker, ' ', session) FROM kick_request",
+    );
+    assert_eq!(there, ["2 1  ", "3 0 one 7", "4 0 two 4"]);
+    // The broker answers, as it answers its administrator.
+    let batch = countersign_core::store::Batch {
+        kicked: vec![countersign_core::change::KickRequestId(4)],
+        ..Default::default()
+    };
+    pair.replica.write_batch("two", &batch).unwrap();
+    assert_eq!(pair.waiting(), ["kicked"]);
+    pair.hand_back();
+    let answered = "SELECT concat(id, ' ', answered) FROM kick_request WHERE id IN (3, 4)";
+    assert_eq!(column(&pair.centre, answered), ["3 0", "4 1"]);
+    let acts = "SELECT concat(actor, ' ', subject) FROM audit WHERE act = 'client.kick'";
+    assert_eq!(column(&pair.centre, acts), ["cli:root c"]);
+    assert!(column(&pair.replica, acts).is_empty());
+    // What was taken back is not asked any more.
+    ask(&pair, 8, &tie);
+    pair.act("UPDATE kick_request SET answered = 2 WHERE id = 8");
+    let last = pair.replica.last_change().unwrap();
+    pair.follow();
+    assert!(asked(&mut pair, last).is_empty());
+    drop(alive);
+}
