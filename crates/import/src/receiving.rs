@@ -15,18 +15,21 @@ pub(crate) fn intersect(subscribed: &mut [DesiredRule], received: &mut [DesiredR
         let rules = list.iter().filter_map(|desired| desired.rule.clone());
         rules.collect::<Vec<Rule>>()
     });
-    narrow(subscribed, &of_received);
-    narrow(received, &of_subscribed);
+    let less = "there a client may subscribe to all of it and receives a part; here a SUBSCRIBE of \
+                more than that part is refused";
+    narrow(subscribed, &of_received, &Outcome::Changed(less.into()));
+    narrow(received, &of_subscribed, &Outcome::Kept);
 }
 
-fn narrow(list: &mut [DesiredRule], others: &[Rule]) {
+/// `around` is what becomes of one that holds one of the other list.
+fn narrow(list: &mut [DesiredRule], others: &[Rule], around: &Outcome) {
     for desired in list {
         let Some(rule) = &desired.rule else {
             continue;
         };
         let outcome = match relation(rule, others) {
             Relation::Within => continue,
-            Relation::Around => Outcome::Kept,
+            Relation::Around => around.clone(),
             Relation::Apart => Outcome::Changed(
                 "nothing is received by it there, as the other list does not name it; so it is no \
                  rule here"

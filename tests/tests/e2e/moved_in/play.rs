@@ -135,6 +135,8 @@ impl Play<'_> {
                 let sent = &mut pairs[from];
                 for client in &mut sent.clients {
                     client.publish(&topic, &payload, qos, retain).unwrap();
+                    // At QoS 0 nothing else says that the broker has read it.
+                    assert!(client.is_alive());
                 }
                 let sender = sent.who;
                 self.compare_received(pairs, sender, &topic);
@@ -240,6 +242,7 @@ impl Play<'_> {
                     for (topic, qos) in &sent {
                         client.publish(topic, "while away", *qos, false).unwrap();
                     }
+                    assert!(client.is_alive());
                 }
             }
             let told = self.ports.map(|port| {
