@@ -371,10 +371,10 @@ fn put_lists(
 ) -> Result<(), Fault> {
     groups::put_joined(connection, id, credential)?;
     roles::put_held(connection, id, credential)?;
-    let mut statement = connection
-        .prepare_cached("INSERT INTO attribute (credential, key, value) VALUES (?1, ?2, ?3)")?;
     for (key, value) in &credential.attributes {
-        statement.execute(params![id.0, key, value])?;
+        connection
+            .prepare_cached("INSERT INTO attribute (credential, key, value) VALUES (?1, ?2, ?3)")?
+            .execute(params![id.0, key, value])?;
     }
     Ok(())
 }

@@ -22,11 +22,12 @@ pub(crate) fn put_joined(
     id: CredentialId,
     credential: &Credential,
 ) -> Result<(), Fault> {
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO credential_group (credential, position, path) VALUES (?1, ?2, ?3)",
-    )?;
     for (position, group) in credential.groups.iter().enumerate() {
-        statement.execute(params![id.0, position, group.as_str()])?;
+        connection
+            .prepare_cached(
+                "INSERT INTO credential_group (credential, position, path) VALUES (?1, ?2, ?3)",
+            )?
+            .execute(params![id.0, position, group.as_str()])?;
     }
     Ok(())
 }

@@ -27,5 +27,7 @@ pub(crate) fn of(connection: &Connection) -> Result<LogPosition, Fault> {
 /// One row, whatever is stored. The conditions are those of indexes, word for word.
 pub(crate) const STANDING: &str = "SELECT coalesce((SELECT max(seq) FROM change), 0),
             coalesce((SELECT max(seq) FROM change WHERE kind = 'ban'), 0),
-            coalesce((SELECT max(seq) FROM change WHERE kind NOT IN ('ban', 'credential', 'group', 'issuer-keys', 'kick')), 0),
+            coalesce((SELECT max(seq) FROM change
+                WHERE kind <> 'ban' AND kind <> 'credential' AND kind <> 'group'
+                    AND kind <> 'issuer-keys' AND kind <> 'kick'), 0),
             (SELECT number FROM session_change WHERE id = 1)";

@@ -191,12 +191,13 @@ fn up_to_date_copy(
 #[cfg(test)]
 mod tests {
     use countersign_core::change::Change;
+    use countersign_core::ledger::Durability;
     use countersign_core::store::{AdminStore as _, AdminTransaction as _, GateStore as _};
     use tempfile::TempDir;
 
     use super::*;
     use crate::file::beside;
-    use crate::store::{CHECKPOINT_PAGES, LOG_BYTES};
+    use crate::store::{CHECKPOINT_PAGES, CHECKPOINT_PAGES_OF_MANY, LOG_BYTES};
 
     fn fresh() -> (SqliteStore, TempDir) {
         let directory = TempDir::new().unwrap();
@@ -270,7 +271,20 @@ mod tests {
             number(&store, "wal_autocheckpoint"),
             i64::from(CHECKPOINT_PAGES)
         );
-        store.checkpoint_on_commit(false).unwrap();
+        let one_of_many = store.begin(Intent::Write).unwrap();
+        one_of_many
+            .commit_act(&[], &[Change::Everything], Durability::Kill)
+            .unwrap();
+        assert_eq!(
+            number(&store, "wal_autocheckpoint"),
+            i64::from(CHECKPOINT_PAGES_OF_MANY)
+        );
+        store.sync_commits().unwrap();
+        assert_eq!(
+            number(&store, "wal_autocheckpoint"),
+            i64::from(CHECKPOINT_PAGES)
+        );
+        store.checkpoint_on_commit(0).unwrap();
         assert_eq!(number(&store, "wal_autocheckpoint"), 0);
     }
 

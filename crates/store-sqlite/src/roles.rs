@@ -231,30 +231,32 @@ pub(crate) fn put_held(
     id: CredentialId,
     credential: &Credential,
 ) -> Result<(), Fault> {
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO credential_role (credential, role, tenant)
-         VALUES (?1, ?2, (SELECT tenant FROM credential WHERE id = ?1))
-         ON CONFLICT (credential, role) DO NOTHING",
-    )?;
     for role in own_roles(credential) {
-        statement.execute(params![id.0, role.as_str()])?;
+        connection
+            .prepare_cached(
+                "INSERT INTO credential_role (credential, role, tenant)
+                 VALUES (?1, ?2, (SELECT tenant FROM credential WHERE id = ?1))
+                 ON CONFLICT (credential, role) DO NOTHING",
+            )?
+            .execute(params![id.0, role.as_str()])?;
     }
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO credential_rule (credential, position, effect, action, pattern, max_qos,
-             no_retain, literal)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    )?;
     for (position, rule) in credential.rules.iter().enumerate() {
-        statement.execute(params![
-            id.0,
-            position,
-            rule.effect().as_str(),
-            rule.action().as_str(),
-            rule.pattern().as_str(),
-            rule.limits().max_qos.map(QoS::as_u8),
-            rule.limits().no_retain,
-            rule.is_literal(),
-        ])?;
+        connection
+            .prepare_cached(
+                "INSERT INTO credential_rule (credential, position, effect, action, pattern,
+                     max_qos, no_retain, literal)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute(params![
+                id.0,
+                position,
+                rule.effect().as_str(),
+                rule.action().as_str(),
+                rule.pattern().as_str(),
+                rule.limits().max_qos.map(QoS::as_u8),
+                rule.limits().no_retain,
+                rule.is_literal(),
+            ])?;
     }
     Ok(())
 }

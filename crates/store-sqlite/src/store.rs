@@ -35,8 +35,9 @@ pub struct SqliteStore {
     pub(crate) is_anew: bool,
     /// How long this connection has the write lock off the host's thread.
     pub(crate) turns: WriteTurns,
-    /// Whether commits of this connection write the log back now and then.
-    checkpoints: bool,
+    /// How many pages the log may have before commits of this connection write it back;
+    /// none where they never do.
+    pub(crate) checkpoint_pages: u32,
     /// The key file beside the store.
     pub(crate) key_file: KeyFile,
     /// The store's state when this connection last began the log anew.
@@ -242,14 +243,13 @@ impl SqliteStore {
             .map_err(|error| of_io(error, action, &log))
     }
 
-    /// Says whether commits of this connection write the log back once it has
-    /// grown: those of administrators do, those on the host's thread must not.
-    pub(crate) fn checkpoint_on_commit(&mut self, checkpoints: bool) -> rusqlite::Result<()> {
-        if self.checkpoints != checkpoints {
-            let pages = if checkpoints { CHECKPOINT_PAGES } else { 0 };
+    /// Says how far the log grows before a commit of this connection writes it back:
+    /// one of an administrator does then, one on the host's thread never.
+    pub(crate) fn checkpoint_on_commit(&mut self, pages: u32) -> rusqlite::Result<()> {
+        if self.checkpoint_pages != pages {
             self.connection
                 .pragma_update(None, "wal_autocheckpoint", pages)?;
-            self.checkpoints = checkpoints;
+            self.checkpoint_pages = pages;
         }
         Ok(())
     }
@@ -278,7 +278,7 @@ impl SqliteStore {
             looked_at: None,
             is_anew: false,
             turns: WriteTurns::default(),
-            checkpoints: false,
+            checkpoint_pages: 0,
             key_file: KeyFile::default(),
             log_begun: None,
             seen: None,
@@ -345,3 +345,7 @@ pub(crate) const LOG_BYTES: u64 = 8 * 1024 * 1024;
 
 /// So many pages of the log are written back by commits of administrators.
 pub(crate) const CHECKPOINT_PAGES: u32 = 1_000;
+
+/// So many where an act is one of many: what they change again and again is written
+/// back once, and the disk is waited for less often.
+pub(crate) const CHECKPOINT_PAGES_OF_MANY: u32 = 16_000;

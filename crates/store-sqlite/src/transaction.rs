@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use crate::busy_timeout::{ADMIN_WAIT, BATCH_WAIT, BusyTimeout, GATE_WAIT, LONGEST_HELD};
 use crate::error::Fault;
 use crate::replication;
-use crate::store::SqliteStore;
+use crate::store::{CHECKPOINT_PAGES, CHECKPOINT_PAGES_OF_MANY, SqliteStore};
 use crate::transaction_guard as guard;
 
 /// One transaction on a [`SqliteStore`]. Dropped without a commit, it never
@@ -42,7 +42,8 @@ impl AdminStore for SqliteStore {
                 self.check_is_no_copy()?;
                 replication::check_is_none(self)?;
                 self.turns.wait(LONGEST_HELD);
-                self.checkpoint_on_commit(true)
+                let pages = self.checkpoint_pages.max(CHECKPOINT_PAGES);
+                self.checkpoint_on_commit(pages)
                     .and_then(|()| guard::begin(&self.connection, intent))
             }
         };
@@ -60,6 +61,9 @@ impl AdminStore for SqliteStore {
     }
 
     fn sync_commits(&mut self) -> Result<(), StoreError> {
+        // What comes next is one act alone.
+        self.checkpoint_on_commit(CHECKPOINT_PAGES)
+            .map_err(|error| Fault::from(error).while_trying(COMMIT, &self.path))?;
         self.sync(COMMIT)
     }
 }
@@ -83,7 +87,7 @@ impl Ledger for SqliteStore {
         self.check(action)?;
         let _patience = BusyTimeout::of(wait);
         let ready = if is_on_hosts_thread {
-            self.checkpoint_on_commit(false)
+            self.checkpoint_on_commit(0)
         } else {
             Ok(())
         };
@@ -135,6 +139,11 @@ impl Drop for SqliteTransaction<'_> {
 
 impl LedgerTransaction for SqliteTransaction<'_> {
     fn commit_surviving(mut self, durability: Durability) -> Result<(), StoreError> {
+        let is_administrators = self.intent == Intent::Write && self.action.is_none();
+        if is_administrators && durability == Durability::Kill {
+            let pages = self.store.checkpoint_on_commit(CHECKPOINT_PAGES_OF_MANY);
+            pages.map_err(|error| Fault::from(error).while_trying(COMMIT, &self.store.path))?;
+        }
         self.run(COMMIT, |connection| {
             self.store.watch.check_index()?;
             Ok(guard::commit(connection)?)

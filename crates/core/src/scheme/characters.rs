@@ -50,10 +50,23 @@ impl Characters {
     /// nothing: draw again.
     pub(super) fn pick(self, random: u8) -> Option<u8> {
         let share = 256_u32.checked_div(self.size())?;
-        let index = u32::from(random).checked_div(share)?;
-        (0..128_u8)
-            .filter(|byte| self.contains(*byte))
-            .nth(usize::try_from(index).ok()?)
+        self.nth(u32::from(random).checked_div(share)?)
+    }
+
+    /// The character before which so many others of it stand, found by halves.
+    fn nth(self, mut before: u32) -> Option<u8> {
+        let (mut rest, mut byte) = (self.0, 0_u8);
+        for half in [64_u8, 32, 16, 8, 4, 2, 1] {
+            let low = rest & 1_u128.checked_shl(half.into())?.saturating_sub(1);
+            match before.checked_sub(low.count_ones()) {
+                None => rest = low,
+                Some(further) => {
+                    rest = rest.checked_shr(half.into())?;
+                    (before, byte) = (further, byte.saturating_add(half));
+                }
+            }
+        }
+        (rest & 1 != 0 && before == 0).then_some(byte)
     }
 }
 
