@@ -26,7 +26,10 @@ export const LIVES = {
     await hands.undo();
     await acts(hands, [["limits", { connections: "9", share: "20" }]]);
     await hands.undo();
-    await acts(hands, [["delete", { confirm: id, cascade: "yes" }]]);
+    await acts(hands, [
+      ["rotate-key", { overlap: "1h" }],
+      ["delete", { confirm: id, cascade: "yes" }],
+    ]);
   },
 
   async credential(hands, id) {

@@ -4,11 +4,12 @@ use axum::http::StatusCode;
 use maud::{Markup, html};
 use serde_json::Value;
 
+use super::acts::Act;
 use super::ask::{Ask, Told, once_there};
 use super::entry::Entry;
 use super::form::{Body, Form};
 use super::limits::{self, LIMITS};
-use super::lines::VERSION;
+use super::lines::{VERSION, act_form};
 use super::listing::Cell::{Text, Texts, Time};
 use super::listing::{Listing, New, Own, Tenants};
 use super::page::{self, act, page};
@@ -87,6 +88,7 @@ fn one(
     let joined = |key| texts(it, key).join(", ");
     let parts = [("tenant", &*named)];
     let limits = limits::form(call, &limits::OF_TENANT, &parts, &path)?;
+    let key = act_form(call, &KEY, &path, "", None, &Value::Null)?;
     let words_of_tenant = serde_urlencoded::to_string([("tenant", &named)]).unwrap_or_default();
     let main = html! {
         p.crumb { a href=(PATH) { "Tenants" } }
@@ -124,6 +126,7 @@ fn one(
             }
         }
         (limits)
+        (key)
         details.act.final {
             summary { "Delete the tenant" }
             form method="post" action={ (path) "/delete" } {
@@ -181,6 +184,14 @@ fn run(call: &mut Call<'_>, said: &Form) -> Result<Answer, Problem> {
                 Err(problem) => one(call, said, Some(&problem), None),
             }
         }
+        "rotate-key" => {
+            let told = KEY.ask(said);
+            let told = told.and_then(|ask| ask.about("tenant", &named).value(call));
+            match told {
+                Ok(_) => call.did(&format!("{}?done=yes", address(&named)), None),
+                Err(problem) => one(call, said, Some(&problem), None),
+            }
+        }
         "delete" => delete(call, said, &named),
         _ => Err(Problem::not_found()),
     }
@@ -228,6 +239,21 @@ fn change(call: &mut Call<'_>, said: &Form, named: &str) -> Result<Answer, Probl
         Err(problem) => one(call, said, Some(&problem), None),
     }
 }
+
+/// What signs its tokens (JWT).
+static KEY: Act = Act {
+    word: "rotate-key",
+    path: "/api/v1/tenants/{tenant}/rotate-key",
+    label: "New signing key",
+    says: "Its tokens (JWT) are signed with a new key from now on. Those that the old one signed count for that long, and the sessions that they opened end then.",
+    asks: &[Entry::choice("overlap", "The old key counts for", OVERLAPS).usual("24h")],
+    ..Act::USUAL
+};
+const OVERLAPS: &[(&str, &str)] = &[
+    ("1s", "1 second: it may be known to somebody"),
+    ("1h", "1 hour"),
+    ("24h", "24 hours, as long as any token"),
+];
 
 /// What can be changed of a tenant.
 const CHANGE: &[Entry] = &[

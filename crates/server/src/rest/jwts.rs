@@ -1,10 +1,12 @@
-//! Tokens (JWT) that let somebody in for a while.
+//! Tokens (JWT) that let somebody in for a while, and the keys that sign them.
+
+use core::time::Duration;
 
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign_admin::jwt::{CreateToken, Issuer, ListTokens, NewToken, RevokeToken};
-use countersign_admin::view::{CreatedTokenView, TokenView};
+use countersign_admin::jwt::{CreateToken, Issuer, ListTokens, NewToken, RevokeToken, RotateKey};
+use countersign_admin::view::{CreatedTokenView, RotatedKeyView, TokenView};
 use countersign_core::jwt::{TokenId, Ttl, Whoami};
 use countersign_core::name::TenantId;
 use countersign_core::role::RoleName;
@@ -15,7 +17,7 @@ use serde::Deserialize;
 use super::{PageOfTenantWords, part};
 use crate::answer::Answer;
 use crate::call::Call;
-use crate::input::{DeviceName, Json, Nothing, Said, Text};
+use crate::input::{DeviceName, Json, MaybeJson, Nothing, Said, Text};
 use crate::problem::Problem;
 use crate::route::{Route, delete, get, post};
 use crate::shape::{MAYBE_TEXT, Shape, TEXTS};
@@ -30,6 +32,12 @@ pub(super) fn routes() -> Vec<Route> {
         .answers_page(&TOKEN),
         post("/api/v1/jwts", "Make a token", create).answers(StatusCode::CREATED, CREATED),
         delete("/api/v1/jwts/{jti}", "Revoke a token", remove).answers_nothing(),
+        post(
+            "/api/v1/tenants/{tenant}/rotate-key",
+            "Sign tokens of a tenant with a new key",
+            rotate_key,
+        )
+        .answers(StatusCode::OK, KEY),
     ]
 }
 
@@ -99,6 +107,30 @@ fn remove(call: &mut Call<'_>, _: Nothing, _: Nothing) -> Result<Answer, Problem
     Ok(Answer::deleted())
 }
 
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Rotation {
+    /// How long tokens still count that the old key signed; `24h` where it is not said. No
+    /// token lasts longer.
+    overlap: Option<Text<Duration>>,
+}
+
+fn rotate_key(
+    call: &mut Call<'_>,
+    _: Nothing,
+    body: MaybeJson<Rotation>,
+) -> Result<Answer, Problem> {
+    let tenant = call.part("tenant")?;
+    let overlap = body
+        .0
+        .overlap
+        .map_or(LONGEST_TOKEN, |Text(overlap)| overlap);
+    let rotated = call.run(&RotateKey { tenant, overlap })?;
+    Answer::ok(&RotatedKeyView::of(&rotated))
+}
+
+const LONGEST_TOKEN: Duration = Duration::from_secs(24 * 60 * 60);
+
 const TOKEN: Shape = Shape::Named(
     "Jwt",
     &Shape::Object(&[
@@ -115,6 +147,12 @@ const TOKEN: Shape = Shape::Named(
         ("valid", Shape::Bool),
     ]),
 );
+const KEY: Shape = Shape::Object(&[
+    ("key", Shape::Text),
+    ("tenant", Shape::Text),
+    ("created_at", Shape::Text),
+    ("old_key_until", MAYBE_TEXT),
+]);
 const CREATED: Shape = Shape::Object(&[
     ("token", Shape::Text),
     ("jti", Shape::Text),

@@ -255,6 +255,10 @@ fn tokens_need_an_issuer_who_administers_the_tenant() {
         POST jwts {"tenant":"n-jwts","role":"ops","whoami":"report","as":"nobody@mail.test"} => 404
         POST jwts {"tenant":"n-jwts","role":"ops","whoami":"report","ttl":"25h"} => 422
         DELETE jwts/00112233445566778899aabbccddeeff => 404
+        POST tenants/n-jwts/rotate-key => 200 {"tenant":"n-jwts","old_key_until":null}
+        POST tenants/n-jwts/rotate-key {"overlap":"1h"} => 200 {"tenant":"n-jwts"}
+        POST tenants/n-jwts/rotate-key {"overlap":"soon"} => 422
+        POST tenants/nowhere/rotate-key => 404
         "#,
     );
 }
