@@ -4,7 +4,6 @@
 //! snapshot page by page, and from then on what changed; where nothing did, its request
 //! waits for a bounded time. One thread looks whether something changed, for all of them.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -14,7 +13,7 @@ use axum::extract::Request;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Response};
-use countersign_core::follower::{Follower, FollowerName, FollowerProgress, MOST_WAITING};
+use countersign_core::follower::{Follower, FollowerProgress, MOST_WAITING};
 use countersign_core::ledger::Ledger as _;
 use countersign_core::secret::{Secret, SecretDigest};
 use countersign_core::store::{GateStore as _, ObjectName, ReplicaPlace, SinceThen, StoreError};
@@ -30,12 +29,14 @@ use crate::rate::Rates;
 use crate::who::now;
 use crate::workers::WorkersError;
 
-use self::answers::{MOST_KNOWN, answer, behind, json, too_often};
+use self::answers::{answer, behind, json, too_often};
 use self::hand_back::Judging;
+use self::known::Known;
 use self::sessions::Telling;
 
 mod answers;
 mod hand_back;
+mod known;
 mod sessions;
 
 /// What requests of followers share.
@@ -50,39 +51,6 @@ pub(crate) struct Followers {
     known: Mutex<Known>,
     thread: Option<JoinHandle<()>>,
     is_over: watch::Sender<bool>,
-}
-
-/// What is remembered of followers.
-#[derive(Default)]
-struct Known {
-    /// The digests of secrets that were a follower's.
-    secrets: HashSet<[u8; 32]>,
-    /// What was written down of each last, and when.
-    noted: HashMap<FollowerName, (Option<i64>, Instant)>,
-}
-
-impl Known {
-    /// Remembers a follower; says whether it is time to write down how far it is.
-    fn remember(
-        &mut self,
-        secret: &SecretDigest,
-        name: &FollowerName,
-        position: Option<i64>,
-        instant: Instant,
-    ) -> bool {
-        if self.secrets.len().max(self.noted.len()) >= MOST_KNOWN {
-            *self = Self::default();
-        }
-        self.secrets.insert(*secret.as_bytes());
-        let is_due = self.noted.get(name).is_none_or(|(noted, at)| {
-            let rested = instant.saturating_duration_since(*at);
-            rested >= NOTED_EVERY || (*noted != position && rested >= NOTED_AT_MOST_EVERY)
-        });
-        if is_due {
-            self.noted.insert(name.clone(), (position, instant));
-        }
-        is_due
-    }
 }
 
 impl Followers {
@@ -395,35 +363,3 @@ const LONGEST_WAIT: Duration = Duration::from_secs(20);
 const A_MOMENT: Duration = Duration::from_millis(10);
 /// and while nobody does.
 const A_WHILE: Duration = Duration::from_millis(50);
-/// So often it is written down that a follower asks,
-const NOTED_EVERY: Duration = Duration::from_secs(10);
-/// and so often at most how far it is.
-const NOTED_AT_MOST_EVERY: Duration = Duration::from_secs(1);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_known_of_followers_ends_and_is_written_down_at_times() {
-        let mut known = Known::default();
-        let begun = Instant::now();
-        for number in 0..5_000_u32 {
-            let secret = SecretDigest::of(&Secret::new(number.to_le_bytes().to_vec()));
-            let name = FollowerName::parse(&format!("f{number}")).unwrap();
-            assert!(known.remember(&secret, &name, None, begun));
-            assert!(known.secrets.len() <= MOST_KNOWN && known.noted.len() <= MOST_KNOWN);
-        }
-        let secret = SecretDigest::of(&Secret::new(b"s".to_vec()));
-        let name = FollowerName::parse("edge").unwrap();
-        let mut asks = |position, millis| {
-            let at = begun + Duration::from_millis(millis);
-            known.remember(&secret, &name, position, at)
-        };
-        assert!(asks(Some(1), 0));
-        assert!(!asks(Some(2), 900));
-        assert!(asks(Some(2), 1_000));
-        assert!(!asks(Some(2), 9_000));
-        assert!(asks(Some(2), 11_000));
-    }
-}

@@ -241,3 +241,38 @@ pub(super) fn written(path: &Path) -> Option<Written> {
     let facts = path.metadata().ok()?;
     Some((facts.mtime(), facts.mtime_nsec()))
 }
+
+pub(super) const REPLACED: FileChange = FileChange {
+    what: "was moved or replaced while in use",
+    keeps_log: false,
+    leaves_log: true,
+};
+pub(super) const OVERWRITTEN: FileChange = FileChange {
+    what: "was overwritten while in use",
+    keeps_log: false,
+    leaves_log: true,
+};
+pub(super) const WRITTEN_TO: FileChange = FileChange {
+    what: "was written to by another program",
+    keeps_log: true,
+    leaves_log: false,
+};
+pub(super) const WITHOUT_INDEX: FileChange = FileChange {
+    what: "lost its `-shm` while in use",
+    keeps_log: true,
+    leaves_log: false,
+};
+pub(super) const CUT_INDEX: FileChange = FileChange {
+    keeps_log: false,
+    ..WITHOUT_INDEX
+};
+pub(super) const WITHOUT_LOG: FileChange = FileChange {
+    what: "lost its `-wal` while in use",
+    keeps_log: true,
+    leaves_log: false,
+};
+pub(super) const CUT_LOG: FileChange = FileChange {
+    what: "lost a part of its `-wal` while in use",
+    keeps_log: false,
+    leaves_log: false,
+};

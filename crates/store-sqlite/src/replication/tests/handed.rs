@@ -229,9 +229,11 @@ fn a_request_to_end_a_session_goes_to_the_broker_and_the_answer_comes_back() {
     pair.follow();
     let asked = |pair: &mut Pair, last: ChangeSeq| {
         let told = pair.replica.changes_after(last, 100).unwrap();
-        let told = told.into_iter().map(|(_, change)| match change {
-            Change::KickRequested(id) => id.0,
-            other => panic!("{other:?}"),
+        let told = told.into_iter().map(|(_, change)| {
+            let Change::KickRequested(id) = change else {
+                panic!("{change:?}");
+            };
+            id.0
         });
         told.collect::<Vec<_>>()
     };

@@ -140,7 +140,7 @@ impl Fleet {
     }
 
     fn step(&mut self) {
-        self.now += 1;
+        self.now = self.now.saturating_add(1);
         let known = u64::try_from(self.ids.len()).unwrap();
         let place = usize::try_from(self.draw(known)).unwrap();
         let id = self.ids[place];
@@ -184,7 +184,7 @@ impl Fleet {
     fn untie(&mut self, id: i64) {
         if let Some(plain) = self.model.get_mut(&id) {
             plain.tie = None;
-            plain.generation += 1;
+            plain.generation = plain.generation.saturating_add(1);
             self.act(&format!(
                 "UPDATE credential SET client_id_tie = NULL, bound_to = NULL,
                      generation = generation + 1 WHERE id = {id}"
@@ -232,7 +232,7 @@ impl Fleet {
         let of_sides = self.sides.iter().flat_map(|side| &side.wrote);
         let waiting = of_sides.filter(|it| matches!(it, Wrote::Failed(of) if *of == name));
         let known = *self.failures.get(&name).unwrap_or(&0);
-        if known + i64::try_from(waiting.count()).unwrap() >= 4 {
+        if known.saturating_add(i64::try_from(waiting.count()).unwrap()) >= 4 {
             return;
         }
         let side = &mut self.sides[side];
@@ -378,12 +378,16 @@ fn hear(model: &mut BTreeMap<i64, Plain>, failures: &mut BTreeMap<u8, i64>, wrot
                 plain.last_used = plain.last_used.max(at);
             }
         }
-        Wrote::Failed(name) => *failures.entry(name).or_default() += 1,
+        Wrote::Failed(name) => {
+            let count = failures.entry(name).or_default();
+            *count = count.saturating_add(1);
+        }
     }
 }
 
 fn tie_byte(id: i64, client_id: u8) -> u8 {
-    u8::try_from(id.rem_euclid(60)).unwrap() * 4 + client_id
+    let of_id = u8::try_from(id.rem_euclid(60)).unwrap();
+    of_id.saturating_mul(4).saturating_add(client_id)
 }
 
 /// The hash of a client id that this credential's clients have, as SQL.
