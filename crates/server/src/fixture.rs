@@ -50,6 +50,13 @@ impl Server {
         server
     }
 
+    /// Makes the key file, without which nothing is sealed or signed.
+    pub(crate) fn make_key_file(&self) {
+        let mut key = self.store_file().into_os_string();
+        key.push(".key");
+        std::fs::write(key, "0a".repeat(32) + "\n").unwrap();
+    }
+
     /// One to which nobody is known.
     pub(crate) fn start_with(change: impl FnOnce(&mut Options)) -> Self {
         Self::start_with_patience(Patience::default(), change)

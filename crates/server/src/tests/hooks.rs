@@ -489,10 +489,7 @@ fn a_session_is_ended_at_its_broker() {
     });
     let plant = Plant::start();
     let kick = json!({ "url": format!("http://127.0.0.1:{port}"), "login": "key:word" });
-    let key = plant.server.store_file().with_extension("db.key");
-    if !key.exists() {
-        std::fs::write(&key, "0a".repeat(32) + "\n").unwrap();
-    }
+    plant.server.make_key_file();
     let hook = plant.hook(json!({ "name": "edge", "kind": "emqx", "kick": kick }));
     let pin = pin_of(&authn(&hook, &plant.secrets[0]));
     plant.act("suspend");

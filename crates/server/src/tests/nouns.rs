@@ -245,6 +245,7 @@ fn settings_are_shown_and_changed() {
 #[test]
 fn tokens_need_an_issuer_who_administers_the_tenant() {
     let server = with_tenant("n-jwts");
+    server.make_key_file();
     live(
         server,
         r#"

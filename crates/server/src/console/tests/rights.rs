@@ -66,9 +66,7 @@ fn a_certificate_stands_for_a_credential_until_it_is_taken_away() {
 fn an_application_its_things_and_tokens_are_made_and_end() {
     let server = with_tenant();
     // What seals the key that signs tokens.
-    let mut key = server.store_file().into_os_string();
-    key.push(".key");
-    std::fs::write(key, format!("{}\n", "0a".repeat(32))).unwrap();
+    server.make_key_file();
     let mut ada = Browser::of_administrator(&server);
     let fields = [("tenant", "acme"), ("name", "fleet"), ("pattern", "pump-*")];
     let told = send_once(&mut ada, "/applications", "/applications", &fields).with(422);
