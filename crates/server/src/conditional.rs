@@ -8,23 +8,35 @@ use countersign_admin::password::ChosenPassword;
 use countersign_admin::{AdminError, Command, Permission, Tx};
 use countersign_core::hex;
 use countersign_core::store::Intent;
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use crate::problem::{Problem, ProblemKind};
 
-/// Which version of a thing an answer shows: a digest of what is shown.
+/// Which version of a thing an answer shows: a digest of what is shown, but for what
+/// happens to it without anybody changing it. Or a device that logs in, and keys that are
+/// fetched, would keep an administrator from acting.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct EntityTag([u8; 16]);
 
 impl EntityTag {
     /// The tag of what is shown.
     pub(crate) fn of(shown: &[u8]) -> Self {
-        let digest = Sha256::digest(shown);
+        let digest = match serde_json::from_slice::<Map<String, Value>>(shown) {
+            Ok(mut shown) => {
+                shown.retain(|key, _| !HAPPENS.contains(&key.as_str()));
+                Sha256::digest(Value::Object(shown).to_string())
+            }
+            Err(_) => Sha256::digest(shown),
+        };
         let mut tag = [0; 16];
         tag.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
         Self(tag)
     }
 }
+
+/// What is shown of a thing and happens to it.
+const HAPPENS: [&str; 4] = ["fetched_at", "last_used_at", "problem", "tried_at"];
 
 impl fmt::Display for EntityTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -123,6 +135,15 @@ mod tests {
         assert_eq!(tag.len(), 34);
         assert!(tag.starts_with('"') && tag.ends_with('"'));
         assert_ne!(EntityTag::of(b"{}"), EntityTag::of(b"[]"));
+    }
+
+    #[test]
+    fn what_happens_to_a_thing_makes_no_other_version_of_it() {
+        let shown = br#"{"name":"sso","tried_at":null,"problem":null}"#;
+        let tried = br#"{"name":"sso","tried_at":"2026-01-01T00:00:00Z","problem":"away"}"#;
+        assert_eq!(EntityTag::of(shown), EntityTag::of(tried));
+        let changed = br#"{"name":"sso","iss":"x","tried_at":null,"problem":null}"#;
+        assert_ne!(EntityTag::of(shown), EntityTag::of(changed));
     }
 
     #[test]

@@ -287,16 +287,19 @@ fn a_stolen_secret_of_a_follower_says_what_its_broker_may_say_and_no_more() {
     }
     hand_back(&server, "x", &good).with(401);
 
-    // As often as it goes: most of it is not taken, and the audit stays short.
+    // As often as it goes: at some time it is not taken, and the audit stays short.
     let mut stamp = 2;
-    let flooded = std::iter::repeat_with(|| {
+    let mut flood = |items: usize| {
         stamp += 1;
-        let mut flood = batch(&vec![json!({ "used": { "credential": 0 } }); 200]);
+        let mut flood = batch(&vec![json!({ "used": { "credential": 0 } }); items]);
         flood["stamp"] = json!(stamp);
         hand_back(&server, &secret, &flood).status
-    });
-    let flooded: Vec<_> = flooded.take(60).collect();
-    assert!(flooded.contains(&429), "{flooded:?}");
+    };
+    for _ in 0..10 {
+        assert!([200, 429].contains(&flood(200)));
+    }
+    // Few of them a time, so that also a busy machine gets to more than may be.
+    assert!((0..1_000).any(|_| flood(1) == 429));
     assert!(written() < 130, "{}", written());
 }
 
