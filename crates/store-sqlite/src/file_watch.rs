@@ -332,7 +332,8 @@ enum Use {
 /// The file with this id, if it is the one that the name leads to.
 fn open_as(path: &Path, id: FileId, purpose: Use) -> Option<File> {
     let flags = match purpose {
-        Use::Read => OFlag::O_NOFOLLOW,
+        // A pipe in its place must not hold up the thread.
+        Use::Read => OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK,
         Use::Length => OFlag::O_PATH,
     };
     let file = OpenOptions::new()

@@ -121,15 +121,11 @@ fn rotate_key(
     body: MaybeJson<Rotation>,
 ) -> Result<Answer, Problem> {
     let tenant = call.part("tenant")?;
-    let overlap = body
-        .0
-        .overlap
-        .map_or(LONGEST_TOKEN, |Text(overlap)| overlap);
+    let said = body.0.overlap.map(|Text(overlap)| overlap);
+    let overlap = said.unwrap_or(Ttl::MOST.as_duration());
     let rotated = call.run(&RotateKey { tenant, overlap })?;
     Answer::ok(&RotatedKeyView::of(&rotated))
 }
-
-const LONGEST_TOKEN: Duration = Duration::from_secs(24 * 60 * 60);
 
 const TOKEN: Shape = Shape::Named(
     "Jwt",

@@ -194,7 +194,7 @@ impl SqliteStore {
         let mut brokers = self.look_once(ACTION, |connection| {
             brokers::with_session(connection, session)
         })?;
-        brokers.retain(|broker| countersign_core::store::GateStore::is_broker_alive(self, broker));
+        brokers.retain(|broker| self.is_alive(broker));
         let only = brokers.pop();
         Ok(only.filter(|_| brokers.is_empty()))
     }
