@@ -2,8 +2,10 @@
 
 import assert from "node:assert/strict";
 
+import { actAt, acts, BASE, opened } from "./browser.mjs";
+
 /** Opens what is closed around something. */
-const opened = async (hands, it) => {
+const unfolded = async (hands, it) => {
   const closed = it.locator("xpath=ancestor::details[not(@open)]");
   while ((await closed.count()) > 0) await hands.press(closed.first().locator(":scope > summary"));
 };
@@ -19,12 +21,20 @@ export const reach = async (page, it) => {
 };
 
 export class Hands {
-  constructor(page, { keyboard, scripts, width }) {
-    Object.assign(this, { page, keyboard, scripts, width });
+  constructor(page, { keyboard, scripts, dark, width }) {
+    Object.assign(this, { page, keyboard, scripts, dark, width });
+  }
+
+  /** Somebody else, who signs in by another browser and uses it alike. */
+  async other(email, password) {
+    const hands = new Hands(await opened(this), this);
+    await hands.open("/sign-in?then=/me");
+    await hands.send("main form", { email, password }, { told: "Where I am signed in" });
+    return hands;
   }
 
   async open(path) {
-    const answer = await this.page.goto(`${process.env.CONSOLE}${path}`);
+    const answer = await this.page.goto(`${BASE}${path}`);
     assert.equal(answer.status(), 200, path);
     await this.skip();
   }
@@ -44,7 +54,7 @@ export class Hands {
   }
 
   async say(it, text) {
-    await opened(this, it);
+    await unfolded(this, it);
     const kind = await it.evaluate((it) => it.type);
     if (!this.keyboard) {
       if (kind === "checkbox") return it.check();
@@ -73,7 +83,7 @@ export class Hands {
     const isSecret = this.scripts && (await it.getAttribute("data-secret")) !== null;
     for (const [name, text] of Object.entries(says)) await this.say(it.locator(`[name="${name}"]`), text);
     const last = it.locator(button).first();
-    await opened(this, last);
+    await unfolded(this, last);
     const isShown = isSecret && told === "secret";
     const left = isShown ? page.getByRole("dialog").waitFor() : page.waitForNavigation();
     await Promise.all([left, this.press(last)]);
@@ -119,5 +129,7 @@ export class Hands {
     const beyond = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     assert.ok(beyond <= 0, `${at} is ${beyond} px too wide`);
     assert.equal(await page.locator("main :is(img, script, iframe)").count(), 0, at);
+    const offered = await page.locator("form[method=post]").evaluateAll((forms) => forms.map((it) => it.getAttribute("action")));
+    for (const action of offered) acts.offered.add(actAt(action));
   }
 }

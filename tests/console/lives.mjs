@@ -3,6 +3,9 @@
 
 import assert from "node:assert/strict";
 
+import { BASE } from "./browser.mjs";
+import { published, totp } from "./clients.mjs";
+
 const { AUTHORITY, JWKS, HOSTILE } = process.env;
 const LONG = "w".repeat(200);
 const RULE = { effect: "deny", action: "publish", pattern: "acme/x" };
@@ -15,6 +18,15 @@ const inRow = (hands, text, act) => row(hands, text).locator(`form[action$="${ac
 /** Acts of the page, one after another; what undoes the one before is another form. */
 const acts = async (hands, all) => {
   for (const [act, says, how] of all) await hands.send(`form[action$="/${act}"]:not(.notice *)`, says, how);
+};
+
+/** What people do to their own account. */
+const inTheirOwnName = async (hands, email, password, new_password) => {
+  const own = await hands.other(email, password);
+  await own.send("form[action='/me/password']", { password, new_password });
+  await own.send("main form", { email, password: new_password });
+  await own.send(row(own, "this one").locator("form"), {}, { told: "sign in again" });
+  await own.page.context().close();
 };
 
 export const LIVES = {
@@ -85,6 +97,9 @@ export const LIVES = {
       ["suspend", {}],
       ["reactivate", {}],
       ["rotate", {}, { told: "secret" }],
+      ["reset-password", { password: "correct horse battery" }],
+      ["reset-password", {}, { told: "secret" }],
+      ["revoke", {}],
       ["delete", {}],
     ]);
   },
@@ -95,11 +110,20 @@ export const LIVES = {
     await hands.send("form.card", { email, password: "correct horse battery" }, { told: "Who it is" });
     await acts(hands, [["grant", { tenant: "acme", right: "viewer" }]]);
     await hands.undo();
+    const wrong = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ email, password: "x" }) };
+    for (let count = 0; count < 5; count += 1) assert.equal((await fetch(`${BASE}/api/v1/session`, wrong)).status, 401);
+    await hands.open(`/people/${email}`);
+    await acts(hands, [["unlock", {}]]);
+    await inTheirOwnName(hands, email, "correct horse battery", "my horse battery");
     await acts(hands, [
       ["grant", { tenant: "acme", right: "role", role: "readers", group: "HALL" }],
       ["ungrant", {}],
       ["reset-password", { password: "another horse battery" }],
-      ["enrol", {}, { told: "secret" }],
+    ]);
+    const secret = await hands.send("form[action$='/enrol']", {}, { told: "secret" });
+    await acts(hands, [
+      ["confirm", { code: totp(secret) }],
+      ["disable-mfa", {}],
       ["admin", {}],
       ["member", {}],
       ["delete", {}],
@@ -143,9 +167,14 @@ export const LIVES = {
   async application(hands, id) {
     await hands.open("/applications?tenant=acme");
     await hands.send("form.card", { name: id, roles: "readers", max: "5", pattern: "pump-*", auto_register: "yes" }, { told: "secret" });
-    await acts(hands, [["rotate", { overlap: "1h" }, { told: "secret" }]]);
+    await hands.send("form[action$='/rotate']", { overlap: "1h" }, { told: "secret" });
+    const secret = await hands.send("form[action$='/rotate']", {}, { told: "secret" });
     await hands.open("/things?tenant=acme");
     await hands.send("form.card", { key: `${id}-thing`, application: id });
+    assert.ok(await published(`${id}-thing`, secret, { id: `app-${id}`, topic: `thing/${id}-thing/state` }));
+    do await hands.open("/things?tenant=acme");
+    while ((await row(hands, `${id}-thing`).getByText("not bound yet").count()) > 0);
+    await hands.send(inRow(hands, `${id}-thing`, "/untie"));
     await hands.send(inRow(hands, `${id}-thing`, "/delete"));
     await hands.open(`/applications/acme/${id}`);
     await acts(hands, [["delete", {}]]);
@@ -189,6 +218,11 @@ export const LIVES = {
     await hands.send(inRow(hands, id, "/remove"));
     await hands.undo();
     await hands.send(inRow(hands, id, "/remove"));
+  },
+
+  async broker(hands) {
+    await hands.open("/brokers");
+    await hands.send("form[action$='/forget']");
   },
 
   async connectivity(hands, id) {

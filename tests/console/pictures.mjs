@@ -1,44 +1,64 @@
 // Takes the pictures that the documents show, of a tenant with a plant's devices, of which some are
 // connected.
 
-import { spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 
+import { browser, opened, signIn } from "./browser.mjs";
+import { client, published } from "./clients.mjs";
 import { Hands } from "./hands.mjs";
+import { small } from "./png.mjs";
 
-const { BROKER_PORT, CLIENTS, PICTURES } = process.env;
+const { CLIENTS, FINGERPRINT, PICTURES } = process.env;
 
 const SHOWN = {
   find: "/find?tenant=plant",
+  create: "/create",
   credential: "/credentials/pump-1@plant",
   connected: "/connected?tenant=plant",
   refused: "/refused?tenant=plant",
+  bans: "/bans",
   why: "/why?name=pump-1%40plant&check=publish&topic=plant%2Fpump-1%2Fstate",
+  connectivity: "/connectivity?tenant=plant",
+  tenants: "/tenants",
   tenant: "/tenants/plant",
+  roles: "/roles?tenant=plant",
   role: "/roles/plant/telemetry",
+  operators: "/operators",
+  operator: "/operators/bridge",
   applications: "/applications?tenant=plant",
+  application: "/applications/plant/portal",
   things: "/things?tenant=plant",
+  schemes: "/schemes",
+  scheme: "/schemes/impact",
+  authorities: "/authorities",
+  authority: `/authorities/${FINGERPRINT}`,
+  issuers: "/issuers",
   issuer: "/issuers/plant-sso",
+  people: "/people",
+  person: "/people/jane@plant.example",
+  tokens: "/tokens",
   jwts: "/jwts?tenant=plant",
-  audit: "/audit?tenant=plant",
+  brokers: "/brokers",
+  "other-brokers": "/other-brokers",
+  followers: "/followers",
+  follower: "/followers/hall-4",
   settings: "/settings",
+  me: "/me",
+  audit: "/audit?tenant=plant",
 };
 
-const started = (tool, name, secret) =>
-  spawn(tool, ["-h", "127.0.0.1", "-p", BROKER_PORT, "-u", name, "-P", secret, "-i", name, "-t", "plant/x", ...(tool === "mosquitto_pub" ? ["-n"] : [])], { stdio: "ignore" });
+// Some are refused, others connected while pictures are taken.
+for (const name of ["pump-7@plant", "valve-4@plant", "pump-7@plant"]) await published(name, "wrong", { topic: "plant/x" });
+const clients = Object.entries(JSON.parse(CLIENTS)).map(([name, secret]) => client(name, secret, "plant/x"));
 
-/** Those that are connected while pictures are taken; others were refused. */
-export const crowd = async () => {
-  for (const name of ["pump-7@plant", "valve-4@plant", "pump-7@plant"]) {
-    await new Promise((done) => started("mosquitto_pub", name, "wrong").on("exit", done));
-  }
-  return Object.entries(JSON.parse(CLIENTS)).map(([name, secret]) => started("mosquitto_sub", name, secret));
-};
-
-/** Takes them all, in a page that `opened` opens. */
-export const pictures = async (opened, { state, dark }) => {
-  const shot = (page, name) => page.screenshot({ path: join(PICTURES, `${name}${dark ? "-dark" : ""}.png`) });
-  const page = await opened({ state, dark, width: 1200 });
+for (const dark of [false, true]) {
+  const shot = async (page, name) => writeFileSync(join(PICTURES, `${name}${dark ? "-dark" : ""}.png`), small(await page.screenshot()));
+  const page = await opened({ dark, width: 1200 });
+  await signIn(page);
+  await page.waitForURL("**/find");
+  const state = await page.context().storageState();
   for (const [name, path] of Object.entries(SHOWN)) {
     await page.goto(`${process.env.CONSOLE}${path}`);
     if (name === "connected") await page.getByText("Live", { exact: true }).waitFor();
@@ -54,4 +74,6 @@ export const pictures = async (opened, { state, dark }) => {
   await phone.getByText("Live", { exact: true }).waitFor();
   await shot(phone, "phone");
   await phone.context().close();
-};
+}
+for (const it of clients) it.kill("SIGTERM");
+await browser.close();

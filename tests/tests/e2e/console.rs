@@ -3,10 +3,10 @@
 use std::time::Duration;
 use std::{env, fs};
 
+use countersign_testkit::service::Service;
 use countersign_testkit::tools::{Output, Tool};
-use countersign_testkit::{Cli, Version, artifacts};
+use countersign_testkit::{Broker, Cli, Version, artifacts};
 use countersign_tests::Fixture;
-use serde_json::{Map, Value};
 
 /// What a stranger may call things, to see whether it is shown as text.
 const HOSTILE: &str = "<img src=x onerror=alert(1)> \"'` \u{202e} gnp \u{1f980}";
@@ -29,40 +29,60 @@ fn every_page_and_act_works_in_a_browser() {
         "x".repeat(210)
     );
     let fingerprint = with_things(&fixture, &strange);
+    // Each way forgets one; the last stays to be looked at.
+    let is_all = env::var("COUNTERSIGN_WALK").is_ok_and(|it| it == "all");
+    for number in 0..if is_all { 17 } else { 2 } {
+        gone(&fixture, &format!("gone{number}"));
+    }
     let service = fixture.serve();
     let code = service.first_code().unwrap();
-    let node = artifacts::node().unwrap();
-    let walk = artifacts::workspace().join("tests/console/walk.mjs");
-    let mut tool = Tool::new("node")
-        .args([walk])
-        .env("NODE_FOLDER", node)
-        .env("CHROMIUM", "/usr/bin/chromium")
-        .env("CONSOLE", format!("http://{}", service.address))
+    let tool = in_a_browser("walk.mjs", &fixture, &service)
         .env("FIRST_CODE", code)
-        .env("BROKER_PORT", fixture.port().to_string())
         .env("HOSTILE", HOSTILE)
         .env("STRANGE", format!("{strange}@acme"))
         .env("FINGERPRINT", fingerprint)
         .env("AUTHORITY", certificate("p384"))
         .env("JWKS", JWKS)
         .env("SEED", env::var("COUNTERSIGN_SEED").unwrap_or("1".into()));
-    if let Some(folder) = env::var_os("COUNTERSIGN_SCREENSHOTS") {
-        tool = tool.env("PICTURES", folder);
-        tool = tool.env("CLIENTS", with_a_plant(&fixture));
-    }
     let (asked, most) = match env::var("COUNTERSIGN_WALK").as_deref() {
-        Ok("all") => (("ALL_WAYS", "yes".to_owned()), 1_800),
+        Ok("all") => (("ALL_WAYS", "yes".to_owned()), 3_600),
         Ok(sort) => (("ONLY", sort.to_owned()), 480),
         Err(_) => (("ONLY", String::new()), 480),
     };
-    let tool = tool.env(asked.0, asked.1);
+    succeeds(tool.env(asked.0, asked.1), most);
+}
+
+/// A script of `tests/console`, which looks at this service with a browser.
+pub(crate) fn in_a_browser(script: &str, fixture: &Fixture, service: &Service) -> Tool {
+    let script = artifacts::workspace().join("tests/console").join(script);
+    Tool::new("node")
+        .args([script])
+        .env("NODE_FOLDER", artifacts::node().unwrap())
+        .env("CHROMIUM", "/usr/bin/chromium")
+        .env("CONSOLE", format!("http://{}", service.address))
+        .env("BROKER_PORT", fixture.port().to_string())
+}
+
+/// Has a script do what it does, within so many seconds.
+pub(crate) fn succeeds(script: Tool, most: u64) {
     let Output {
         code,
         stdout,
         stderr,
-    } = tool.run(Duration::from_secs(most)).unwrap();
+    } = script.run(Duration::from_secs(most)).unwrap();
     println!("{stdout}");
     assert_eq!(code, Some(0), "{stdout}{stderr}");
+}
+
+/// A broker that used the store once, and does no more.
+pub(crate) fn gone(fixture: &Fixture, name: &str) {
+    let mut broker = Broker::builder(fixture.broker.version())
+        .plugin(artifacts::plugin().unwrap())
+        .plugin_option("store", fixture.cli.store().display())
+        .plugin_option("broker", name)
+        .start()
+        .unwrap();
+    broker.stop().unwrap();
 }
 
 /// Makes something of each sort, whose names and descriptions are those that a stranger may
@@ -130,64 +150,13 @@ fn with_things(fixture: &Fixture, strange: &str) -> String {
     added["fingerprint"].as_str().unwrap().to_owned()
 }
 
-/// Makes a tenant that is good to look at; returns the names and secrets of devices that
-/// connect, as JSON.
-fn with_a_plant(fixture: &Fixture) -> String {
-    let cli = &fixture.cli;
-    let folder = tempfile::tempdir().unwrap();
-    let jwks = folder.path().join("jwks.json");
-    fs::write(&jwks, JWKS).unwrap();
-    for made in [
-        "tenant create plant",
-        "role create telemetry --tenant plant --description Readings",
-        "role allow telemetry publish plant/${username}/state --tenant plant",
-        "role allow telemetry subscribe plant/${username}/set --tenant plant",
-        "role deny telemetry publish plant/+/audit --tenant plant",
-        "role assign telemetry --tenant plant --group HALL1",
-        "role create dashboards --tenant plant",
-        "role allow dashboards subscribe plant/+/state --tenant plant",
-        "application create reports --tenant plant --role dashboards",
-        "application create portal --tenant plant --role dashboards --org-admin",
-        "thing create screen-1 --tenant plant --application reports",
-        "thing create screen-2 --tenant plant --application reports",
-        "thing create tablet-7 --tenant plant --application portal",
-        "jwt create --tenant plant --role dashboards --whoami shift-lead --ttl 8h --as portal",
-        "jwt create --tenant plant --role dashboards --whoami visitor --as portal",
-    ] {
-        said(cli, &made.split(' ').collect::<Vec<_>>());
-    }
-    let sso = "issuer add plant-sso --tenant plant --iss https://sso.plant.example --alg EdDSA \
-               --audience mqtt --role-claim realm.roles --role-map operator=dashboards --jwks";
-    let sso: Vec<_> = sso.split_whitespace().chain(jwks.to_str()).collect();
-    said(cli, &sso);
-    let mut clients = Map::new();
-    for (name, group, description) in [
-        ("gateway-1", "HALL1", "Gateway of hall 1"),
-        ("pump-1", "HALL1.LINE1", "Feed pump, line 1"),
-        ("pump-2", "HALL1.LINE1", "Return pump, line 1"),
-        ("pump-3", "HALL1.LINE2", "Feed pump, line 2"),
-        ("pump-7", "HALL2", "Spare pump"),
-        ("valve-1", "HALL1.LINE1", "Inlet valve, line 1"),
-        ("valve-4", "HALL2", "Outlet valve, hall 2"),
-    ] {
-        let create = ["credential", "create", name, "--tenant", "plant"];
-        let more = ["--group", group, "--description", description];
-        let made = cli.json(&[&create[..], &more].concat());
-        if group != "HALL2" {
-            clients.insert(format!("{name}@plant"), made["secret"].clone());
-        }
-    }
-    said(cli, &["credential", "suspend", "valve-4@plant"]);
-    Value::Object(clients).to_string()
-}
-
-fn said(cli: &Cli, arguments: &[&str]) {
+pub(crate) fn said(cli: &Cli, arguments: &[&str]) {
     let told = cli.run(arguments);
     assert_eq!(told.code, Some(0), "{arguments:?}: {}", told.stderr);
 }
 
 /// A certificate that signed itself.
-fn certificate(label: &str) -> String {
+pub(crate) fn certificate(label: &str) -> String {
     let all = include_str!("../../../crates/certificate/tests/signed.pem");
     let (_, pem) = all.split_once(&format!("\n{label}:\n")).unwrap();
     let end = "-----END CERTIFICATE-----\n";
@@ -195,5 +164,5 @@ fn certificate(label: &str) -> String {
     format!("{pem}{end}")
 }
 
-const JWKS: &str =
+pub(crate) const JWKS: &str =
     include_str!("../../../crates/issuer/tests/keys/issuer.jwks.json").trim_ascii_end();

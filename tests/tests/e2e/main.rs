@@ -42,6 +42,7 @@ mod other_systems;
 mod ownership;
 mod pages;
 mod passing;
+mod pictures;
 mod rabbitmq;
 mod readme;
 mod reopened;

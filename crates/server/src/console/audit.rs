@@ -56,11 +56,11 @@ fn show(call: &mut Call<'_>, words: &Form) -> Result<Answer, Problem> {
             when(item, "time", call.now),
             name(text(item, "act")),
             name_or_dash(item, "subject"),
-            verdict(text(item, "outcome")),
-            name_or_dash(item, "cause"),
-            html! { (item["count"]) },
-            name_or_dash(item, "actor"),
-            name_or_dash(item, "address"),
+            outcome(item),
+            html! {
+                (name_or_dash(item, "actor"))
+                @if let Some(address) = item["address"].as_str() { div.hint { (name(address)) } }
+            },
             changes(item),
         ]
     };
@@ -91,10 +91,20 @@ fn show(call: &mut Call<'_>, words: &Form) -> Result<Answer, Problem> {
         }
         @if rows.is_empty() && listed["next"].is_string() { (empty(GOES_ON)) }
         @else if rows.is_empty() { (empty("Nothing like that is in the audit.")) }
-        @else { (table("Audit", &["When", "Act", "About", "Outcome", "Cause", "Count", "By", "Address", "Changes"], &rows)) }
+        @else { (table("Audit", &["When", "Act", "About", "Outcome", "By", "Changes"], &rows)) }
         (pager(PATH, words, listed))
     };
     page::show(call, PATH, "Audit", main)
+}
+
+/// What came of it, why, and how often.
+fn outcome(item: &Value) -> Markup {
+    let count = item["count"].as_u64().unwrap_or(1);
+    html! {
+        (verdict(text(item, "outcome")))
+        @if let Some(cause) = item["cause"].as_str() { " " (name(cause)) }
+        @if count > 1 { " " span.hint { (count) " times" } }
+    }
 }
 
 /// Whether all rows are there as they were written.

@@ -11,7 +11,7 @@ use super::entry::{self, Entry};
 use super::form::Form;
 use super::lines::VERSION;
 use super::page::{self, act, page};
-use super::pieces::{done, empty, form_key, hidden, list, pager, table, wrong};
+use super::pieces::{dash, done, empty, form_key, hidden, list, pager, table, wrong};
 use super::scope::Scope;
 use super::secret::{NewSecret, Secret};
 use crate::answer::{Answer, part_of_address};
@@ -211,9 +211,9 @@ impl Listing {
     /// What can be done to one, in its row.
     fn buttons(&self, acts: &[Act], item: &Value, key: &Markup) -> Markup {
         let folder = self.acts_at.trim_end_matches("{act}");
-        let acts = acts.iter().filter(|act| (act.is_there)(item));
+        let acts: Vec<_> = acts.iter().filter(|act| (act.is_there)(item)).collect();
         html! {
-            span.actions {
+            @if acts.is_empty() { (dash()) } @else { span.actions {
                 @for act in acts {
                     form method="post" action={ (folder) (act.word) } data-secret[act.secret.is_some()] {
                         @if act.secret.is_some() { (key) }
@@ -224,7 +224,7 @@ impl Listing {
                         button.quiet type="submit" { (act.label) }
                     }
                 }
-            }
+            } }
         }
     }
 

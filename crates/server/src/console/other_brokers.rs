@@ -1,10 +1,13 @@
 //! Hooks, by which other brokers ask who may come in.
 
+use maud::html;
+
 use super::acts::Act;
 use super::ask::Ask;
 use super::entry::Entry;
-use super::listing::Cell::{Text, Texts, Time};
+use super::listing::Cell::{Made, Text, Texts, Time};
 use super::listing::{Listing, New, Own, Tenants};
+use super::pieces::{name, names, text, texts};
 use super::secret::Secret;
 
 pub(super) static HOOKS: Listing = Listing {
@@ -17,11 +20,22 @@ pub(super) static HOOKS: Listing = Listing {
     tenants: Tenants::Any,
     columns: &[
         ("Name", Text("name")),
-        ("Kind", Text("kind")),
+        (
+            "Kind",
+            Made(|item, _| {
+                let hosts = texts(item, "vhosts");
+                html! {
+                    (name(text(item, "kind")))
+                    @if !hosts.is_empty() { div.hint { "hosts " (names(&hosts)) } }
+                }
+            }),
+        ),
         ("Tenant", Text("tenant")),
         ("From", Texts("from")),
-        ("Paths", Texts("paths")),
-        ("Virtual hosts", Texts("vhosts")),
+        (
+            "Paths",
+            Made(|item, _| html! { @for path in texts(item, "paths") { div { (name(path)) } } }),
+        ),
         ("Ends sessions at", Text("kick")),
         ("Secret since", Time("rotated_at")),
     ],

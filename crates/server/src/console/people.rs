@@ -40,7 +40,13 @@ static PEOPLE: Listing = Listing {
     tenants: Tenants::Narrowed,
     columns: &[
         ("Name", Text("email")),
-        ("Standing", Made(|item, _| standing(item))),
+        (
+            "Standing",
+            Made(|item, _| {
+                let is_usual = !is_admin(item) && !has_factor(item) && !is_locked(item);
+                html! { @if is_usual { (dash()) } @else { (standing(item)) } }
+            }),
+        ),
         ("Granted", Made(|item, _| grants(item))),
         ("Last used", Time("last_used_at")),
     ],
@@ -64,14 +70,23 @@ static PEOPLE: Listing = Listing {
 
 /// What a user is besides grants.
 fn standing(user: &Value) -> Markup {
-    let is = |key: &str| user[key].as_bool() == Some(true);
-    let locked = user["locked_until"].is_string();
     html! {
-        @if is("platform_admin") { (tag("active", "★", "platform administrator")) " " }
-        @if is("mfa") { (tag("active", "✓", "second factor")) " " }
-        @if locked { (tag("suspended", "❚❚", "locked")) }
-        @if !is("platform_admin") && !is("mfa") && !locked { (dash()) }
+        @if is_admin(user) { (tag("active", "★", "platform administrator")) " " }
+        @if has_factor(user) { (tag("active", "✓", "second factor")) " " }
+        @if is_locked(user) { (tag("suspended", "❚❚", "locked")) }
     }
+}
+
+fn is_admin(user: &Value) -> bool {
+    user["platform_admin"].as_bool() == Some(true)
+}
+
+fn has_factor(user: &Value) -> bool {
+    user["mfa"].as_bool() == Some(true)
+}
+
+fn is_locked(user: &Value) -> bool {
+    user["locked_until"].is_string()
 }
 
 fn grants(user: &Value) -> Markup {
@@ -113,8 +128,6 @@ fn one(call: &mut Call<'_>, words: &Form, problem: Option<&Problem>) -> Result<A
         ]
     };
     let rows: Vec<_> = list(it, "grants").iter().map(row).collect();
-    let is_admin = it["platform_admin"].as_bool() == Some(true);
-    let has_factor = it["mfa"].as_bool() == Some(true);
     let plain = |word: &str, label: &str, says: &str, more: Markup| {
         html! {
             details.act {
@@ -161,8 +174,8 @@ fn one(call: &mut Call<'_>, words: &Form, problem: Option<&Problem>) -> Result<A
                 h2 { "Acts" }
                 (plain("reset-password", "Replace the password", "Their sessions end; a lock stays.",
                     Field::new("password", "The new password").password("new-password").required().show()))
-                @if it["locked_until"].is_string() { (plain("unlock", "Unlock", "They may try again at once.", html! {})) }
-                @if has_factor { (plain("disable-mfa", "Take the second factor away", "The password alone lets them in then.", html! {})) }
+                @if is_locked(it) { (plain("unlock", "Unlock", "They may try again at once.", html! {})) }
+                @if has_factor(it) { (plain("disable-mfa", "Take the second factor away", "The password alone lets them in then.", html! {})) }
                 @else {
                     details.act {
                         summary { "Make a second factor" }
@@ -175,7 +188,7 @@ fn one(call: &mut Call<'_>, words: &Form, problem: Option<&Problem>) -> Result<A
                     (plain("confirm", "Confirm the second factor", "From then on a code is asked for.",
                         Field::new("code", "A code that the app shows").required().show()))
                 }
-                @if is_admin { (plain("member", "No platform administrator any more", "What they are granted in tenants stays.", html! {})) }
+                @if is_admin(it) { (plain("member", "No platform administrator any more", "What they are granted in tenants stays.", html! {})) }
                 @else { (plain("admin", "Make a platform administrator", "They may do everything, in all tenants.", html! {})) }
                 details.act.final {
                     summary { "Delete" }

@@ -25,11 +25,13 @@ pub(super) fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
 
 /// A word that somebody else chose, so that it is a text and turns nothing around.
 pub(super) fn name(text: &str) -> Markup {
-    html! { bdi.name.long[text.len() > LONG] { (text) } }
+    html! { bdi.name.long[text.len() > LONG].short[text.len() <= SHORT] { (text) } }
 }
 
 /// What is longer is broken anywhere, lest it makes its column wider than the page.
-const LONG: usize = 40;
+const LONG: usize = 32;
+/// What is no longer stays in one line of a table.
+const SHORT: usize = 16;
 
 /// The same of a member, or a dash.
 pub(super) fn name_or_dash(value: &Value, key: &str) -> Markup {
@@ -105,7 +107,8 @@ fn distance(seconds: i64) -> String {
         0..=119 => (away, "s"),
         120..=7_199 => (away / 60, "min"),
         7_200..=172_799 => (away / 3_600, "h"),
-        _ => (away / 86_400, "days"),
+        172_800..=63_071_999 => (away / 86_400, "days"),
+        _ => (away / 31_536_000, "years"),
     };
     if seconds > 0 {
         format!("in {count} {unit}")
@@ -125,7 +128,8 @@ pub(super) fn table(caption: &str, heads: &[&str], rows: &[Vec<Markup>]) -> Mark
                     @for row in rows {
                         tr {
                             @for (cell, head) in row.iter().zip(heads) {
-                                td data-head=(head) { (cell) }
+                                // One piece, however much it holds: it stands beside what it is.
+                                td data-head=(head) { div { (cell) } }
                             }
                         }
                     }

@@ -6,9 +6,9 @@ use serde_json::Value;
 use super::acts::Act;
 use super::ask::Ask;
 use super::entry::Entry;
-use super::listing::Cell::{Made, Text, Texts};
+use super::listing::Cell::{Made, Text};
 use super::listing::{Listing, New, Own, OwnPage, Tenants};
-use super::pieces::{name, names};
+use super::pieces::{name, names, texts};
 
 pub(super) static SCHEMES: Listing = Listing {
     path: "/schemes",
@@ -23,8 +23,18 @@ pub(super) static SCHEMES: Listing = Listing {
         ("Login name", Text("login_name")),
         ("Client ids", Text("client_id")),
         ("Secret", Text("secret_shape")),
-        ("May publish to", Texts("publish")),
-        ("May subscribe to", Texts("subscribe")),
+        (
+            "May use",
+            Made(|item, _| {
+                let (publish, subscribe) = (texts(item, "publish"), texts(item, "subscribe"));
+                html! {
+                    @if publish == subscribe { (names(&publish)) } @else {
+                        div { "publish " (names(&publish)) }
+                        div { "subscribe " (names(&subscribe)) }
+                    }
+                }
+            }),
+        ),
     ],
     empty: "There are no schemes.",
     new: Some(New {

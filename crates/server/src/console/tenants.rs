@@ -298,6 +298,6 @@ pub(super) const AUTHENTICATION: &[(&str, &str)] = &[
     ("off", "nothing (off)"),
 ];
 const RIGHTS: &[(&str, &str)] = &[
-    ("namespaces", "all topics of the tenant (namespaces)"),
+    ("namespaces", "all its topics (namespaces)"),
     ("none", "no topics (none)"),
 ];

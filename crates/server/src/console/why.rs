@@ -98,7 +98,7 @@ fn checked(call: &mut Call<'_>, words: &Form, check: &str) -> Result<Markup, Pro
             @if variables.is_some_and(|it| !it.is_empty()) {
                 dl {
                     @for (key, value) in variables.into_iter().flatten() {
-                        dt { code { "${" (name(key)) "}" } } dd { (name(value.as_str().unwrap_or("not set"))) }
+                        dt { code { (name(key)) } } dd { (name(value.as_str().unwrap_or("not set"))) }
                     }
                 }
             }

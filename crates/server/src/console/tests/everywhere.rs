@@ -171,7 +171,7 @@ fn what_strangers_chose_is_text() {
         }
         let part = crate::answer::part_of_address(&named);
         let shown = ada.get(&format!("/credentials/{part}")).with(200);
-        let is_text = ["name", "name long"].iter().any(|class| {
+        let is_text = ["name", "name long", "name short"].iter().any(|class| {
             let whole = format!("<bdi class=\"{class}\">{escaped}</bdi>");
             shown.text.contains(&whole)
         });
