@@ -20,6 +20,7 @@ const CRATES: &[&str] = &[
     "countersign-control",
     "countersign-core",
     "countersign-issuer",
+    "countersign-sql",
     "countersign-sqlite",
 ];
 

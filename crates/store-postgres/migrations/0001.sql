@@ -17,7 +17,7 @@ CREATE TABLE log_end (
     last bigint NOT NULL
 );
 
-INSERT INTO log_end VALUES ('change', 0), ('commit', 0), ('object_change', 0);
+INSERT INTO log_end VALUES ('change', 0), ('commit', 0);
 
 CREATE TABLE setting (
     key text COLLATE "C" NOT NULL PRIMARY KEY,
@@ -619,7 +619,11 @@ CREATE INDEX presence_of_follower ON presence (follower) WHERE follower IS NOT N
 -- where there is but one.
 ALTER TABLE kick_request ADD COLUMN follower text COLLATE "C";
 
--- Which objects changed, for followers, numbered like change.
+-- Which objects changed, for followers; written while there are any. number, tenant and
+-- name tell an object of its kind from others, and tenant whose it is, as far as the row
+-- that changed says. stamp tells an entry from one of the same number in a copy of this
+-- store that went another way. Numbers follow each other, since one transaction writes at a
+-- time; the last entry stays for ever, so that the next one has a new number.
 CREATE TABLE object_change (
     seq bigint PRIMARY KEY,
     stamp bigint NOT NULL,
@@ -845,17 +849,390 @@ $$;
 CREATE TRIGGER follower_tenant_removed AFTER DELETE ON follower_tenant
     FOR EACH ROW EXECUTE FUNCTION raise_era();
 
+CREATE FUNCTION add_object_change(of_kind text, of_number bigint, of_tenant text, of_name text)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    next bigint := coalesce((SELECT max(seq) FROM object_change), 0) + 1;
+BEGIN
+    INSERT INTO object_change (seq, stamp, kind, number, tenant, name)
+        VALUES (next, ((random() - 0.5) * 18014398509481982)::bigint, of_kind, of_number,
+                of_tenant, of_name);
+    DELETE FROM object_change WHERE seq = next - 100000;
+END
+$$;
+
 -- So that there is an entry that a snapshot can begin at.
 CREATE FUNCTION begin_follower() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    WITH next AS (
-        UPDATE log_end SET last = last + 1 WHERE log = 'object_change' RETURNING last
-    )
-    INSERT INTO object_change (seq, stamp, kind)
-        SELECT last, (random() * 9007199254740991)::bigint, '' FROM next;
+    PERFORM add_object_change('', NULL, NULL, NULL);
     RETURN NULL;
 END
 $$;
 
 CREATE TRIGGER follower_begins AFTER INSERT ON follower
     FOR EACH ROW EXECUTE FUNCTION begin_follower();
+
+CREATE FUNCTION tell_kick() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        PERFORM add_object_change('kick', NEW.id, NULL, NULL);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER kick_told AFTER INSERT ON kick_request
+    FOR EACH ROW WHEN (NEW.follower IS NOT NULL OR NEW.client_id IS NOT NULL)
+    EXECUTE FUNCTION tell_kick();
+
+-- Each change of what followers have, as `FOLLOWED` says.
+CREATE FUNCTION tell_setting() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('setting', NULL, NULL, NEW.key);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_setting AFTER INSERT OR DELETE OR UPDATE ON setting
+    FOR EACH ROW EXECUTE FUNCTION tell_setting();
+
+CREATE FUNCTION tell_scheme_field() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('scheme', NULL, NULL, NEW.scheme);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_scheme_field AFTER INSERT OR DELETE OR UPDATE ON scheme_field
+    FOR EACH ROW EXECUTE FUNCTION tell_scheme_field();
+
+CREATE FUNCTION tell_tenant() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('tenant', NULL, NEW.id, NEW.id);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_tenant AFTER INSERT OR DELETE OR UPDATE ON tenant
+    FOR EACH ROW EXECUTE FUNCTION tell_tenant();
+
+CREATE FUNCTION tell_namespace() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('tenant', NULL, NEW.tenant, NEW.tenant);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_namespace AFTER INSERT OR DELETE OR UPDATE ON namespace
+    FOR EACH ROW EXECUTE FUNCTION tell_namespace();
+
+CREATE FUNCTION tell_role() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('role', NULL, NEW.tenant, NEW.name);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_role AFTER INSERT OR DELETE OR UPDATE ON role
+    FOR EACH ROW EXECUTE FUNCTION tell_role();
+
+CREATE FUNCTION tell_role_rule() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('role', NULL, NEW.tenant, NEW.role);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_role_rule AFTER INSERT OR DELETE OR UPDATE ON role_rule
+    FOR EACH ROW EXECUTE FUNCTION tell_role_rule();
+
+CREATE FUNCTION tell_group_role() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('role', NULL, NEW.tenant, NEW.role);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_group_role AFTER INSERT OR DELETE OR UPDATE ON group_role
+    FOR EACH ROW EXECUTE FUNCTION tell_group_role();
+
+CREATE FUNCTION tell_tenant_role() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('role', NULL, NEW.tenant, NEW.role);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_tenant_role AFTER INSERT OR DELETE OR UPDATE ON tenant_role
+    FOR EACH ROW EXECUTE FUNCTION tell_tenant_role();
+
+CREATE FUNCTION tell_credential() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('credential', NEW.id, NEW.tenant, NULL);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_credential AFTER INSERT OR DELETE OR UPDATE OF id, name, tenant, scheme, state, ever_used, generation, description, client_id_rule, client_id_tie, bound_to, external_identity, not_before, expires_at, created_at, updated_at, revoked_reason, kind, application, org_admin, auto_register, limits ON credential
+    FOR EACH ROW EXECUTE FUNCTION tell_credential();
+
+CREATE FUNCTION tell_secret() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('credential', NEW.credential, (SELECT tenant FROM credential WHERE id = NEW.credential), NULL);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_secret AFTER INSERT OR DELETE OR UPDATE ON secret
+    FOR EACH ROW EXECUTE FUNCTION tell_secret();
+
+CREATE FUNCTION tell_certificate() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('credential', NEW.credential, (SELECT tenant FROM credential WHERE id = NEW.credential), NULL);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_certificate AFTER INSERT OR DELETE OR UPDATE ON certificate
+    FOR EACH ROW EXECUTE FUNCTION tell_certificate();
+
+CREATE FUNCTION tell_credential_group() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('credential', NEW.credential, (SELECT tenant FROM credential WHERE id = NEW.credential), NULL);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_credential_group AFTER INSERT OR DELETE OR UPDATE ON credential_group
+    FOR EACH ROW EXECUTE FUNCTION tell_credential_group();
+
+CREATE FUNCTION tell_credential_role() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('credential', NEW.credential, (SELECT tenant FROM credential WHERE id = NEW.credential), NULL);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_credential_role AFTER INSERT OR DELETE OR UPDATE ON credential_role
+    FOR EACH ROW EXECUTE FUNCTION tell_credential_role();
+
+CREATE FUNCTION tell_credential_rule() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('credential', NEW.credential, (SELECT tenant FROM credential WHERE id = NEW.credential), NULL);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_credential_rule AFTER INSERT OR DELETE OR UPDATE ON credential_rule
+    FOR EACH ROW EXECUTE FUNCTION tell_credential_rule();
+
+CREATE FUNCTION tell_attribute() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('credential', NEW.credential, (SELECT tenant FROM credential WHERE id = NEW.credential), NULL);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_attribute AFTER INSERT OR DELETE OR UPDATE ON attribute
+    FOR EACH ROW EXECUTE FUNCTION tell_attribute();
+
+CREATE FUNCTION tell_person() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('credential', NEW.credential, NULL, NULL);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_person AFTER INSERT OR DELETE OR UPDATE OF credential, seed, is_confirmed, platform_admin ON person
+    FOR EACH ROW EXECUTE FUNCTION tell_person();
+
+CREATE FUNCTION tell_person_grant() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('credential', NEW.credential, NULL, NULL);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_person_grant AFTER INSERT OR DELETE OR UPDATE ON person_grant
+    FOR EACH ROW EXECUTE FUNCTION tell_person_grant();
+
+CREATE FUNCTION tell_token_key() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('token-key', NULL, NEW.tenant, NEW.id);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_token_key AFTER INSERT OR DELETE OR UPDATE ON token_key
+    FOR EACH ROW EXECUTE FUNCTION tell_token_key();
+
+CREATE FUNCTION tell_token() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('token', NULL, NEW.tenant, NEW.id);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_token AFTER INSERT OR DELETE OR UPDATE ON token
+    FOR EACH ROW EXECUTE FUNCTION tell_token();
+
+CREATE FUNCTION tell_token_thing() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('token', NULL, (SELECT tenant FROM token WHERE id = NEW.token), NEW.token);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_token_thing AFTER INSERT OR DELETE OR UPDATE ON token_thing
+    FOR EACH ROW EXECUTE FUNCTION tell_token_thing();
+
+CREATE FUNCTION tell_certificate_authority() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('authority', NEW.id, NEW.tenant, NULL);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_certificate_authority AFTER INSERT OR DELETE OR UPDATE ON certificate_authority
+    FOR EACH ROW EXECUTE FUNCTION tell_certificate_authority();
+
+CREATE FUNCTION tell_issuer() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('issuer', NEW.id, NEW.tenant, NULL);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_issuer AFTER INSERT OR DELETE OR UPDATE ON issuer
+    FOR EACH ROW EXECUTE FUNCTION tell_issuer();
+
+CREATE FUNCTION tell_issuer_role() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('issuer', NEW.issuer, NEW.tenant, NULL);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_issuer_role AFTER INSERT OR DELETE OR UPDATE ON issuer_role
+    FOR EACH ROW EXECUTE FUNCTION tell_issuer_role();
+
+CREATE FUNCTION tell_issuer_source() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('issuer', NEW.issuer, (SELECT tenant FROM issuer WHERE id = NEW.issuer), NULL);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_issuer_source AFTER INSERT OR DELETE OR UPDATE ON issuer_source
+    FOR EACH ROW EXECUTE FUNCTION tell_issuer_source();
+
+CREATE FUNCTION tell_issuer_revocation() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('issuer-revocation', NEW.issuer, (SELECT tenant FROM issuer WHERE id = NEW.issuer), NEW.token);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_issuer_revocation AFTER INSERT OR DELETE OR UPDATE ON issuer_revocation
+    FOR EACH ROW EXECUTE FUNCTION tell_issuer_revocation();
+
+CREATE FUNCTION tell_ban() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('ban', NEW.id, NEW.tenant, NULL);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_ban AFTER INSERT OR DELETE OR UPDATE ON ban
+    FOR EACH ROW EXECUTE FUNCTION tell_ban();
+
+CREATE FUNCTION tell_lockout() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('lockout', NULL, NULL, NEW.name);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_lockout AFTER INSERT OR DELETE OR UPDATE OF name, known, failures, locked_until ON lockout
+    FOR EACH ROW EXECUTE FUNCTION tell_lockout();

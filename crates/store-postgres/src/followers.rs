@@ -11,6 +11,7 @@ use crate::error::Fault;
 use crate::page_query::{PageQuery, text};
 use crate::row_reader::RowReader;
 use crate::sql::{Connection, Params, params};
+use crate::sql_reader::last_entry;
 use crate::transaction::PostgresTransaction;
 
 impl FollowerRows for PostgresTransaction<'_> {
@@ -25,8 +26,7 @@ impl FollowerRows for PostgresTransaction<'_> {
         digest: &SecretDigest,
     ) -> Result<Option<Follower>, StoreError> {
         self.run("look up a follower", |connection| {
-            let found = read(connection, BY_DIGEST, [digest.as_bytes()])?.pop();
-            Ok(found.filter(|it| it.digest == *digest))
+            by_digest(connection, digest)
         })
     }
 
@@ -63,9 +63,7 @@ impl FollowerRows for PostgresTransaction<'_> {
 
     fn last_told(&mut self) -> Result<i64, StoreError> {
         self.run("read what followers are told", |connection| {
-            let statement =
-                connection.prepare("SELECT coalesce(max(seq), 0) FROM object_change")?;
-            statement.query_row((), |row| row.get(0))
+            Ok(last_entry(connection)?.0)
         })
     }
 
@@ -122,6 +120,15 @@ impl FollowerRows for PostgresTransaction<'_> {
             Ok(removed > 0)
         })
     }
+}
+
+/// The follower with this secret, if there is one.
+pub(crate) fn by_digest(
+    connection: &Connection,
+    digest: &SecretDigest,
+) -> Result<Option<Follower>, Fault> {
+    let found = read(connection, BY_DIGEST, [digest.as_bytes()])?.pop();
+    Ok(found.filter(|it| it.digest == *digest))
 }
 
 fn put(connection: &Connection, follower: &Follower) -> Result<(), Fault> {

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use countersign_sql::TableShape;
 use tokio_postgres::types::ToSql;
 
 use crate::error::Fault;
@@ -19,6 +20,8 @@ mod value;
 pub(crate) struct Connection {
     pub(crate) link: Link,
     prepared: RefCell<HashMap<String, tokio_postgres::Statement>>,
+    /// The shapes of the tables that followers have, once they were asked for.
+    pub(crate) shapes: RefCell<Vec<TableShape>>,
 }
 
 impl Connection {
@@ -27,6 +30,7 @@ impl Connection {
         Self {
             link,
             prepared: RefCell::new(HashMap::new()),
+            shapes: RefCell::default(),
         }
     }
 

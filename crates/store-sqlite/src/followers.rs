@@ -10,8 +10,8 @@ use rusqlite::{Connection, Params, params, params_from_iter};
 
 use crate::error::Fault;
 use crate::page_query::{PageQuery, text};
-use crate::replication::last_entry;
 use crate::row_reader::RowReader;
+use crate::sql_reader::last_entry;
 use crate::transaction::SqliteTransaction;
 
 impl FollowerRows for SqliteTransaction<'_> {

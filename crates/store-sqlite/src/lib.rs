@@ -68,6 +68,7 @@ mod schema;
 mod schemes;
 mod secrets;
 mod settings;
+mod sql_reader;
 mod store;
 mod stored_sessions;
 mod tables;

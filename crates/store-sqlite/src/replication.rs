@@ -9,19 +9,17 @@
 use crate::error::Fault;
 
 mod difference;
-mod followed;
 mod hand_back;
-mod kind;
 mod news;
 mod object;
 mod replica;
 mod snapshot;
 mod source;
+mod taking;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-pub(crate) use self::object::last_entry;
 pub(crate) use self::replica::check_is_none;
 pub use self::snapshot::StagedSnapshot;
 

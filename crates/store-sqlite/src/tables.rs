@@ -4,6 +4,7 @@
 //! Columns and keys are asked of the schema, so that a new column goes along by
 //! itself. A new table has to be named here; a test says so.
 
+use countersign_sql::{Column, ColumnType, TableShape, quoted};
 use rusqlite::Connection;
 
 use crate::error::Fault;
@@ -44,92 +45,46 @@ enum Withheld {
     Sealed(&'static str),
 }
 
-/// The name of a table and its columns, as a schema has them.
-#[derive(Debug)]
-pub(crate) struct TableShape {
-    pub(crate) name: String,
-    pub(crate) columns: Vec<Column>,
-    /// The columns of the primary key, in its order.
-    pub(crate) key: Vec<String>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Column {
-    pub(crate) name: String,
-    pub(crate) holds: ColumnType,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum ColumnType {
-    Bytes,
-    Integer,
-    Text,
-}
-
-impl TableShape {
-    /// The shape of a table; none where there is no such table.
-    pub(crate) fn of(connection: &Connection, name: &str) -> Result<Option<Self>, Fault> {
-        let mut statement =
-            connection.prepare_cached("SELECT name, type, pk FROM pragma_table_info(?1)")?;
-        let mut rows = statement.query([name])?;
-        let mut columns = Vec::new();
-        let mut key: Vec<(i64, String)> = Vec::new();
-        while let Some(row) = rows.next()? {
-            let column: String = row.get(0)?;
-            let holds = match row.get::<_, String>(1)?.as_str() {
-                "BLOB" => ColumnType::Bytes,
-                "INTEGER" => ColumnType::Integer,
-                "TEXT" => ColumnType::Text,
-                _ => return Err(Fault::Content(format!("the type of `{name}.{column}`"))),
-            };
-            let place: i64 = row.get(2)?;
-            if place > 0 {
-                key.push((place, column.clone()));
-            }
-            columns.push(Column {
-                name: column,
-                holds,
-            });
+/// The shape of a table; none where there is no such table.
+pub(crate) fn shape_of(connection: &Connection, name: &str) -> Result<Option<TableShape>, Fault> {
+    let mut statement =
+        connection.prepare_cached("SELECT name, type, pk FROM pragma_table_info(?1)")?;
+    let mut rows = statement.query([name])?;
+    let mut columns = Vec::new();
+    let mut key: Vec<(i64, String)> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let column: String = row.get(0)?;
+        let holds = match row.get::<_, String>(1)?.as_str() {
+            "BLOB" => ColumnType::Bytes,
+            "INTEGER" => ColumnType::Integer,
+            "TEXT" => ColumnType::Text,
+            _ => return Err(Fault::Content(format!("the type of `{name}.{column}`"))),
+        };
+        let place: i64 = row.get(2)?;
+        if place > 0 {
+            key.push((place, column.clone()));
         }
-        key.sort();
-        Ok((!columns.is_empty()).then(|| Self {
-            name: name.into(),
-            columns,
-            key: key.into_iter().map(|(_, column)| column).collect(),
-        }))
+        columns.push(Column {
+            name: column,
+            holds,
+        });
     }
-
-    /// Reads all columns of the rows that meet a condition, in the order of the
-    /// key; `shown` says what stands for a column.
-    pub(crate) fn select(&self, shown: impl Fn(&str) -> String, condition: &str) -> String {
-        let columns: Vec<_> = self.columns.iter().map(|it| shown(&it.name)).collect();
-        format!(
-            "SELECT {columns} FROM \"{name}\" WHERE {condition} ORDER BY {key}",
-            columns = columns.join(", "),
-            name = self.name,
-            key = quoted(self.key.iter()),
-        )
-    }
-
-    /// Adds a row with all columns.
-    pub(crate) fn insert(&self) -> String {
-        let marks = vec!["?"; self.columns.len()].join(", ");
-        format!(
-            "INSERT INTO \"{name}\" ({columns}) VALUES ({marks})",
-            name = self.name,
-            columns = quoted(self.columns.iter().map(|column| &column.name)),
-        )
-    }
+    key.sort();
+    Ok((!columns.is_empty()).then(|| TableShape {
+        name: name.into(),
+        columns,
+        key: key.into_iter().map(|(_, column)| column).collect(),
+    }))
 }
 
-/// Names of columns as SQL has them. They are the schema's, never a stranger's.
-pub(crate) fn quoted<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    let quoted: Vec<_> = names.map(|name| quote(name)).collect();
-    quoted.join(", ")
-}
-
-pub(crate) fn quote(name: &str) -> String {
-    format!("\"{name}\"")
+/// Adds a row with all columns.
+pub(crate) fn insert_into(shape: &TableShape) -> String {
+    let marks = vec!["?"; shape.columns.len()].join(", ");
+    format!(
+        "INSERT INTO \"{name}\" ({columns}) VALUES ({marks})",
+        name = shape.name,
+        columns = quoted(shape.columns.iter().map(|column| &column.name)),
+    )
 }
 
 /// The last number that a table gave to a row; none where it gives none.

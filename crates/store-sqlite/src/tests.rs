@@ -153,12 +153,7 @@ const WHOLE_TABLES: &[(&str, &str, &str)] = &[
         "the first rows of an index",
     ),
     (
-        "replication/source.rs",
-        "SCAN json_each VIRTUAL TABLE INDEX 1:",
-        "the tenants of one follower",
-    ),
-    (
-        "replication/object.rs",
+        "shared/source.rs",
         "SCAN object_change",
         "the last row in the order of its key",
     ),
@@ -227,10 +222,6 @@ const PARTS: &[(&str, &str)] = &[
     ("rare.rs", "SELECT count(*) FROM ({} LIMIT ?)"),
     ("replication/difference.rs", "SELECT {columns} FROM {name}"),
     ("replication/difference.rs", "UPDATE {} SET is_new = 1"),
-    (
-        "replication/kind.rs",
-        "SELECT 1 FROM credential WHERE name = ?2 AND",
-    ),
     ("replication/news.rs", "SELECT {column} FROM {table} WHERE"),
     ("replication/replica.rs", "SELECT EXISTS (SELECT 1 FROM {})"),
     (
@@ -238,8 +229,6 @@ const PARTS: &[(&str, &str)] = &[
         "SELECT {columns} FROM {name} WHERE is_new = 1",
     ),
     ("replication/snapshot.rs", "DELETE FROM {} WHERE"),
-    ("replication/source.rs", "SELECT 1 FROM {table} WHERE"),
-    ("replication/source.rs", "SELECT {distinct}{columns} FROM"),
     ("replication/writer.rs", "DELETE FROM {name} WHERE"),
     ("replication/writer.rs", "INSERT INTO {name} ({all})"),
     (
@@ -248,6 +237,21 @@ const PARTS: &[(&str, &str)] = &[
     ),
     ("replication/writer.rs", "UPDATE SET {}"),
     ("replication/writer.rs", "UPDATE {name} SET {} WHERE"),
+    (
+        "shared/kind.rs",
+        "SELECT 1 FROM credential WHERE name = ?1 AND",
+    ),
+    ("shared/shape.rs", "SELECT {columns} FROM \"{name}\""),
+    (
+        "shared/source.rs",
+        "SELECT id FROM token WHERE issuer IN {}",
+    ),
+    ("shared/source.rs", "SELECT {columns} FROM {table} WHERE"),
+    ("shared/source.rs", "SELECT {distinct}{columns} FROM"),
+    (
+        "shared/source/lockouts.rs",
+        "SELECT lockout.name FROM credential JOIN lockout",
+    ),
     ("tables/content.rs", "SELECT {columns} FROM {table}"),
     ("tables/export.rs", "SELECT count(*) FROM {}"),
     ("tables/fill.rs", "SELECT EXISTS (SELECT 1 FROM {})"),

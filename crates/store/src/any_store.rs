@@ -164,7 +164,10 @@ impl AnyStore {
         digest: &SecretDigest,
         after: Option<&ObjectName>,
     ) -> Result<Option<(Follower, SnapshotPage)>, StoreError> {
-        self.in_file(FOLLOW)?.snapshot_page(digest, after)
+        match self {
+            Self::File(store) => store.snapshot_page(digest, after),
+            Self::Postgres(store) => store.snapshot_page(digest, after),
+        }
     }
 
     /// What changed since a place in the log, as far as the follower with this secret may
@@ -178,7 +181,10 @@ impl AnyStore {
         digest: &SecretDigest,
         after: ReplicaPlace,
     ) -> Result<Option<(Follower, SinceThen)>, StoreError> {
-        self.in_file(FOLLOW)?.changes_for_follower(digest, after)
+        match self {
+            Self::File(store) => store.changes_for_follower(digest, after),
+            Self::Postgres(store) => store.changes_for_follower(digest, after),
+        }
     }
 
     /// The number of the last change that followers are told of.
@@ -187,7 +193,10 @@ impl AnyStore {
     ///
     /// Returns [`StoreError`] when the store can't be read.
     pub fn last_object_change(&mut self) -> Result<i64, StoreError> {
-        self.in_file(FOLLOW)?.last_object_change()
+        match self {
+            Self::File(store) => store.last_object_change(),
+            Self::Postgres(store) => store.last_object_change(),
+        }
     }
 }
 
@@ -321,5 +330,3 @@ impl GateStore for AnyStore {
         maintain(now: Timestamp) -> ();
     }
 }
-
-const FOLLOW: &str = "read what a follower asks for";

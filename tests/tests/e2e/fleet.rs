@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use countersign_testkit::broker::Version;
 use countersign_testkit::cli::Cli;
+use countersign_testkit::postgres::Postgres;
 use countersign_testkit::tools::{Background, Tool};
 use countersign_tests::{
     ACCEPTED, Fixture, Login, REFUSED, is_kicked, on_every_broker, subscribes, wait_until,
@@ -250,34 +251,154 @@ on_every_broker! {
     }
 }
 
+/// An address that nobody listens at.
+fn free_address() -> String {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap().to_string()
+}
+
+fn serve(centre: &Cli, address: &str) -> Background {
+    let line = ["serve", "--listen", address];
+    centre.tool(&line).background().unwrap()
+}
+
+/// Three brokers, each of another version, follow two services on one database.
+#[test]
+fn a_centre_in_a_database_is_followed_by_brokers_of_each_version() {
+    let mut postgres = Postgres::start().unwrap();
+    let centre = Cli::new(postgres.url(&postgres.database().unwrap()));
+    centre.json(&["init"]);
+    centre.json(&["tenant", "create", "acme"]);
+    centre.json(&["tenant", "create", "globex"]);
+    let create = |line: &str| Login::from(&centre.act(&format!("credential create {line}"), &[]));
+    let dev1 = create("dev1 --tenant acme");
+    let theirs = create("dev1 --tenant globex");
+    let addresses = [free_address(), free_address()];
+    let services = addresses.each_ref().map(|address| serve(&centre, address));
+    let brokers = Version::ALL.map(Fixture::start);
+    let follower = |place: usize, address: &str, more: &[&str]| {
+        let name = ["north", "east", "west"][place];
+        follow(&centre, address, name, &brokers[place].cli, more)
+    };
+    let followers = [
+        follower(0, &addresses[0], &[]),
+        follower(1, &addresses[1], &[]),
+        follower(2, &addresses[1], &["--tenant", "acme"]),
+    ];
+    for broker in &brokers {
+        wait_until("the snapshot is there", || has(&broker.cli, "dev1@acme"));
+    }
+    let there = brokers
+        .each_ref()
+        .map(|broker| has(&broker.cli, "dev1@globex"));
+    assert_eq!(there, [true, true, false]);
+    assert_eq!(brokers[2].code(&theirs), REFUSED);
+
+    // Each act holds on each broker, for live sessions, too.
+    let connect = |login: &Login, id: &str| {
+        brokers
+            .each_ref()
+            .map(|broker| login.connect(id).accepted(broker.port()))
+    };
+    let dev2 = create("dev2 --tenant acme");
+    for broker in &brokers {
+        wait_until("dev2 may come", || broker.code(&dev2) == ACCEPTED);
+    }
+    let mut clients = connect(&dev1, "one");
+    centre.act("credential deny dev1@acme both acme/x", &[]);
+    for client in &mut clients {
+        wait_until("the rule is there", || !subscribes(client, "acme/x"));
+    }
+    wait_until("the centre knows who is there", || {
+        centre.json(&["clients", "count"])["connected"] == 3
+    });
+    centre.json(&["clients", "kick", "one"]);
+    for client in &mut clients {
+        assert!(is_kicked(client), "the centre ended it");
+    }
+    for (login, act) in [(&dev1, "suspend"), (&dev2, "revoke")] {
+        let clients = connect(login, "again");
+        centre.json(&["credential", act, &login.username]);
+        for mut client in clients {
+            assert!(
+                is_kicked(&mut client),
+                "{act} at the centre, and still there"
+            );
+        }
+    }
+
+    // A tie that one broker made holds at all of them.
+    let dev3 = create("dev3 --tenant acme --client-id first-use");
+    for broker in &brokers {
+        wait_until("dev3 is there", || has(&broker.cli, "dev3@acme"));
+    }
+    drop(dev3.connect("mine").accepted(brokers[0].port()));
+    // Not asked by a login: one that came before the news would be a first use, too.
+    for broker in &brokers {
+        wait_until("the replica knows", || {
+            broker.cli.json(&["credential", "show", "dev3@acme"])["state"] == json!("Active")
+        });
+    }
+    wait_until("the brokers know", || {
+        let code = |broker: &Fixture| dev3.connect("else").code(broker.port());
+        brokers.each_ref().map(code) == [REFUSED; 3]
+    });
+
+    // While the database is away, clients come and go; then everything goes on.
+    let dev4 = create("dev4 --tenant acme");
+    for broker in &brokers {
+        wait_until("dev4 is there", || has(&broker.cli, "dev4@acme"));
+    }
+    postgres.crash().unwrap();
+    for broker in &brokers {
+        assert_eq!(broker.code(&dev4), ACCEPTED);
+    }
+    postgres.start_again().unwrap();
+    wait_until("the centre hears of the login", || {
+        centre.json(&["credential", "show", "dev4@acme"])["state"] == json!("Active")
+    });
+    let clients = connect(&dev4, "last");
+    centre.json(&["credential", "delete", "dev4@acme"]);
+    for mut client in clients {
+        assert!(
+            is_kicked(&mut client),
+            "deleted at the centre, and still there"
+        );
+    }
+    drop((followers, services));
+}
+
 /// Followers, centres and brokers die at any moment, while clients log in. Afterwards the
 /// replica is equal to its centre, and nothing that the broker wrote is lost.
 /// `COUNTERSIGN_FLEET_KILLS` says how often; `COUNTERSIGN_FLEET_SEED` when.
 #[test]
 fn a_replica_is_equal_to_its_centre_after_kills_at_any_moment() {
-    let rounds = number("COUNTERSIGN_FLEET_KILLS", 20);
+    let folder = tempfile::tempdir().unwrap();
+    kill_at_any_moment(&Cli::new(folder.path().join("centre.db")), None, 20);
+}
+
+/// The same where the centre is in a database, which dies as well.
+#[test]
+fn a_replica_of_a_centre_in_a_database_is_equal_to_it_after_kills_at_any_moment() {
+    let mut postgres = Postgres::start().unwrap();
+    let centre = Cli::new(postgres.url(&postgres.database().unwrap()));
+    kill_at_any_moment(&centre, Some(&mut postgres), 8);
+}
+
+fn kill_at_any_moment(centre: &Cli, mut postgres: Option<&mut Postgres>, rounds: u32) {
+    let rounds = number("COUNTERSIGN_FLEET_KILLS", rounds);
     let mut seed = number("COUNTERSIGN_FLEET_SEED", 7);
     let mut draw = |end: u32| {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (seed >> 8).checked_rem(end).unwrap()
     };
-    let folder = tempfile::tempdir().unwrap();
-    let centre = Cli::new(folder.path().join("centre.db"));
     let mut edge = Fixture::start(Version::V2_1);
     let replica = edge.cli.clone();
     centre.json(&["init"]);
     centre.json(&["tenant", "create", "acme"]);
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap().to_string();
-    drop(free);
-    let serve = || {
-        centre
-            .tool(&["serve", "--listen", &address])
-            .background()
-            .unwrap()
-    };
-    let mut service = serve();
-    let mut follower = follow(&centre, &address, "edge", &replica, &[]);
+    let address = free_address();
+    let mut service = serve(centre, &address);
+    let mut follower = follow(centre, &address, "edge", &replica, &[]);
     let mut used = std::collections::BTreeSet::new();
     for round in 0..rounds {
         let name = format!("d{round}");
@@ -288,14 +409,19 @@ fn a_replica_is_equal_to_its_centre_after_kills_at_any_moment() {
         });
         used.insert(format!("{name}@acme"));
         // What the broker wrote is on its way, or waits, or is judged by now.
-        match draw(3) {
+        match draw(if postgres.is_some() { 4 } else { 3 }) {
             0 => {
                 follower.kill().unwrap();
                 follower = follow_again(&address, &replica);
             }
             1 => {
                 service.kill().unwrap();
-                service = serve();
+                service = serve(centre, &address);
+            }
+            3 => {
+                let postgres = postgres.as_deref_mut().unwrap();
+                postgres.crash().unwrap();
+                postgres.start_again().unwrap();
             }
             _ => {
                 edge.broker.kill_9().unwrap();
@@ -315,7 +441,7 @@ fn a_replica_is_equal_to_its_centre_after_kills_at_any_moment() {
         })
     });
     wait_until("the replica is equal to the centre", || {
-        content(&replica) == content(&centre)
+        content(&replica) == content(centre)
     });
     drop((service, follower));
 }

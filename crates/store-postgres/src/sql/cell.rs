@@ -40,6 +40,11 @@ impl<'row> FromSql<'row> for CellRef<'row> {
 pub(crate) struct Row(pub(super) tokio_postgres::Row);
 
 impl Row {
+    /// How many columns it has.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The value of a column.
     pub(crate) fn cell(&self, column: usize) -> Result<CellRef<'_>, Fault> {
         self.0.try_get(column).map_err(|_| self.nonsense(column))

@@ -2,14 +2,14 @@
 
 use core::cmp::Ordering;
 
+use countersign_sql::{TableShape, quote, quoted};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
-use super::followed::FIRST_OWN;
 use super::object::RowKey;
 use super::snapshot::{StagedSnapshot, is_same, key_of};
+use super::taking::FIRST_OWN;
 use crate::error::Fault;
-use crate::tables::{TableShape, quote, quoted};
 
 /// Compares a replica with a snapshot: marks the rows that are new there, and returns the
 /// keys of those that go.

@@ -8,10 +8,10 @@ use countersign_core::credential::CredentialId;
 use countersign_core::name::TenantId;
 use countersign_core::store::{ObjectName, ReplicaObject};
 use countersign_core::time::Timestamp;
+use countersign_sql::{KeyPart, ObjectKind};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
-use super::kind::{KeyPart, ObjectKind};
 use super::object::{conditions, part_of, value_of};
 use crate::changes;
 use crate::error::Fault;

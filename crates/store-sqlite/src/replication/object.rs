@@ -1,51 +1,10 @@
-//! Objects: how they are named, read and told apart.
+//! Objects: how they are named and told apart.
 
 use core::cmp::Ordering;
 
-use countersign_core::name::TenantId;
-use countersign_core::store::{Cell, ExportScope, ObjectName, ReplicaObject, TableRow};
-use rusqlite::Connection;
+use countersign_core::store::{Cell, ObjectName};
+use countersign_sql::{KeyPart, quote};
 use rusqlite::types::Value;
-
-use super::followed::FollowedTable;
-use super::kind::{KeyPart, ObjectKind};
-use crate::error::Fault;
-use crate::tables::{EXPORTED, TableShape, quote};
-
-/// How the rows of an object are read out of a table.
-pub(super) struct SourceTable {
-    pub(super) kind: ObjectKind,
-    pub(super) shape: TableShape,
-    pub(super) select: String,
-}
-
-impl SourceTable {
-    pub(super) fn of(
-        connection: &Connection,
-        followed: &FollowedTable,
-        scope: &ExportScope,
-        is_partial: bool,
-    ) -> Result<Self, Fault> {
-        let missing = || Fault::Content(format!("the table `{}`", followed.name));
-        let shape = TableShape::of(connection, followed.name)?.ok_or_else(missing)?;
-        let exported = EXPORTED.iter().find(|it| it.name == followed.name);
-        let exported = exported.ok_or_else(missing)?;
-        let seen = followed.seen.filter(|_| is_partial).unwrap_or("true");
-        let condition = format!("{} AND {seen}", conditions(followed.object));
-        let shown = |column: &str| {
-            let mut masked = followed.masked.iter();
-            match masked.find(|(masked, _)| *masked == column) {
-                Some((_, instead)) => (*instead).to_owned(),
-                None => exported.shown(column, scope),
-            }
-        };
-        Ok(Self {
-            kind: followed.kind,
-            select: shape.select(shown, &condition),
-            shape,
-        })
-    }
-}
 
 /// That the columns of a key are what is bound from the second place on.
 pub(super) fn conditions(key: &[(&str, KeyPart)]) -> String {
@@ -63,58 +22,6 @@ pub(super) fn part_of(part: KeyPart, object: &ObjectName) -> Value {
         KeyPart::Tenant => object.tenant.clone().into(),
         KeyPart::Name => object.name.clone().into(),
     }
-}
-
-pub(super) fn nameless(kind: ObjectKind) -> ObjectName {
-    ObjectName {
-        kind: kind.as_str().into(),
-        number: None,
-        tenant: None,
-        name: None,
-    }
-}
-
-/// A list of ids, in which nothing must be escaped.
-pub(super) fn json_list(tenants: &[TenantId]) -> String {
-    let quoted: Vec<_> = tenants.iter().map(|it| format!("\"{it}\"")).collect();
-    format!("[{}]", quoted.join(","))
-}
-
-/// The number and the stamp of the last entry of the log; zeros where there is none.
-pub(crate) fn last_entry(connection: &Connection) -> Result<(i64, i64), Fault> {
-    let mut statement = connection
-        .prepare_cached("SELECT seq, stamp FROM object_change ORDER BY seq DESC LIMIT 1")?;
-    let mut rows = statement.query([])?;
-    Ok(match rows.next()? {
-        Some(row) => (row.get(0)?, row.get(1)?),
-        None => (0, 0),
-    })
-}
-
-pub(super) fn has_entry(connection: &Connection, seq: i64, stamp: i64) -> Result<bool, Fault> {
-    let mut statement =
-        connection.prepare_cached("SELECT 1 FROM object_change WHERE seq = ?1 AND stamp = ?2")?;
-    Ok(statement.exists([seq, stamp])?)
-}
-
-/// How much room an object takes, roughly.
-pub(super) fn size(object: &ReplicaObject) -> usize {
-    let of_row = |row: &TableRow| {
-        let cells = row.cells.iter().map(|(name, cell)| {
-            let value = match cell {
-                Cell::Bytes(bytes) => bytes.len().saturating_mul(2),
-                Cell::Integer(_) | Cell::Null => 8,
-                Cell::Text(text) => text.len(),
-            };
-            name.len().saturating_add(value)
-        });
-        cells.fold(64, usize::saturating_add)
-    };
-    object
-        .rows
-        .iter()
-        .map(of_row)
-        .fold(128, usize::saturating_add)
 }
 
 /// A cell, to be bound or compared.

@@ -10,21 +10,21 @@ use countersign_core::store::{
     StoreErrorKind,
 };
 use countersign_core::time::Timestamp;
+use countersign_sql::{FOLLOWED, ObjectKind, quote, quoted};
 use rusqlite::{Connection, params};
 
 use super::difference::find_differences;
-use super::followed::{FIRST_OWN, FOLLOWED};
 use super::hand_back::{begin_taking, end_taking, forget_known};
-use super::kind::ObjectKind;
 use super::news::News;
 use super::snapshot::{StagedSnapshot, borrowed};
+use super::taking::{FIRST_OWN, Taking};
 use super::writer::{Replica, Work};
 use crate::busy_timeout::{ADMIN_WAIT, BATCH_WAIT};
 use crate::error::Fault;
 use crate::row_reader::RowReader;
 use crate::schema::{self, MIGRATIONS};
 use crate::store::SqliteStore;
-use crate::tables::{quote, quoted, raise_sequence};
+use crate::tables::raise_sequence;
 use crate::{brokers, changes, kicks};
 
 impl SqliteStore {
@@ -56,8 +56,8 @@ impl SqliteStore {
                      ON CONFLICT (id) DO UPDATE SET source = ?1",
                 )?
                 .execute([source])?;
-            for table in FOLLOWED.iter().filter(|it| it.displaced.is_some()) {
-                raise_sequence(connection, table.name, FIRST_OWN)?;
+            for table in Taking::displacing() {
+                raise_sequence(connection, table, FIRST_OWN)?;
             }
             Ok(false)
         })?;

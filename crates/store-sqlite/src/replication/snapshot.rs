@@ -4,18 +4,17 @@
 use std::path::Path;
 
 use countersign_core::store::{Cell, Intent, ReplicaObject, StoreError, TableRow};
+use countersign_sql::{ColumnType, FOLLOWED, ObjectKind, TableShape, quoted};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 
-use super::followed::FOLLOWED;
-use super::kind::ObjectKind;
 use super::misfit;
 use super::object::{RowKey, conditions, part_of};
 use crate::connect::connect;
 use crate::error::Fault;
 use crate::store::SqliteStore;
 use crate::tables::staged::{Bound, fits};
-use crate::tables::{ColumnType, TableShape, quoted};
+use crate::tables::{insert_into, shape_of};
 use crate::transaction_guard as guard;
 
 /// What a centre told so far, in a database without a name that is gone with this.
@@ -93,7 +92,7 @@ impl StagedSnapshot {
             let values = values_of(shape, row)?;
             let values = values.into_iter().map(Bound);
             self.connection
-                .prepare_cached(&shape.insert())?
+                .prepare_cached(&insert_into(shape))?
                 .execute(params_from_iter(values))?;
         }
         Ok(())
@@ -119,7 +118,7 @@ pub(super) fn values_of<'a>(shape: &TableShape, row: &'a TableRow) -> Result<Vec
 /// The shapes of all tables that followers have.
 pub(super) fn shapes(connection: &Connection) -> Result<Vec<TableShape>, Fault> {
     let shapes = FOLLOWED.iter().map(|followed| {
-        TableShape::of(connection, followed.name)?
+        shape_of(connection, followed.name)?
             .ok_or_else(|| Fault::Content(format!("the table `{}`", followed.name)))
     });
     shapes.collect()

@@ -7,17 +7,18 @@ use countersign_core::name::TenantId;
 use countersign_core::secret::{Secret, SecretDigest};
 use countersign_core::store::rows::FollowerRows as _;
 use countersign_core::store::{
-    AdminStore as _, AdminTransaction as _, GateStore as _, Intent, ReplicaPlace, Settings,
-    SinceThen,
+    AdminStore as _, AdminTransaction as _, ExportScope, GateStore as _, Intent, ReplicaPlace,
+    Settings, SinceThen,
 };
 use countersign_core::time::Timestamp;
+use countersign_sql::{FOLLOWED, FollowedTable, KeyPart, ROWS_OF_SCHEMA, SqlReader as _, quote};
 use tempfile::TempDir;
 
-use super::followed::{FOLLOWED, FollowedTable};
-use super::kind::KeyPart;
 use super::*;
+use crate::schema::{self, MIGRATIONS};
+use crate::sql_reader::State;
 use crate::store::SqliteStore;
-use crate::tables::TableShape;
+use crate::tables::{EXPORTED, export, shape_of};
 
 mod equal;
 mod handed;
@@ -70,11 +71,9 @@ fn each_change_of_a_followed_table_is_written_down() {
     let mut there: BTreeSet<_> = there.iter().map(|sql| plain(sql)).collect();
     let mut missing = Vec::new();
     for followed in FOLLOWED {
-        let shape = TableShape::of(&store.connection, followed.name)
-            .unwrap()
-            .unwrap();
+        let shape = shape_of(&store.connection, followed.name).unwrap().unwrap();
         let columns: Vec<_> = shape.columns.iter().map(|it| it.name.clone()).collect();
-        for trigger in followed.triggers(&columns) {
+        for trigger in triggers(followed, &columns) {
             if !there.remove(&plain(&trigger)) {
                 missing.push(trigger);
             }
@@ -114,21 +113,60 @@ fn no_object_is_looked_for_in_a_whole_table() {
     let directory = TempDir::new().unwrap();
     let store = fresh(&directory, "x.db");
     for table in FOLLOWED {
-        let of = object::conditions(table.object);
-        let sql = format!(
-            "EXPLAIN QUERY PLAN SELECT * FROM \"{}\" WHERE {of}",
-            table.name
-        );
-        let mut plan = store.connection.prepare(&sql).unwrap();
-        let values = vec![None::<i64>; plan.parameter_count()];
-        let steps = plan.query_map(rusqlite::params_from_iter(values), |row| {
-            row.get::<_, String>(3)
-        });
-        for step in steps.unwrap() {
-            let step = step.unwrap();
-            assert!(step.starts_with("SEARCH"), "{}: {step}", table.name);
+        let parts: Vec<_> = table.object.iter().map(|(_, part)| *part).collect();
+        let columns: Vec<_> = table.object.iter().map(|(it, _)| quote(it)).collect();
+        let one = object::conditions(table.object);
+        let many = format!("({}) IN {}", columns.join(", "), State::list(1, &parts));
+        for of in [one, many] {
+            assert_is_found_by_index(&store, table.name, &of);
         }
     }
+}
+
+fn assert_is_found_by_index(store: &SqliteStore, table: &str, of: &str) {
+    let sql = format!("EXPLAIN QUERY PLAN SELECT * FROM \"{table}\" WHERE {of}");
+    let mut plan = store.connection.prepare(&sql).unwrap();
+    let values = vec![None::<i64>; plan.parameter_count()];
+    let steps = plan.query_map(rusqlite::params_from_iter(values), |row| {
+        row.get::<_, String>(3)
+    });
+    for step in steps.unwrap() {
+        let step = step.unwrap();
+        assert!(
+            !step.starts_with(&format!("SCAN {table}")),
+            "{table}: {step}"
+        );
+    }
+}
+
+/// What followers are told of is of the schema that replicas have.
+#[test]
+fn rows_are_told_of_the_newest_schema() {
+    assert_eq!(ROWS_OF_SCHEMA, schema::newest(MIGRATIONS));
+}
+
+/// What an export of a tenant leaves out no follower of a tenant is told.
+#[test]
+fn what_exports_withhold_is_masked() {
+    let directory = TempDir::new().unwrap();
+    let store = fresh(&directory, "x.db");
+    let scope = ExportScope {
+        tenant: Some(TenantId::parse("t").unwrap()),
+        with_sealed: false,
+    };
+    let mut withheld = 0;
+    for followed in FOLLOWED {
+        let shape = shape_of(&store.connection, followed.name);
+        let exported = EXPORTED.iter().find(|it| it.name == followed.name).unwrap();
+        for column in shape.unwrap().unwrap().columns {
+            if exported.shown(&column.name, &scope) != quote(&column.name) {
+                let mut masked = followed.masked.iter();
+                assert!(masked.any(|(it, _)| *it == column.name), "{}", column.name);
+                withheld += 1;
+            }
+        }
+    }
+    assert_eq!(withheld, 3);
 }
 
 /// What followers do not have, and why.
@@ -179,47 +217,45 @@ const NOT_FOLLOWED: &[(&str, &str)] = &[
     ("web_session", "nobody signs in at a replica"),
 ];
 
-impl FollowedTable {
-    /// What has the log tell of each change of a row: statements that make triggers. A
-    /// migration holds them.
-    fn triggers(&self, columns: &[String]) -> Vec<String> {
-        let heeded: Vec<_> = columns
-            .iter()
-            .filter(|column| !self.unheeded.contains(&column.as_str()))
-            .map(String::as_str)
-            .collect();
-        let of = if self.unheeded.is_empty() {
-            String::new()
-        } else {
-            format!(" OF {}", heeded.join(", "))
-        };
-        [
-            ("added", "INSERT".to_owned(), "NEW"),
-            ("changed", format!("UPDATE{of}"), "NEW"),
-            ("removed", "DELETE".to_owned(), "OLD"),
-        ]
-        .into_iter()
-        .map(|(name, when, row)| {
-            let tenant = self.tenant.replace("ROW", row);
-            let [mut number, mut text] = ["NULL".to_owned(), "NULL".to_owned()];
-            for (column, part) in self.object {
-                match part {
-                    KeyPart::Number => number = format!("{row}.{column}"),
-                    KeyPart::Tenant => {}
-                    KeyPart::Name => text = format!("{row}.{column}"),
-                }
+/// What has the log tell of each change of a row: statements that make triggers. A
+/// migration holds them.
+fn triggers(followed: &FollowedTable, columns: &[String]) -> Vec<String> {
+    let heeded: Vec<_> = columns
+        .iter()
+        .filter(|column| !followed.unheeded.contains(&column.as_str()))
+        .map(String::as_str)
+        .collect();
+    let of = if followed.unheeded.is_empty() {
+        String::new()
+    } else {
+        format!(" OF {}", heeded.join(", "))
+    };
+    [
+        ("added", "INSERT".to_owned(), "NEW"),
+        ("changed", format!("UPDATE{of}"), "NEW"),
+        ("removed", "DELETE".to_owned(), "OLD"),
+    ]
+    .into_iter()
+    .map(|(name, when, row)| {
+        let tenant = followed.tenant.replace("ROW", row);
+        let [mut number, mut text] = ["NULL".to_owned(), "NULL".to_owned()];
+        for (column, part) in followed.object {
+            match part {
+                KeyPart::Number => number = format!("{row}.{column}"),
+                KeyPart::Tenant => {}
+                KeyPart::Name => text = format!("{row}.{column}"),
             }
-            format!(
-                "CREATE TRIGGER followed_{table}_{name} AFTER {when} ON {table}\n\
+        }
+        format!(
+            "CREATE TRIGGER followed_{table}_{name} AFTER {when} ON {table}\n\
                  WHEN EXISTS (SELECT 1 FROM follower) BEGIN\n    \
                  INSERT INTO object_change (kind, number, tenant, name)\n        \
                  VALUES ('{kind}', {number}, {tenant}, {text});\nEND;",
-                table = self.name,
-                kind = self.kind.as_str(),
-            )
-        })
-        .collect()
-    }
+            table = followed.name,
+            kind = followed.kind.as_str(),
+        )
+    })
+    .collect()
 }
 
 /// A centre, and a replica of it.
@@ -341,13 +377,13 @@ fn assert_equal(centre: &SqliteStore, secret: &SecretDigest, replica: &SqliteSto
     }
     let mut ours = BTreeSet::new();
     for followed in FOLLOWED {
-        let shape = TableShape::of(&replica.connection, followed.name);
+        let shape = shape_of(&replica.connection, followed.name);
         let shape = shape.unwrap().unwrap();
-        let select = shape.select(crate::tables::quote, "true");
+        let select = shape.select(quote, "true");
         let mut statement = replica.connection.prepare(&select).unwrap();
         let mut rows = statement.query([]).unwrap();
         while let Some(row) = rows.next().unwrap() {
-            let row = crate::tables::export::read(&shape, row).unwrap();
+            let row = export::read(&shape, row).unwrap();
             ours.insert(serde_json::to_string(&row).unwrap());
         }
     }

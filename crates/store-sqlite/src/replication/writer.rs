@@ -1,19 +1,18 @@
 //! Rows of a replica, as they are compared and written.
 
 use countersign_core::store::{Cell, ObjectName, ReplicaObject};
+use countersign_sql::{FOLLOWED, FollowedTable, ObjectKind, TableShape, quote, quoted};
 use rusqlite::types::{ToSqlOutput, Value};
 use rusqlite::{Connection, ToSql, params_from_iter};
 
 use super::difference::{Removed, by_key};
-use super::followed::{FIRST_OWN, FOLLOWED, FollowedTable};
-use super::kind::ObjectKind;
 use super::misfit;
 use super::news::News;
 use super::object::{RowKey, conditions, part_of, value_of};
 use super::snapshot::{shapes, values_of};
+use super::taking::{FIRST_OWN, Taking};
 use crate::error::Fault;
 use crate::tables::staged::Bound;
-use crate::tables::{TableShape, quote, quoted};
 
 /// What is to be done so that a replica is what its centre is: for each table the keys of
 /// rows that go, and rows that come or change.
@@ -194,6 +193,7 @@ impl<'a> Replica<'a> {
 impl ReplicaTable {
     fn of(shape: TableShape, followed: &'static FollowedTable) -> Self {
         let name = quote(&shape.name);
+        let taking = Taking::of(followed.name);
         let columns: Vec<_> = shape.columns.iter().map(|it| it.name.as_str()).collect();
         let incoming: Vec<_> = columns
             .iter()
@@ -205,7 +205,7 @@ impl ReplicaTable {
             .iter()
             .filter(|column| !shape.key.iter().any(|key| key == *column))
             .map(|column| {
-                let mut kept = followed.kept.iter();
+                let mut kept = taking.kept.iter();
                 let kept = kept.find(|(it, _)| it == column).map(|(_, kept)| *kept);
                 let plain = format!("excluded.{}", quote(column));
                 format!("{} = {}", quote(column), kept.unwrap_or(&plain))
@@ -221,9 +221,9 @@ impl ReplicaTable {
              WHERE {taken} ON CONFLICT ({key}) DO {on_conflict}",
             all = quoted(shape.columns.iter().map(|it| &it.name)),
             incoming = incoming.join(", "),
-            taken = followed.taken,
+            taken = taking.taken,
         );
-        let freed: Vec<_> = followed
+        let freed: Vec<_> = taking
             .freed
             .iter()
             .map(|column| format!("{} = NULL", quote(column)))
@@ -239,9 +239,9 @@ impl ReplicaTable {
             remove: format!(
                 "DELETE FROM {name} WHERE {} AND NOT {}",
                 by_key(&shape),
-                followed.stays.unwrap_or("false"),
+                taking.stays,
             ),
-            displace: followed.displaced.map(|displaced| {
+            displace: taking.displaced.map(|displaced| {
                 format!(
                     "DELETE FROM {name} WHERE id >= {FIRST_OWN} AND EXISTS (
                          SELECT 1 FROM (SELECT {incoming}) AS incoming WHERE {displaced})",

@@ -6,10 +6,11 @@ use countersign_core::name::TenantId;
 use countersign_core::store::{
     Cell, ExportHeader, ExportPart, ExportScope, Intent, StoreError, TableRow,
 };
+use countersign_sql::{TableShape, quote};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params_from_iter};
 
-use super::{EXPORTED, ExportedTable, TableShape, Withheld, quote, sequence};
+use super::{EXPORTED, ExportedTable, Withheld, sequence, shape_of};
 use crate::busy_timeout::{ADMIN_WAIT, BusyTimeout};
 use crate::error::Fault;
 use crate::schema::{self, MIGRATIONS};
@@ -103,7 +104,7 @@ fn tables(
     let (mut rows, mut sequences) = (BTreeMap::new(), BTreeMap::new());
     for table in EXPORTED.iter().filter(|table| table.is_in(scope)) {
         let name = table.name;
-        let Some(shape) = TableShape::of(connection, name)? else {
+        let Some(shape) = shape_of(connection, name)? else {
             return Err(Fault::Content(format!("the table `{name}`")));
         };
         let count: i64 = connection.query_row(
@@ -131,23 +132,24 @@ fn tables(
 pub(crate) fn read(shape: &TableShape, row: &rusqlite::Row<'_>) -> Result<TableRow, Fault> {
     let mut cells = Vec::with_capacity(shape.columns.len());
     for (index, column) in shape.columns.iter().enumerate() {
-        let nonsense = || Fault::Content(format!("a stored `{}`", column.name));
-        let cell = match row.get_ref(index)? {
-            ValueRef::Blob(bytes) => Cell::Bytes(bytes.to_vec()),
-            ValueRef::Integer(number) => Cell::Integer(number),
-            ValueRef::Null => Cell::Null,
-            ValueRef::Real(_) => return Err(nonsense()),
-            ValueRef::Text(text) => Cell::Text(
-                core::str::from_utf8(text)
-                    .map_err(|_| nonsense())?
-                    .to_owned(),
-            ),
-        };
+        let cell = cell(row.get_ref(index)?)
+            .ok_or_else(|| Fault::Content(format!("a stored `{}`", column.name)))?;
         cells.push((column.name.clone(), cell));
     }
     Ok(TableRow {
         table: shape.name.clone(),
         cells,
+    })
+}
+
+/// A value that is stored, if it is one that stores have.
+pub(crate) fn cell(value: ValueRef<'_>) -> Option<Cell> {
+    Some(match value {
+        ValueRef::Blob(bytes) => Cell::Bytes(bytes.to_vec()),
+        ValueRef::Integer(number) => Cell::Integer(number),
+        ValueRef::Null => Cell::Null,
+        ValueRef::Real(_) => return None,
+        ValueRef::Text(text) => Cell::Text(core::str::from_utf8(text).ok()?.to_owned()),
     })
 }
 

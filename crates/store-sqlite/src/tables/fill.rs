@@ -1,9 +1,10 @@
 //! Putting an export that was checked into an empty store.
 
 use countersign_core::store::StoreError;
+use countersign_sql::{TableShape, quote};
 use rusqlite::{Connection, params_from_iter};
 
-use super::{EXPORTED, StagedTables, TableShape, quote, raise_sequence, sequence};
+use super::{EXPORTED, StagedTables, insert_into, raise_sequence, sequence, shape_of};
 use crate::error::Fault;
 use crate::transaction::SqliteTransaction;
 
@@ -44,7 +45,7 @@ impl SqliteTransaction<'_> {
             }
             for table in EXPORTED {
                 let name = table.name;
-                let Some(shape) = TableShape::of(from, name)? else {
+                let Some(shape) = shape_of(from, name)? else {
                     return Err(Fault::Content(format!("the table `{name}`")));
                 };
                 copy(from, connection, &shape, &mut each)?;
@@ -64,7 +65,7 @@ fn copy(
     each: &mut impl FnMut(),
 ) -> Result<(), Fault> {
     let mut select = from.prepare(&shape.select(quote, "true"))?;
-    let mut insert = to.prepare(&shape.insert())?;
+    let mut insert = to.prepare(&insert_into(shape))?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         let mut values = Vec::with_capacity(shape.columns.len());

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use countersign_core::store::{Cell, ExportHeader, Intent, TableRow};
+use countersign_sql::{ColumnType, TableShape};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql, params_from_iter};
 
 use super::staging_error::StagingError;
-use super::{ColumnType, EXPORTED, LEFT_OUT, TableShape, content, raise_sequence};
+use super::{EXPORTED, LEFT_OUT, content, insert_into, raise_sequence, shape_of};
 use crate::connect::connect;
 use crate::error::Fault;
 use crate::schema::{self, MIGRATIONS};
@@ -78,7 +79,7 @@ impl StagedTables {
         for name in header.rows.keys() {
             let may_be_there = is_plain(name) && !LEFT_OUT.contains(&name.as_str());
             let shape = if may_be_there {
-                TableShape::of(&connection, name).map_err(StagingError::of_store)?
+                shape_of(&connection, name).map_err(StagingError::of_store)?
             } else {
                 None
             };
@@ -87,7 +88,7 @@ impl StagedTables {
                     "it has a table that is not known, or that exports leave out".into(),
                 ));
             };
-            let insert = shape.insert();
+            let insert = insert_into(&shape);
             let table = PreparedTable {
                 shape,
                 insert,
@@ -240,7 +241,7 @@ fn open(version: u32) -> Result<Connection, Fault> {
     )?;
     // What a new store has by itself is in the export, too.
     for table in EXPORTED {
-        if TableShape::of(&connection, table.name)?.is_some() {
+        if shape_of(&connection, table.name)?.is_some() {
             connection.execute(&format!("DELETE FROM \"{}\"", table.name), [])?;
         }
     }

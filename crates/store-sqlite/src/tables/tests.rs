@@ -84,9 +84,7 @@ fn each_exported_table_stands_after_those_that_it_refers_to() {
 fn what_is_left_out_of_a_table_is_a_column_of_it() {
     let (store, _directory) = fresh();
     for table in EXPORTED {
-        let shape = TableShape::of(&store.connection, table.name)
-            .unwrap()
-            .unwrap();
+        let shape = shape_of(&store.connection, table.name).unwrap().unwrap();
         assert!(!shape.key.is_empty(), "{}", table.name);
         if let Withheld::Sealed(column) = table.withheld {
             let column = shape.columns.iter().find(|it| it.name == column).unwrap();

@@ -10,22 +10,23 @@ pub(super) struct Statement {
     pub(super) sql: String,
 }
 
-/// All statements of this crate that stand in its sources as a whole, put together of
-/// `concat!` and of macros without arguments. A listing puts its own together
-/// (`PageQuery`).
+/// All statements of this crate, and of what it shares with others, that stand in its
+/// sources as a whole, put together of `concat!` and of macros without arguments. A listing
+/// puts its own together (`PageQuery`).
 pub(super) fn statements() -> Vec<Statement> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    add_files(&folder, &mut files);
-    let sources: Vec<(String, Vec<Token>)> = files
-        .iter()
-        .map(|path| {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut sources: Vec<(String, Vec<Token>)> = Vec::new();
+    for (folder, shown) in [("store-sqlite/src", ""), ("store-sql/src", "shared/")] {
+        let folder = crates.join(folder);
+        let mut files = Vec::new();
+        add_files(&folder, &mut files);
+        sources.extend(files.iter().map(|path| {
             let text = fs::read_to_string(path).unwrap();
             let (text, _tests) = text.split_once("#[cfg(test)]").unwrap_or((&text, ""));
             let name = path.strip_prefix(&folder).unwrap();
-            (name.to_str().unwrap().to_owned(), tokens(text))
-        })
-        .collect();
+            (format!("{shown}{}", name.display()), tokens(text))
+        }));
+    }
     let mut macros = Macros::new();
     // Twice: one may be made of another that stands in a later file.
     for _ in 0..2 {

@@ -1,9 +1,11 @@
 //! Sorts of objects that followers are told of, and whom each is told to.
+//!
+//! In conditions `{tenants}` stands for the rows of the list of a follower's tenants.
 
 /// That a tenant is one of the follower's.
 macro_rules! of_tenants {
     () => {
-        "IN (SELECT value FROM json_each(?1))"
+        "IN {tenants}"
     };
 }
 
@@ -14,41 +16,56 @@ macro_rules! granted {
             "EXISTS (SELECT 1 FROM person_grant
                  WHERE person_grant.credential = ",
             $credential,
-            ".id AND person_grant.tenant IN (SELECT value FROM json_each(?1)))"
+            ".id AND person_grant.tenant IN {tenants})"
         )
     };
 }
 
-pub(super) use of_tenants;
+pub(crate) use of_tenants;
 
 /// A sort of object.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum ObjectKind {
+pub enum ObjectKind {
+    /// A setting of the store.
     Setting,
+    /// A scheme that was added, with its fields.
     Scheme,
+    /// A tenant with its namespaces.
     Tenant,
+    /// A role with its rules, and who holds it by default or by a group.
     Role,
+    /// A credential with its secrets and all else that belongs to it.
     Credential,
+    /// A key that signs tokens, of which followers get the public half.
     TokenKey,
+    /// A token with the things that it is limited to.
     Token,
+    /// An authority that signs certificates.
     Authority,
+    /// An issuer of tokens, with its roles and where its keys are fetched.
     Issuer,
+    /// The revocation of an issuer's token.
     IssuerRevocation,
+    /// A ban.
     Ban,
+    /// What failed for an address.
     Lockout,
 }
 
 /// What a column of a key is called in the log.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum KeyPart {
+pub enum KeyPart {
+    /// The number of the object.
     Number,
+    /// The tenant that its name is one of.
     Tenant,
+    /// Its name.
     Name,
 }
 
 impl ObjectKind {
     /// All kinds, each after those that it refers to.
-    pub(crate) const ALL: [Self; 12] = [
+    pub const ALL: [Self; 12] = [
         Self::Setting,
         Self::Scheme,
         Self::Tenant,
@@ -64,7 +81,8 @@ impl ObjectKind {
     ];
 
     /// The kind as the log has it.
-    pub(crate) const fn as_str(self) -> &'static str {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Setting => "setting",
             Self::Scheme => "scheme",
@@ -82,13 +100,15 @@ impl ObjectKind {
     }
 
     /// Reads a kind. One that is not known is of no object.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
     /// The table that has a row for each object of this kind, and the columns by which
     /// one is told from others.
-    pub(crate) const fn key(self) -> (&'static str, &'static [(&'static str, KeyPart)]) {
+    #[must_use]
+    pub const fn key(self) -> (&'static str, &'static [(&'static str, KeyPart)]) {
         use KeyPart::{Name, Number, Tenant};
         match self {
             Self::Setting => ("setting", &[("key", Name)]),
@@ -106,9 +126,10 @@ impl ObjectKind {
         }
     }
 
-    /// Which objects a follower may know of that is told of the tenants in the list `?1`
-    /// alone; none where it is all.
-    pub(crate) const fn seen(self) -> Option<&'static str> {
+    /// Which objects a follower may know of that is told of some tenants alone; none where it
+    /// is all.
+    #[must_use]
+    pub const fn seen(self) -> Option<&'static str> {
         match self {
             Self::Setting | Self::Scheme => None,
             Self::Tenant => Some(concat!("id ", of_tenants!())),
@@ -149,12 +170,13 @@ impl ObjectKind {
         }
     }
 
-    /// Whom the name of an object that is gone belongs to, where that says whether a
+    /// Whom the name `?1` of an object that is gone belongs to, where that says whether a
     /// follower may hear it; none where it may not.
-    pub(crate) const fn may_be_named_to(self) -> Option<&'static str> {
+    #[must_use]
+    pub const fn may_be_named_to(self) -> Option<&'static str> {
         match self {
             Self::Lockout => Some(concat!(
-                "SELECT 1 FROM credential WHERE name = ?2 AND ",
+                "SELECT 1 FROM credential WHERE name = ?1 AND ",
                 granted!("credential")
             )),
             Self::Setting
@@ -173,7 +195,8 @@ impl ObjectKind {
 
     /// Whether it may be told that an object is gone to whom it was perhaps never told of:
     /// its key says nothing.
-    pub(crate) const fn may_be_named(self) -> bool {
+    #[must_use]
+    pub const fn may_be_named(self) -> bool {
         match self {
             Self::Setting | Self::Scheme | Self::Credential | Self::Ban => true,
             Self::Tenant

@@ -1,0 +1,111 @@
+//! What a centre tells its followers.
+
+use countersign_core::follower::Follower;
+use countersign_core::secret::SecretDigest;
+use countersign_core::store::{ObjectName, ReplicaPlace, SinceThen, SnapshotPage, StoreError};
+use countersign_sql::{Column, ColumnType, FOLLOWED, TableShape, changes_since, snapshot_page};
+
+use crate::error::Fault;
+use crate::followers;
+use crate::link::ADMIN_LIMIT;
+use crate::row_reader::RowReader;
+use crate::sql::{Connection, params};
+use crate::sql_reader::{State, last_entry};
+use crate::store::PostgresStore;
+
+impl PostgresStore {
+    /// A part of what the follower with this secret may know: the objects after `after`.
+    /// None where no follower has this secret.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    pub fn snapshot_page(
+        &mut self,
+        digest: &SecretDigest,
+        after: Option<&ObjectName>,
+    ) -> Result<Option<(Follower, SnapshotPage)>, StoreError> {
+        self.look(ACTION, ADMIN_LIMIT, |connection| {
+            let Some(follower) = followers::by_digest(connection, digest)? else {
+                return Ok(None);
+            };
+            let page = snapshot_page(&State(connection), &shapes(connection)?, &follower, after)?;
+            Ok(Some((follower, page)))
+        })
+    }
+
+    /// What changed since a place in the log, as far as the follower with this secret may
+    /// know. None where no follower has this secret.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    pub fn changes_for_follower(
+        &mut self,
+        digest: &SecretDigest,
+        after: ReplicaPlace,
+    ) -> Result<Option<(Follower, SinceThen)>, StoreError> {
+        self.look(ACTION, ADMIN_LIMIT, |connection| {
+            let Some(follower) = followers::by_digest(connection, digest)? else {
+                return Ok(None);
+            };
+            let told = changes_since(&State(connection), &shapes(connection)?, &follower, after)?;
+            Ok(Some((follower, told)))
+        })
+    }
+
+    /// The number of the last change that followers are told of.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    pub fn last_object_change(&mut self) -> Result<i64, StoreError> {
+        self.look_once(ACTION, |connection| Ok(last_entry(connection)?.0))
+    }
+}
+
+/// The shapes of all tables that followers have.
+fn shapes(connection: &Connection) -> Result<Vec<TableShape>, Fault> {
+    let mut known = connection.shapes.borrow_mut();
+    if known.is_empty() {
+        for followed in FOLLOWED {
+            known.push(shape_of(connection, followed.name)?);
+        }
+    }
+    Ok(known.clone())
+}
+
+fn shape_of(connection: &Connection, table: &str) -> Result<TableShape, Fault> {
+    let statement = connection.prepare(SHAPE)?;
+    let mut rows = statement.query(params![format!("countersign.{table}")])?;
+    let (mut columns, mut key) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next()? {
+        let row = &mut RowReader::of(row);
+        let name = row.text()?.to_owned();
+        let holds = match row.text()? {
+            "bigint" => ColumnType::Integer,
+            "bytea" => ColumnType::Bytes,
+            "text" => ColumnType::Text,
+            _ => return Err(row.nonsense()),
+        };
+        if let Some(place) = row.maybe_number()? {
+            key.push((place, name.clone()));
+        }
+        columns.push(Column { name, holds });
+    }
+    key.sort();
+    Ok(TableShape {
+        name: table.to_owned(),
+        columns,
+        key: key.into_iter().map(|(_, column)| column).collect(),
+    })
+}
+
+/// The columns of a table, what each holds, and its place in the primary key.
+const SHAPE: &str = "SELECT attname::text, format_type(atttypid, atttypmod),
+        array_position(indkey::int2[], attnum)::bigint
+    FROM pg_catalog.pg_attribute LEFT JOIN pg_catalog.pg_index
+        ON indrelid = attrelid AND indisprimary
+    WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped
+    ORDER BY attnum";
+const ACTION: &str = "read what a follower asks for";

@@ -1,0 +1,18 @@
+//! What the stores of Countersign that speak SQL share, be they in a file or in a database.
+//!
+//! A store says how it is asked ([`SqlReader`]), and what its tables look like
+//! ([`TableShape`]). What followers are told of, and which of them of what, stands here once
+//! ([`FOLLOWED`]), and is read here once ([`snapshot_page`], [`changes_since`]).
+
+mod columns;
+mod followed;
+mod kind;
+mod reader;
+mod shape;
+mod source;
+
+pub use followed::{FOLLOWED, FollowedTable, Mask, ROWS_OF_SCHEMA};
+pub use kind::{KeyPart, ObjectKind};
+pub use reader::SqlReader;
+pub use shape::{Column, ColumnType, TableShape, quote, quoted};
+pub use source::{changes_since, last_object_change, snapshot_page};

@@ -1,0 +1,53 @@
+//! The store as what all stores share reads it.
+
+use countersign_core::store::Cell;
+use countersign_sql::{KeyPart, SqlReader, last_object_change};
+use rusqlite::{Connection, params_from_iter};
+
+use crate::error::Fault;
+use crate::tables::export::cell;
+use crate::tables::staged::Bound;
+
+/// The number and the stamp of the last entry of the log; zeros where there is none.
+pub(crate) fn last_entry(connection: &Connection) -> Result<(i64, i64), Fault> {
+    last_object_change(&State(connection))
+}
+
+/// A store at one moment.
+pub(crate) struct State<'a>(pub(crate) &'a Connection);
+
+impl SqlReader for State<'_> {
+    type Fault = Fault;
+
+    const NO_BYTES: &'static str = "x''";
+
+    fn list(place: usize, parts: &[KeyPart]) -> String {
+        let columns: Vec<_> = match parts {
+            [_] => vec!["value".to_owned()],
+            parts => (0..parts.len())
+                .map(|part| format!("json_extract(value, '$[{part}]')"))
+                .collect(),
+        };
+        format!("(SELECT {} FROM json_each(?{place}))", columns.join(", "))
+    }
+
+    fn rows(&self, sql: &str, values: &[Cell]) -> Result<Vec<Vec<Cell>>, Fault> {
+        let Self(connection) = self;
+        let mut statement = connection.prepare_cached(sql)?;
+        let columns = statement.column_count();
+        let mut rows = statement.query(params_from_iter(values.iter().map(Bound)))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let cells = (0..columns).map(|column| {
+                let cell = cell(row.get_ref(column)?);
+                cell.ok_or_else(|| Fault::Content("a stored value".into()))
+            });
+            found.push(cells.collect::<Result<_, _>>()?);
+        }
+        Ok(found)
+    }
+
+    fn nonsense(what: String) -> Fault {
+        Fault::Content(what)
+    }
+}
