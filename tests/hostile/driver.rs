@@ -25,6 +25,10 @@ pub const GRACE: Millis = 250 + 4_750;
 /// So late at most is something read that came.
 pub const LAG: Millis = 1_500;
 
+/// So late at most does a broker let in who left without an answer: on a busy machine it
+/// reads the CONNECT long after, and behind newer ones.
+const UNSEEN: Millis = 10_000;
+
 /// A CONNECT that was not answered yet.
 pub struct Attempt {
     pub wire: Wire,
@@ -70,7 +74,8 @@ pub struct Abandoned {
     pub client_id: String,
     pub who: Vec<Who>,
     pub certificate: Option<&'static str>,
-    pub at: Millis,
+    /// From whom it may take the id: whoever was let in before.
+    pub until: Millis,
 }
 
 /// A message that was handed to the broker.
@@ -284,16 +289,27 @@ impl Driver {
         if let Some(holders) = self.holders.get_mut(&attempt.info.client_id) {
             holders.extend(&who);
         }
-        self.let_go(attempt.info.client_id.clone(), who, attempt.certificate);
+        let id = attempt.info.client_id.clone();
+        self.let_go_until(id, who, attempt.certificate, self.now() + UNSEEN);
     }
 
     /// A connection of these with this client id is not watched any more.
     pub fn let_go(&mut self, client_id: String, who: Vec<Who>, certificate: Option<&'static str>) {
+        self.let_go_until(client_id, who, certificate, self.now() + LAG);
+    }
+
+    fn let_go_until(
+        &mut self,
+        client_id: String,
+        who: Vec<Who>,
+        certificate: Option<&'static str>,
+        until: Millis,
+    ) {
         self.abandoned.push_front(Abandoned {
             client_id,
             who,
             certificate,
-            at: self.now(),
+            until,
         });
         self.abandoned.truncate(5_000);
     }

@@ -321,7 +321,7 @@ impl Driver {
         });
         let left = self.abandoned.iter().any(|left| {
             left.client_id == session.info.client_id
-                && left.at + LAG > session.since
+                && left.until > session.since
                 && may_take(&left.who, left.certificate, session, is_2_0)
         });
         // Answers are not read in the order in which they came.

@@ -97,10 +97,13 @@ impl Release {
     }
 }
 
-/// Builds the plugin with the switches that tests throw, and puts it aside.
+/// Builds the plugin with the switches that tests throw, and puts it aside. Beside the
+/// program, as in a release: cargo would compile most crates once more for the plugin on
+/// its own, since it asks less of them.
 pub fn build_with_switches() -> Result<PathBuf> {
     run(cargo()
         .args(["build", "--package", "countersign-mosquitto-plugin"])
+        .args(["--package", "countersign-cli"])
         .args(["--features", "countersign-mosquitto-plugin/test-hooks"]))?;
     let folder = target()?.join("test-hooks");
     fs::create_dir_all(&folder)?;

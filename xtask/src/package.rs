@@ -18,7 +18,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::command::{Profile, VERSION, build_release, read, run, target, workspace};
+use crate::command::{Profile, Release, VERSION, build_release, read, run, target, workspace};
 use crate::setup;
 use crate::tree::Tree;
 use components::Components;
@@ -72,10 +72,19 @@ impl Edition {
     }
 }
 
-/// Makes all of it, and puts it into the folder.
+/// Builds and makes all of it, and puts it into the folder.
 pub fn package(options: &Options) -> Result<()> {
+    pack_up(&build(options.profile)?, options)
+}
+
+/// Builds what is packaged.
+pub fn build(profile: Profile) -> Result<Release> {
     setup::for_packages()?;
-    let release = build_release(options.profile, &["countersign-capi"])?.folder;
+    build_release(profile, &["countersign-capi"])
+}
+
+/// Makes all of it of what was built, and puts it into the folder.
+pub fn pack_up(release: &Release, options: &Options) -> Result<()> {
     let folder = match &options.folder {
         Some(folder) => std::path::absolute(folder)?,
         None => target()?.join("packages"),
@@ -106,7 +115,7 @@ pub fn package(options: &Options) -> Result<()> {
     let all = Tree::at(&scratch.path().join(format!("countersign-{VERSION}")))?;
     for package in layout::PACKAGES {
         let tree = Tree::at(&scratch.path().join(package.name))?;
-        package.fill(&tree, &release, &edition)?;
+        package.fill(&tree, &release.folder, &edition)?;
         run(Command::new("cp")
             .args(["--archive", "--no-target-directory"])
             .args([tree.folder(), all.folder()]))?;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::ValueEnum;
 
 use crate::codegen::Product;
@@ -16,7 +16,8 @@ use crate::command::{
     workspace,
 };
 use crate::demo::{self, Options};
-use crate::package::{self, package};
+use crate::hostile::Runs;
+use crate::package;
 use crate::{codegen, debian_root, dist, fuzz, hostile, rmqtt, setup, structure};
 
 /// A part of the tests, in the order in which they run.
@@ -72,14 +73,21 @@ pub fn test(only: &[Part], keep_going: bool, names: &[String]) -> Result<ExitCod
     setup::everything()?;
     let mut lines = Vec::new();
     let mut total = Count::default();
-    let parts = Part::value_variants().iter().filter(|part| match only {
-        [] => **part != Part::Rmqtt,
-        only => only.contains(part),
-    });
-    for &part in parts {
+    let mut traffic = None;
+    let is_wanted = |part: Part| match only {
+        [] => part != Part::Rmqtt,
+        only => only.contains(&part),
+    };
+    let parts = Part::value_variants().iter().copied();
+    for part in parts.filter(|part| is_wanted(*part)) {
         println!("\n=== {}", part.name());
         let start = Instant::now();
-        let mut count = part.run(names).unwrap_or_else(|error| {
+        if part == Part::Fuzz && is_wanted(Part::Hostile) {
+            // Both are over after a time. The traffic waits for most of it, and the fuzzers
+            // take what it leaves of the processors.
+            traffic = Some(hostile::start(&hostile::Options::of_the_gate()));
+        }
+        let mut count = part.run(names, &mut traffic).unwrap_or_else(|error| {
             eprintln!("error: {error:#}");
             Count {
                 failed: 1,
@@ -131,7 +139,8 @@ impl Part {
         }
     }
 
-    fn run(self, names: &[String]) -> Result<Count> {
+    /// Runs the part. Takes `traffic` for the hostile one, if it has begun.
+    fn run(self, names: &[String], traffic: &mut Option<Result<Runs>>) -> Result<Count> {
         match self {
             Self::Fmt => {
                 check(cargo().args(["fmt", "--all", "--check"]))?;
@@ -210,7 +219,8 @@ impl Part {
                 Ok(Count::default())
             }
             Self::Hostile => {
-                hostile::hostile(&hostile::Options::of_the_gate())?;
+                let begin = || hostile::start(&hostile::Options::of_the_gate());
+                traffic.take().unwrap_or_else(begin)?.conclude()?;
                 Ok(Count::default())
             }
             Self::Demo => {
@@ -343,9 +353,17 @@ fn packages(names: &[String]) -> Result<Count> {
     let target = target()?;
     let [packages, again, next] =
         ["packages", "packages-again", "packages-next"].map(|name| target.join(name));
-    for (folder, revision) in [(&packages, 1), (&again, 1), (&next, 2)] {
-        package(&package::Options::tested(folder.clone(), revision))?;
-    }
+    let release = package::build(Profile::Tested)?;
+    // Each is compressed by one thread, that it be the same bytes on any machine.
+    std::thread::scope(|scope| {
+        let made = [(&packages, 1), (&again, 1), (&next, 2)].map(|(folder, revision)| {
+            let options = package::Options::tested(folder.clone(), revision);
+            let release = &release;
+            scope.spawn(move || package::pack_up(release, &options))
+        });
+        made.into_iter()
+            .try_for_each(|one| one.join().map_err(|_| anyhow!("packaging panicked"))?)
+    })?;
     let sums = |folder: &Path| fs::read_to_string(folder.join("SHA256SUMS"));
     ensure!(
         sums(&packages)? == sums(&again)?,

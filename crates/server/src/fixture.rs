@@ -103,6 +103,7 @@ impl Server {
         let thread = std::thread::spawn(move || {
             let begin = |answerer: &crate::app::Answerer| {
                 begun.send(Arc::clone(answerer.app())).unwrap();
+                Ok(())
             };
             bound.run(used, told, begin).unwrap();
         });

@@ -11,7 +11,7 @@ use countersign_core::network::Network;
 use countersign_core::secret::Secret;
 use countersign_core::store::{GateStore as _, StoreError};
 use countersign_store::AnyStore;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
@@ -157,7 +157,9 @@ impl Bound {
             .init();
         let (tell, told) = mpsc::channel(1);
         self.run(store, told, |_| {
-            tokio::spawn(listen_to_signals(tell));
+            let signals = Signals::take()?;
+            tokio::spawn(signals.hand_on(tell));
+            Ok(())
         })
     }
 
@@ -167,7 +169,7 @@ impl Bound {
         self,
         mut store: AnyStore,
         told: mpsc::Receiver<Told>,
-        begin: impl FnOnce(&Answerer),
+        begin: impl FnOnce(&Answerer) -> io::Result<()>,
     ) -> Result<(), ServeError> {
         let _lock = store.hold_for_service()?;
         let proxies = TrustedProxies(self.options.trusted_proxies);
@@ -224,7 +226,7 @@ impl Bound {
         let listeners: Vec<_> = listeners.chain(metrics).chain(hooks).collect();
         let tls = self.tls;
         let done = runtime.block_on(async {
-            begin(&answerer);
+            begin(&answerer)?;
             tokio::spawn(look_each_minute(Arc::clone(answerer.app())));
             tokio::spawn(keep_keys_fresh(Arc::clone(answerer.app())));
             serve_all(
@@ -312,19 +314,34 @@ pub(crate) enum Told {
     ReadAgain,
 }
 
-/// Hands on what the system's signals mean.
-async fn listen_to_signals(tell: mpsc::Sender<Told>) -> io::Result<()> {
-    let mut terminated = signal(SignalKind::terminate())?;
-    let mut interrupted = signal(SignalKind::interrupt())?;
-    let mut hung_up = signal(SignalKind::hangup())?;
-    loop {
-        let told = tokio::select! {
-            _ = terminated.recv() => Told::End,
-            _ = interrupted.recv() => Told::End,
-            _ = hung_up.recv() => Told::ReadAgain,
-        };
-        if tell.send(told).await.is_err() || told == Told::End {
-            return Ok(());
+/// The system's signals that the service takes. What comes before they are taken ends the
+/// process at once, so they are taken before anybody is told that the service listens.
+struct Signals {
+    terminated: Signal,
+    interrupted: Signal,
+    hung_up: Signal,
+}
+
+impl Signals {
+    fn take() -> io::Result<Self> {
+        Ok(Self {
+            terminated: signal(SignalKind::terminate())?,
+            interrupted: signal(SignalKind::interrupt())?,
+            hung_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Hands on what they mean.
+    async fn hand_on(mut self, tell: mpsc::Sender<Told>) {
+        loop {
+            let told = tokio::select! {
+                _ = self.terminated.recv() => Told::End,
+                _ = self.interrupted.recv() => Told::End,
+                _ = self.hung_up.recv() => Told::ReadAgain,
+            };
+            if tell.send(told).await.is_err() || told == Told::End {
+                return;
+            }
         }
     }
 }
