@@ -193,6 +193,10 @@ export const LIVES = {
     await hands.open("/jwts");
     await hands.send("form.card", { of: "acme", role: "readers", whoami: id, ttl: "1h", as: "fleet" }, { told: "secret" });
     await hands.send(inRow(hands, id, "/revoke"));
+    await hands.send("form.card", { of: "acme", role: "readers", whoami: id, as: "fleet" }, { told: "secret" });
+    await acts(hands, [["revoke-all", { issuer: "fleet", of: "acme" }]]);
+    await hands.open("/jwts/keys?tenant=acme");
+    await hands.send("tbody form[action='/jwts/keys/revoke']");
   },
 
   async hook(hands, id) {

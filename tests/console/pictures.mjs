@@ -40,6 +40,7 @@ const SHOWN = {
   person: "/people/jane@plant.example",
   tokens: "/tokens",
   jwts: "/jwts?tenant=plant",
+  keys: "/jwts/keys?tenant=plant",
   brokers: "/brokers",
   "other-brokers": "/other-brokers",
   followers: "/followers",

@@ -199,7 +199,7 @@ const PAGES = [
   "/roles?tenant=acme", "/roles/acme/readers", "/operators", "/operators/bridge", "/people", `/people/${ADA}`, "/tokens", "/brokers",
   "/bans", "/authorities", `/authorities/${env.FINGERPRINT}`, "/issuers", "/issuers/sso", "/other-brokers", "/followers",
   "/followers/edge", "/schemes", "/schemes/impact", "/applications?tenant=acme", "/applications/acme/fleet", "/things?tenant=acme",
-  "/jwts", "/settings", "/me", "/audit?span=all", "/audit?verify=yes", "/sign-in", "/nowhere",
+  "/jwts", "/jwts/keys?tenant=acme", "/settings", "/me", "/audit?span=all", "/audit?verify=yes", "/sign-in", "/nowhere",
 ];
 
 const severe = async (page, rules) => {

@@ -35,7 +35,7 @@ const TEST_PACKAGES: &[&str] = &[
     // RabbitMQ reads whom it trusts, even where it trusts nobody.
     "ca-certificates",
     // It looks at the console, with letters to see.
-    "chromium",
+    "chromium-headless-shell",
     "fonts-dejavu-core",
     // A Debian to install packages in.
     "debootstrap",

@@ -22,7 +22,7 @@ mod key;
 mod revocation;
 mod shown;
 
-pub use self::key::{RotateKey, RotatedKey};
+pub use self::key::{ListKeys, RotateKey, RotatedKey, ShownKey};
 pub use self::revocation::{RevokeToken, RevokeTokensOfIssuer, RevokeTokensOfKey};
 pub use self::shown::{CreatedToken, ShownToken};
 

@@ -59,7 +59,7 @@ pub use self::follower::{FollowerStatusView, FollowerView, IssuedFollowerView};
 pub use self::hook::{HookView, IssuedHookView};
 pub use self::issuer::IssuerView;
 pub(crate) use self::jwt::{AuditedKey, AuditedRevocation, AuditedToken};
-pub use self::jwt::{CreatedTokenView, RotatedKeyView, TokenView};
+pub use self::jwt::{CreatedTokenView, KeyView, RotatedKeyView, TokenView};
 pub use self::limit::LimitsView;
 pub use self::many::{FailedView, ManyView, NewSecretView, StoppedView};
 pub use self::role::{EffectView, LoserView, RoleView, RuleView, UseView};

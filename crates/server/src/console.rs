@@ -87,6 +87,7 @@ pub(crate) fn routes() -> Vec<Route> {
         applications::THINGS.routes(),
         schemes::SCHEMES.routes(),
         jwts::JWTS.routes(),
+        jwts::KEYS.routes(),
         brokers::BROKERS.routes(),
         other_brokers::HOOKS.routes(),
         followers::FOLLOWERS.routes(),

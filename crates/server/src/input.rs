@@ -25,7 +25,7 @@ use countersign_core::duration::parse_duration;
 use countersign_core::follower::FollowerName;
 use countersign_core::hook::{HookKind, HookName, KickUrl, Vhost};
 use countersign_core::issuer::{Algorithm, IdentityClaim, IssuerText, KeysUrl, MaxKeyAge};
-use countersign_core::jwt::{TokenId, Ttl, Whoami};
+use countersign_core::jwt::{KeyId, TokenId, Ttl, Whoami};
 use countersign_core::kind::ApplicationName;
 use countersign_core::lifecycle::State;
 use countersign_core::lockout::LockoutPolicy;
@@ -100,6 +100,7 @@ from_text! {
     IdentityClaim, "`sub`, `client_id` or `claim:NAME`", IdentityClaim::parse;
     IdentityKind, "`san-uri`, `san-dns`, `san-email`, `cn`, `serial` or `subject`", IdentityKind::parse;
     IssuerText, "1 to 255 bytes without control characters", IssuerText::parse;
+    KeyId, "The id of a key that signs tokens (JWT)", KeyId::parse;
     KeyPattern, "Keys of things, each `*` standing for one or more characters", KeyPattern::parse;
     KeysUrl, "Where keys are fetched: `https://HOST[:PORT]/PATH`", KeysUrl::parse;
     KickLogin, "`NAME:PASSWORD`", |text| KickLogin::parse(text.as_bytes());

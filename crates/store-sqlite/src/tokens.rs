@@ -33,6 +33,16 @@ impl TokenRows for SqliteTransaction<'_> {
         self.run("end a key", |connection| end_key(connection, key, at))
     }
 
+    fn remove_ended_token_keys(
+        &mut self,
+        tenant: &TenantId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.run("make room for a key", |connection| {
+            remove_ended_keys(connection, tenant, now)
+        })
+    }
+
     fn token(&mut self, id: &TokenId) -> Result<Option<TokenRecord>, StoreError> {
         self.run("look up a token", |connection| token(connection, id))
     }
@@ -138,6 +148,19 @@ fn end_key(connection: &Connection, id: &KeyId, at: Timestamp) -> Result<(), Fau
         )?
         .execute(params![id.as_str(), at.as_millis()])?;
     found(rows, "the key")
+}
+
+/// Removes those keys of a tenant whose signatures count no more at `now`; the
+/// tokens that they signed go along.
+fn remove_ended_keys(
+    connection: &Connection,
+    tenant: &TenantId,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    connection
+        .prepare_cached("DELETE FROM token_key WHERE tenant = ?1 AND ends_at <= ?2")?
+        .execute(params![tenant.as_str(), now.as_millis()])?;
+    Ok(())
 }
 
 /// The token with this number.

@@ -314,6 +314,7 @@ delegate! {
         token_keys(tenant: &TenantId) -> Vec<SealedTokenKey>;
         add_token_key(key: &SealedTokenKey) -> ();
         end_token_key(key: &KeyId, at: Timestamp) -> ();
+        remove_ended_token_keys(tenant: &TenantId, now: Timestamp) -> ();
         token(id: &TokenId) -> Option<TokenRecord>;
         tokens(
             tenant: Option<&TenantId>,

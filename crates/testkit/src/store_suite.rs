@@ -218,6 +218,7 @@ macro_rules! store_suite {
             the_end_of_a_session_says_nothing_of_a_later_one,
             the_audit_lists_the_newest_rows_and_filters_them,
             the_audit_is_filtered_by_what_its_rows_say,
+            keys_that_ended_are_removed_with_their_tokens,
             the_end_of_a_key_or_token_is_never_put_off,
             the_last_change_of_policy_is_about_no_single_credential,
             the_mark_moves_with_every_commit_and_not_otherwise,

@@ -68,7 +68,7 @@ use crate::import::{
     TryTable, UpdateImportedCredential, UpdateImportedRole,
 };
 use crate::jwt::{
-    CreateToken, Issuer, ListTokens, NewToken, RevokeToken, RevokeTokensOfIssuer,
+    CreateToken, Issuer, ListKeys, ListTokens, NewToken, RevokeToken, RevokeTokensOfIssuer,
     RevokeTokensOfKey, RotateKey,
 };
 use crate::operator::{
@@ -286,6 +286,7 @@ fn rows_of_all(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Viewer ListClients ListClients { tenant: Some(acme()), all: true, ..ListClients::default() };
         GroupViewer ListCredentials ListCredentials { query: CredentialQuery { tenant: Some(acme()), ..CredentialQuery::default() }, ..ListCredentials::default() };
         Platform ListCredentials ListCredentials::default();
+        Viewer ListKeys ListKeys { tenant: acme() };
         Viewer ListListeners ListListeners(acme());
         Platform ListOperators ListOperators::default();
         Platform ListRevealingSchemes ListRevealingSchemes;

@@ -5,6 +5,7 @@ use core::time::Duration;
 use countersign_core::change::Change;
 use countersign_core::jwt::{KeyId, SigningKey};
 use countersign_core::name::TenantId;
+use countersign_core::store::Intent;
 use countersign_core::time::Timestamp;
 use countersign_core::token::{SIGNING_KEY, SealedTokenKey, TokenKey};
 use zeroize::Zeroizing;
@@ -62,6 +63,45 @@ impl Command for RotateKey {
     }
 }
 
+/// Lists the keys of a tenant, newest first, those among them that count no more.
+#[derive(Clone, Debug)]
+pub struct ListKeys {
+    /// The tenant.
+    pub tenant: TenantId,
+}
+
+/// A key as it is listed.
+#[derive(Clone, Debug)]
+pub struct ShownKey {
+    /// Its public half.
+    pub key: TokenKey,
+    /// Whether what it signed counts now.
+    pub is_valid: bool,
+}
+
+impl Command for ListKeys {
+    type Output = Vec<ShownKey>;
+
+    fn needs(&self) -> Permission {
+        Permission::See(self.tenant.clone())
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<ShownKey>, AdminError> {
+        lookup::tenant(tx, &self.tenant)?;
+        let now = tx.now;
+        let keys = tx.token_keys(&self.tenant)?.into_iter();
+        let shown = keys.map(|SealedTokenKey { key, .. }| ShownKey {
+            is_valid: key.ends_at.is_none_or(|end| now < end),
+            key,
+        });
+        Ok(shown.collect())
+    }
+}
+
 /// The key that signs for a tenant now, made where there is none.
 pub(super) fn current(
     tx: &mut Tx<'_>,
@@ -105,8 +145,30 @@ fn open(rows: &Rows<'_>, sealed: &SealedTokenKey) -> Result<SigningKey, KeyFileE
     }
 }
 
+/// Makes room for one more key of a tenant.
+///
+/// A token whose key is gone proves nothing, so that to remove a key that ended
+/// admits no client.
+fn make_room(tx: &mut Tx<'_>, tenant: &TenantId) -> Result<(), AdminError> {
+    if tx.token_keys(tenant)?.len() < MOST_KEYS {
+        return Ok(());
+    }
+    let now = tx.now;
+    tx.remove_ended_token_keys(tenant, now)?;
+    if tx.token_keys(tenant)?.len() < MOST_KEYS {
+        return Ok(());
+    }
+    let message = format!(
+        "tenant `{tenant}` has {MOST_KEYS} keys that count, and may have no more; revoke some of \
+         them, or wait until they end"
+    );
+    let subject = Subject::in_tenant(Noun::SigningKey, "", tenant);
+    Err(AdminError::new(ErrorKind::Conflict, subject, message))
+}
+
 fn make(tx: &mut Tx<'_>, tenant: &TenantId) -> Result<(TokenKey, SigningKey), AdminError> {
     let seal_key = tx.seal_key().ok_or(KeyFileError::NoKey)?;
+    make_room(tx, tenant)?;
     let mut seed = Zeroizing::new([0; 32]);
     tx.random.fill(&mut *seed)?;
     let key = SigningKey::from_seed(*seed);
@@ -127,3 +189,6 @@ fn make(tx: &mut Tx<'_>, tenant: &TenantId) -> Result<(TokenKey, SigningKey), Ad
     tx.add_token_key(&made)?;
     Ok((made.key, key))
 }
+
+/// As many keys of one tenant as are kept at once.
+pub(super) const MOST_KEYS: usize = 100;

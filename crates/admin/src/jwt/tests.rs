@@ -11,6 +11,7 @@ use countersign_core::store::{
 };
 use countersign_core::user::GrantedRight;
 
+use super::key::MOST_KEYS;
 use super::*;
 use crate::caller::Authority;
 use crate::check::{ConnectCheck, ConnectVerdict, TopicCheck, Usage};
@@ -322,6 +323,35 @@ fn who_administers_the_platform_alone_makes_tokens_in_the_name_of_who_administer
     assert_eq!(Authority::Session(made.record.issuer), jane);
     let let_in = let_in(&mut fixture, None, &text_of(&made.token));
     assert_eq!(let_in, ConnectVerdict::Allow);
+}
+
+#[test]
+fn a_tenant_has_so_many_keys_and_those_that_ended_make_room() {
+    let mut fixture = Fixture::with_admin();
+    let tenant = tenant_id("acme");
+    let hour = Duration::from_secs(3_600);
+    let rotate = |overlap| RotateKey {
+        tenant: tenant_id("acme"),
+        overlap,
+    };
+    let list = ListKeys { tenant };
+    for _ in 0..MOST_KEYS {
+        fixture.run(&rotate(hour)).unwrap();
+    }
+    let error = fixture.run(&rotate(hour)).unwrap_err();
+    assert!(error.is(ErrorKind::Conflict, Noun::SigningKey), "{error}");
+    let keys = fixture.run(&list).unwrap();
+    assert_eq!(keys.len(), MOST_KEYS);
+    assert!(keys.iter().all(|it| it.is_valid));
+    let signing = keys.iter().filter(|it| it.key.ends_at.is_none());
+    assert_eq!(signing.count(), 1);
+    let token = made(&mut fixture);
+    fixture.now = fixture.now.plus(hour);
+    let valid = fixture.run(&list).unwrap();
+    assert_eq!(valid.iter().filter(|it| it.is_valid).count(), 1);
+    fixture.run(&rotate(hour)).unwrap();
+    assert_eq!(fixture.run(&list).unwrap().len(), 2);
+    assert!(!let_in(&mut fixture, None, &token).is_allowed());
 }
 
 #[test]

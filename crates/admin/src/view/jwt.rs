@@ -5,7 +5,7 @@ use countersign_core::token::TokenRecord;
 use serde::Serialize;
 
 use super::{SecretText, rfc3339};
-use crate::jwt::{CreatedToken, RotatedKey, ShownToken};
+use crate::jwt::{CreatedToken, RotatedKey, ShownKey, ShownToken};
 
 /// What the making of a token answers with.
 ///
@@ -93,6 +93,31 @@ impl RotatedKeyView {
             tenant: rotated.key.tenant.to_string(),
             created_at: rfc3339(rotated.key.created_at),
             old_key_until: rotated.old_key_until.map(rfc3339),
+        }
+    }
+}
+
+/// All that is shown of a key that signs tokens.
+#[derive(Clone, Debug, Serialize)]
+pub struct KeyView {
+    key: String,
+    tenant: String,
+    created_at: String,
+    ends_at: Option<String>,
+    valid: bool,
+}
+
+impl KeyView {
+    /// The view of a key.
+    #[must_use]
+    pub fn of(shown: &ShownKey) -> Self {
+        let ShownKey { key, is_valid } = shown;
+        Self {
+            key: key.id.to_string(),
+            tenant: key.tenant.to_string(),
+            created_at: rfc3339(key.created_at),
+            ends_at: key.ends_at.map(rfc3339),
+            valid: *is_valid,
         }
     }
 }

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use countersign_admin::jwt::{
-    CreateToken, Issuer, ListTokens, NewToken, RevokeToken, RevokeTokensOfIssuer,
+    CreateToken, Issuer, ListKeys, ListTokens, NewToken, RevokeToken, RevokeTokensOfIssuer,
     RevokeTokensOfKey, RotateKey, ShownToken,
 };
-use countersign_admin::view::{CreatedTokenView, RotatedKeyView, TokenView};
+use countersign_admin::view::{CreatedTokenView, KeyView, RotatedKeyView, TokenView};
 use countersign_core::duration::{DurationError, parse_duration};
 use countersign_core::jwt::{KeyId, TokenId, Ttl, Whoami};
 use countersign_core::name::{LoginName, TenantId};
@@ -34,6 +34,13 @@ pub(crate) enum JwtCommand {
         /// Of this tenant alone.
         #[arg(long, value_parser = TenantId::parse)]
         tenant: Option<TenantId>,
+    },
+    /// List the keys that sign a tenant's tokens, newest first.
+    #[command(after_help = "Examples:\n  countersign jwt keys --tenant acme")]
+    Keys {
+        /// The tenant.
+        #[arg(long, value_parser = TenantId::parse)]
+        tenant: TenantId,
     },
     /// Revoke a token, or all that somebody made or that a key signed. Their
     /// sessions end.
@@ -114,6 +121,13 @@ impl JwtCommand {
                 )?;
                 listing.finish()?;
             }
+            Self::Keys { tenant } => {
+                let mut listing = invocation.output.listing(KEYS, "No keys.");
+                for key in invocation.run(&ListKeys { tenant })? {
+                    listing.push(&KeyView::of(&key))?;
+                }
+                listing.finish()?;
+            }
             Self::Revoke(revoke) => revoke.run(invocation)?,
             Self::RotateKey { tenant, overlap } => {
                 let done = format!("tenant {tenant} signs with a new key");
@@ -136,6 +150,9 @@ impl JwtCommand {
                 Shows::all_of(&[&["token", "jti", "expires_at"]]).once("token", true)
             }
             Self::List { .. } | Self::Revoke(_) => Shows::all_of(&[TOKEN]),
+            Self::Keys { .. } => {
+                Shows::all_of(&[&["key", "tenant", "created_at", "ends_at", "valid"]])
+            }
             Self::RotateKey { .. } => {
                 Shows::all_of(&[&["key", "tenant", "created_at", "old_key_until"]])
             }
@@ -224,6 +241,14 @@ impl core::fmt::Display for TtlTextError {
 }
 
 impl core::error::Error for TtlTextError {}
+
+const KEYS: &[Column] = &[
+    ("key", "KEY"),
+    ("tenant", "TENANT"),
+    ("created_at", "CREATED"),
+    ("ends_at", "ENDS"),
+    ("valid", "VALID"),
+];
 
 const COLUMNS: &[Column] = &[
     ("jti", "JTI"),

@@ -141,6 +141,7 @@ const WALK: &[(&str, i32)] = &[
         0,
     ),
     ("jwt list", 0),
+    ("jwt keys --tenant acme", 0),
     ("jwt rotate-key --tenant acme", 0),
     ("jwt revoke --issuer jane@mail.test", 0),
     ("user ungrant jane@mail.test --tenant acme", 0),

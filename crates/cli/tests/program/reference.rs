@@ -136,6 +136,7 @@ const ANSWERS: &[&str] = &[
     "thing create pump-1 --tenant acme --application fleet",
     "jwt create --tenant acme --role reader --whoami report --as jane@example.com",
     "jwt list",
+    "jwt keys --tenant acme",
     "jwt rotate-key --tenant acme",
     "scheme show basic",
     "settings show",

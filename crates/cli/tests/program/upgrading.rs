@@ -135,6 +135,7 @@ pub(crate) const COMMANDS: &[(&str, &str, Does)] = &[
     ("issuer revoke", "sso t-1", Write),
     ("issuer set", "sso --jwks JWKS", Write),
     ("issuer show", "sso", Read(1)),
+    ("jwt keys", "--tenant acme", Read(0)),
     ("jwt list", "", Read(0)),
     ("jwt revoke", "--issuer jane@mail.test", Write),
     ("jwt rotate-key", "--tenant acme", Write),

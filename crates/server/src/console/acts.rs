@@ -32,6 +32,8 @@ pub(super) struct Act {
     pub(super) is_there: fn(&Value) -> bool,
     /// Whether there is no way back.
     pub(super) is_final: bool,
+    /// Whether it is about many of them, and about no single one.
+    pub(super) is_about_many: bool,
     /// Whether the thing is gone afterwards.
     pub(super) removes: bool,
     /// The secret that it makes.
@@ -52,6 +54,7 @@ impl Act {
         undo: None,
         is_there: |_| true,
         is_final: false,
+        is_about_many: false,
         removes: false,
         secret: None,
     };

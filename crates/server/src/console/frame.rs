@@ -163,6 +163,7 @@ const MENU: &[(&str, &[(&str, &str)])] = &[
             ("/people", "People"),
             ("/tokens", "Tokens"),
             ("/jwts", "JWTs"),
+            ("/jwts/keys", "Signing keys"),
             ("/brokers", "Brokers"),
             ("/other-brokers", "Other brokers"),
             ("/followers", "Followers"),

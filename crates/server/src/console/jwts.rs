@@ -1,4 +1,6 @@
-//! Tokens (JWT) of our own, which let somebody in for a while.
+//! Tokens (JWT) of our own, which let somebody in for a while, and the keys that sign them.
+
+use serde_json::Value;
 
 use super::acts::Act;
 use super::ask::Ask;
@@ -58,15 +60,76 @@ pub(super) static JWTS: Listing = Listing {
         undo: None,
         is_for_platform: false,
     }),
+    acts: &[
+        Act {
+            word: "revoke",
+            path: "/api/v1/jwts/{jti}",
+            how: Ask::delete,
+            label: "Revoke",
+            done: "The token is revoked, and sessions that it opened ended.",
+            is_there: is_valid,
+            removes: true,
+            ..Act::USUAL
+        },
+        Act {
+            word: "revoke-all",
+            path: "/api/v1/jwts/revoke",
+            label: "Revoke all that somebody made",
+            says: "All their tokens that have not ended are revoked, and sessions that these opened end.",
+            asks: &[
+                Entry::line("issuer", "Made by")
+                    .required()
+                    .hint("A user, an application or a thing."),
+                Entry::line("of", "Of the tenant")
+                    .fills("tenant")
+                    .hint("Of this one alone. Who administers one tenant names it."),
+            ],
+            done: "All those tokens are revoked, and sessions that they opened ended.",
+            is_final: true,
+            is_about_many: true,
+            ..Act::USUAL
+        },
+    ],
+    own: Own::Row,
+};
+
+pub(super) static KEYS: Listing = Listing {
+    path: "/jwts/keys",
+    acts_at: "/jwts/keys/{act}",
+    title: "Signing keys",
+    lead: "What signs the tokens (JWT) of a tenant. The newest one signs; others count for as long as it says. A new one is made on the tenant's page.",
+    route: "/api/v1/tenants/{tenant}/keys",
+    parts: &[("tenant", "tenant"), ("key", "key")],
+    tenants: Tenants::One,
+    columns: &[
+        ("Key", Text("key")),
+        ("Made", Time("created_at")),
+        ("Ends", Time("ends_at")),
+        (
+            "State",
+            Made(
+                |item, _| match (is_valid(item), item["ends_at"].is_string()) {
+                    (true, false) => tag("active", "●", "signs"),
+                    (true, true) => tag("active", "●", "counts"),
+                    (false, _) => tag("inactive", "○", "counts no more"),
+                },
+            ),
+        ),
+    ],
+    empty: "This tenant has no keys. The first token makes one.",
+    new: None,
     acts: &[Act {
         word: "revoke",
-        path: "/api/v1/jwts/{jti}",
-        how: Ask::delete,
-        label: "Revoke",
-        done: "The token is revoked, and sessions that it opened ended.",
-        is_there: |item| item["valid"].as_bool() == Some(true),
-        removes: true,
+        path: "/api/v1/jwts/revoke",
+        label: "Revoke all that it signed",
+        asks: &[Entry::line("key", "Key")],
+        done: "The key counts no more, and the tokens that it signed are revoked. Sessions that they opened ended.",
+        is_there: is_valid,
         ..Act::USUAL
     }],
     own: Own::Row,
 };
+
+fn is_valid(item: &Value) -> bool {
+    item["valid"].as_bool() == Some(true)
+}

@@ -9,7 +9,7 @@ use super::acts::Act;
 use super::ask::Ask;
 use super::entry::{self, Entry};
 use super::form::Form;
-use super::lines::VERSION;
+use super::lines::{VERSION, act_form};
 use super::page::{self, act, page};
 use super::pieces::{dash, done, empty, form_key, hidden, list, pager, table, wrong};
 use super::scope::Scope;
@@ -147,6 +147,9 @@ impl Listing {
                     p.actions { button type="submit" { (new.label) } }
                 }
             }
+            @for act in self.acts.iter().filter(|act| act.is_about_many) {
+                (act_form(call, act, self.path, "", None, &Value::Null)?)
+            }
         };
         let status = problem.map_or(StatusCode::OK, |it| it.kind.status());
         page::show_with(call, self.path, self.title, status, main)
@@ -173,9 +176,9 @@ impl Listing {
     }
 
     fn rows(&self, call: &Call<'_>, listed: &Value) -> Result<Markup, Problem> {
-        let acts = match self.own {
-            Own::Row => self.acts,
-            Own::Page(_) | Own::Elsewhere(_) => &[],
+        let acts: Vec<_> = match self.own {
+            Own::Row => self.acts.iter().filter(|act| !act.is_about_many).collect(),
+            Own::Page(_) | Own::Elsewhere(_) => vec![],
         };
         // One is enough: whichever form is sent, the page is another one afterwards.
         let key = match acts.iter().any(|act| act.secret.is_some()) {
@@ -195,7 +198,7 @@ impl Listing {
             });
             let mut cells: Vec<_> = cells.collect();
             if !acts.is_empty() {
-                cells.push(self.buttons(acts, item, &key));
+                cells.push(self.buttons(&acts, item, &key));
             }
             cells
         };
@@ -209,7 +212,7 @@ impl Listing {
     }
 
     /// What can be done to one, in its row.
-    fn buttons(&self, acts: &[Act], item: &Value, key: &Markup) -> Markup {
+    fn buttons(&self, acts: &[&Act], item: &Value, key: &Markup) -> Markup {
         let folder = self.acts_at.trim_end_matches("{act}");
         let acts: Vec<_> = acts.iter().filter(|act| (act.is_there)(item)).collect();
         html! {

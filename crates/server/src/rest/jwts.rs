@@ -5,16 +5,20 @@ use core::time::Duration;
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign_admin::jwt::{CreateToken, Issuer, ListTokens, NewToken, RevokeToken, RotateKey};
-use countersign_admin::view::{CreatedTokenView, RotatedKeyView, TokenView};
-use countersign_core::jwt::{TokenId, Ttl, Whoami};
+use countersign_admin::jwt::{
+    CreateToken, Issuer, ListKeys, ListTokens, NewToken, RevokeToken, RevokeTokensOfIssuer,
+    RevokeTokensOfKey, RotateKey,
+};
+use countersign_admin::view::{CreatedTokenView, KeyView, RotatedKeyView, TokenView};
+use countersign_core::jwt::{KeyId, TokenId, Ttl, Whoami};
 use countersign_core::name::TenantId;
 use countersign_core::role::RoleName;
 use countersign_core::time::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
-use super::{PageOfTenantWords, part};
+use super::{PageOfTenantWords, part, whole};
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::input::{DeviceName, Json, MaybeJson, Nothing, Said, Text};
@@ -33,11 +37,23 @@ pub(super) fn routes() -> Vec<Route> {
         post("/api/v1/jwts", "Make a token", create).answers(StatusCode::CREATED, CREATED),
         delete("/api/v1/jwts/{jti}", "Revoke a token", remove).answers_nothing(),
         post(
+            "/api/v1/jwts/revoke",
+            "Revoke all tokens that somebody made, or that a key signed",
+            revoke,
+        )
+        .answers(StatusCode::OK, REVOKED),
+        get(
+            "/api/v1/tenants/{tenant}/keys",
+            "List the keys that sign a tenant's tokens",
+            keys,
+        )
+        .answers_page(&KEY),
+        post(
             "/api/v1/tenants/{tenant}/rotate-key",
             "Sign tokens of a tenant with a new key",
             rotate_key,
         )
-        .answers(StatusCode::OK, KEY),
+        .answers(StatusCode::OK, ROTATED),
     ]
 }
 
@@ -107,6 +123,42 @@ fn remove(call: &mut Call<'_>, _: Nothing, _: Nothing) -> Result<Answer, Problem
     Ok(Answer::deleted())
 }
 
+/// One of `issuer` and `key` is given.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Revoked {
+    /// Who made them: a user, an application or a thing.
+    issuer: Option<String>,
+    /// With `issuer`, those of this tenant alone; an application is called by its name only
+    /// with its tenant.
+    tenant: Option<Text<TenantId>>,
+    /// The key that signed them; it ends, too.
+    key: Option<Text<KeyId>>,
+}
+
+/// Their sessions end.
+fn revoke(call: &mut Call<'_>, _: Nothing, body: Json<Revoked>) -> Result<Answer, Problem> {
+    let Json(said) = body;
+    let tenant = said.tenant.map(|Text(tenant)| tenant);
+    let tokens = match (said.issuer, said.key) {
+        (Some(issuer), None) => call.run(&RevokeTokensOfIssuer { issuer, tenant })?,
+        (None, Some(Text(key))) if tenant.is_none() => call.run(&RevokeTokensOfKey(key))?,
+        _ => {
+            return Err(Problem::invalid(
+                "give `issuer`, perhaps with `tenant`, or `key`",
+            ));
+        }
+    };
+    Answer::ok(&json!({ "revoked": tokens.len() }))
+}
+
+/// There are few of them: so many as a tenant may have.
+fn keys(call: &mut Call<'_>, _: Nothing, _: Nothing) -> Result<Answer, Problem> {
+    let tenant = call.part("tenant")?;
+    let keys = call.run(&ListKeys { tenant })?;
+    whole(keys.iter().map(KeyView::of).collect())
+}
+
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Rotation {
@@ -143,12 +195,23 @@ const TOKEN: Shape = Shape::Named(
         ("valid", Shape::Bool),
     ]),
 );
-const KEY: Shape = Shape::Object(&[
+const ROTATED: Shape = Shape::Object(&[
     ("key", Shape::Text),
     ("tenant", Shape::Text),
     ("created_at", Shape::Text),
     ("old_key_until", MAYBE_TEXT),
 ]);
+const KEY: Shape = Shape::Named(
+    "Key",
+    &Shape::Object(&[
+        ("key", Shape::Text),
+        ("tenant", Shape::Text),
+        ("created_at", Shape::Text),
+        ("ends_at", MAYBE_TEXT),
+        ("valid", Shape::Bool),
+    ]),
+);
+const REVOKED: Shape = Shape::Object(&[("revoked", Shape::Integer)]);
 const CREATED: Shape = Shape::Object(&[
     ("token", Shape::Text),
     ("jti", Shape::Text),

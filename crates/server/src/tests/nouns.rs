@@ -260,6 +260,13 @@ fn tokens_need_an_issuer_who_administers_the_tenant() {
         POST tenants/n-jwts/rotate-key {"overlap":"1h"} => 200 {"tenant":"n-jwts"}
         POST tenants/n-jwts/rotate-key {"overlap":"soon"} => 422
         POST tenants/nowhere/rotate-key => 404
+        GET tenants/n-jwts/keys => 200 {"next":null}
+        GET tenants/nowhere/keys => 404
+        POST jwts/revoke {} => 422
+        POST jwts/revoke {"issuer":"jane@mail.test","key":"k-0011223344556677"} => 422
+        POST jwts/revoke {"key":"k-0011223344556677","tenant":"n-jwts"} => 422
+        POST jwts/revoke {"key":"k-0011223344556677"} => 404
+        POST jwts/revoke {"issuer":"nobody@mail.test"} => 404
         "#,
     );
 }

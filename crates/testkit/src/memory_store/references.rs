@@ -119,7 +119,7 @@ impl Tables {
         self.credentials.remove(&id)
     }
 
-    fn remove_token_key(&mut self, id: &KeyId) {
+    pub(super) fn remove_token_key(&mut self, id: &KeyId) {
         self.remove_tokens(|token| token.key == *id);
         self.token_keys.remove(id);
     }

@@ -91,6 +91,21 @@ impl TokenRows for MemoryTransaction<'_> {
         self.tables.end_token_key(key, at)
     }
 
+    fn remove_ended_token_keys(
+        &mut self,
+        tenant: &TenantId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let keys = self.tables.token_keys.values().map(|sealed| &sealed.key);
+        let ended =
+            keys.filter(|key| key.tenant == *tenant && key.ends_at.is_some_and(|end| end <= now));
+        let ended: Vec<_> = ended.map(|key| key.id.clone()).collect();
+        for id in ended {
+            self.tables.remove_token_key(&id);
+        }
+        Ok(())
+    }
+
     fn token(&mut self, id: &TokenId) -> Result<Option<TokenRecord>, StoreError> {
         Ok(self.tables.tokens.get(id).cloned())
     }

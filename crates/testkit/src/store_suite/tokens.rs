@@ -66,6 +66,27 @@ pub fn a_token_and_its_key_read_back_as_they_were_written(mut store: impl GateSt
     assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error}");
 }
 
+/// A key that counts no more makes room, with its tokens; one that counts stays.
+pub fn keys_that_ended_are_removed_with_their_tokens(mut store: impl GateStore + AdminStore) {
+    let parties = parties(&mut store);
+    add_token(&mut store, &token(1, parties));
+    let (acme, first) = (tenant_id("acme"), key_id(1));
+    commit(&mut store, &[], |transaction| {
+        transaction.add_token_key(&key(2, 7))?;
+        transaction.end_token_key(&first, at(50))
+    });
+    for (tenant, now, left) in [(&acme, 49, 2), (&tenant_id("other"), 50, 2), (&acme, 50, 1)] {
+        commit(&mut store, &[], |transaction| {
+            transaction.remove_ended_token_keys(tenant, at(now))
+        });
+        let keys = look(&mut store, |transaction| transaction.token_keys(&acme));
+        assert_eq!(keys.len(), left, "{now}");
+        let is_kept = store.token(&token_id(1)).unwrap().is_some();
+        assert_eq!(is_kept, left == 2, "{now}");
+    }
+    assert!(store.token_key(&first).unwrap().is_none());
+}
+
 /// What has ended stays ended: neither a key nor a token comes back.
 pub fn the_end_of_a_key_or_token_is_never_put_off(mut store: impl GateStore + AdminStore) {
     let parties = parties(&mut store);

@@ -42,6 +42,18 @@ pub trait TokenRows {
     /// See [`TokenRows`]; also when there is no such key.
     fn end_token_key(&mut self, key: &KeyId, at: Timestamp) -> Result<(), StoreError>;
 
+    /// Removes those keys of a tenant whose signatures count no more at `now`,
+    /// with what is kept of the tokens that they signed.
+    ///
+    /// # Errors
+    ///
+    /// See [`TokenRows`].
+    fn remove_ended_token_keys(
+        &mut self,
+        tenant: &TenantId,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
     /// The token with this number.
     ///
     /// # Errors
