@@ -92,7 +92,8 @@ pub(crate) fn gone(fixture: &Fixture, name: &str) {
         .plugin_option("broker", name)
         .start()
         .unwrap();
-    broker.stop().unwrap();
+    // Not by SIGTERM, which Mosquitto loses until its loop runs.
+    broker.kill_9().unwrap();
 }
 
 /// Makes something of each sort, whose names and descriptions are those that a stranger may
