@@ -123,6 +123,38 @@ impl Command for ListRoles {
     }
 }
 
+/// Lists groups of a tenant whose paths begin so, by path: those that hold a role, and
+/// those that a credential is in.
+#[derive(Clone, Debug)]
+pub struct ListGroups {
+    /// Their tenant.
+    pub tenant: TenantId,
+    /// What their paths begin with; nothing is all.
+    pub begin: String,
+    /// So many at most.
+    pub most: usize,
+}
+
+impl Command for ListGroups {
+    type Output = Vec<GroupPath>;
+
+    fn needs(&self) -> Permission {
+        Permission::see(Some(&self.tenant))
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<GroupPath>, AdminError> {
+        lookup::check_tenant(tx, Some(&self.tenant))?;
+        Ok(tx.groups(&self.tenant, &self.begin, self.most.min(MOST_GROUPS))?)
+    }
+}
+
+/// So many groups are listed at once.
+const MOST_GROUPS: usize = 1_000;
+
 /// Shows the role of this name.
 #[derive(Clone, Debug)]
 pub struct ShowRole {

@@ -124,6 +124,7 @@ fn asked(path: &[&str], argument: &Arg) -> Option<Asked> {
         ("B", ["broker", ..]) => Some(Asked::Brokers),
         ("EMAIL", _) => Some(Asked::Users),
         ("FINGERPRINT", ["ca", ..]) => Some(Asked::Authorities),
+        ("GROUP", _) => Some(Asked::Groups),
         ("KEY", ["thing", ..]) => Some(Asked::Things),
         ("KEY", ["jwt", "create"]) => Some(Asked::Things),
         ("NAME", ["follower", ..]) => Some(Asked::Followers),

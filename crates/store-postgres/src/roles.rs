@@ -84,6 +84,17 @@ impl RoleRows for PostgresTransaction<'_> {
         })
     }
 
+    fn groups(
+        &mut self,
+        tenant: &TenantId,
+        begin: &str,
+        most: usize,
+    ) -> Result<Vec<GroupPath>, StoreError> {
+        self.run("look up groups", |connection| {
+            groups::beginning(connection, tenant, begin, most)
+        })
+    }
+
     fn holders_of_role(
         &mut self,
         tenant: &TenantId,

@@ -281,6 +281,7 @@ delegate! {
         unassign_role(tenant: &TenantId, name: &RoleName, group: &GroupPath) -> bool;
         groups_of_role(tenant: &TenantId, name: &RoleName) -> Vec<GroupPath>;
         roles_of_group(tenant: &TenantId, group: &GroupPath) -> Vec<RoleName>;
+        groups(tenant: &TenantId, begin: &str, most: usize) -> Vec<GroupPath>;
         holders_of_role(tenant: &TenantId, name: &RoleName) -> Vec<CredentialId>;
     }
     SchemeRows {

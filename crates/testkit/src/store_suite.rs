@@ -132,6 +132,7 @@ macro_rules! store_suite {
             a_grant_goes_with_its_role_and_its_tenant,
             a_grant_needs_its_role_and_its_tenant,
             a_group_holds_its_own_roles_and_no_others,
+            groups_of_a_tenant_are_those_that_hold_a_role_or_have_a_member,
             a_hash_is_replaced_only_where_it_is_still_kept,
             a_hint_stays_with_its_secret,
             a_hook_reads_back_as_it_was_written_and_goes_with_its_tenant,

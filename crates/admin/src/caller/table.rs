@@ -76,9 +76,9 @@ use crate::operator::{
 };
 use crate::password::ChosenPassword;
 use crate::role::{
-    AssignRole, Assignment, ChangeRoleRules, CreateRole, DeleteRole, ListRoles, NewRole,
-    PreviewAssignment, PreviewRoleRules, RoleDeletion, RoleRuleWarnings, SetRole, ShowRole,
-    UnassignRole,
+    AssignRole, Assignment, ChangeRoleRules, CreateRole, DeleteRole, ListGroups, ListRoles,
+    NewRole, PreviewAssignment, PreviewRoleRules, RoleDeletion, RoleRuleWarnings, SetRole,
+    ShowRole, UnassignRole,
 };
 use crate::scheme::{
     AddScheme, ListReplacedSchemes, ListRevealingSchemes, ListSchemes, RemoveScheme, ShowScheme,
@@ -286,6 +286,7 @@ fn rows_of_all(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Viewer ListClients ListClients { tenant: Some(acme()), all: true, ..ListClients::default() };
         GroupViewer ListCredentials ListCredentials { query: CredentialQuery { tenant: Some(acme()), ..CredentialQuery::default() }, ..ListCredentials::default() };
         Platform ListCredentials ListCredentials::default();
+        Viewer ListGroups ListGroups { tenant: acme(), begin: String::new(), most: 9 };
         Viewer ListKeys ListKeys { tenant: acme() };
         Viewer ListListeners ListListeners(acme());
         Platform ListOperators ListOperators::default();

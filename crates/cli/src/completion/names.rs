@@ -12,7 +12,7 @@ use countersign_admin::follower::{ListFollowers, ShowFollower};
 use countersign_admin::hook::{ListHooks, ShowHook};
 use countersign_admin::issuer::ListIssuers;
 use countersign_admin::operator::{ListOperators, ShowOperator};
-use countersign_admin::role::{ListRoles, ShowRole};
+use countersign_admin::role::{ListGroups, ListRoles, ShowRole};
 use countersign_admin::scheme::ListSchemes;
 use countersign_admin::tenant::{ListTenants, ShowTenant};
 use countersign_admin::thing::{ListThings, ShowThing};
@@ -42,6 +42,7 @@ pub(super) enum Asked {
     Authorities,
     Brokers,
     Followers,
+    Groups,
     Hooks,
     Issuers,
     Operators,
@@ -103,6 +104,7 @@ impl Search<'_> {
             Asked::Authorities => self.authorities(),
             Asked::Brokers => self.brokers(),
             Asked::Followers => self.followers(),
+            Asked::Groups => self.groups(),
             Asked::Hooks => self.hooks(),
             Asked::Issuers => self.issuers(),
             Asked::Operators => self.operators(),
@@ -169,6 +171,20 @@ impl Search<'_> {
         if let Some(page) = self.from(FollowerName::parse) {
             self.behind(&ListFollowers(page), name);
         }
+    }
+
+    /// The groups of a tenant that hold a role or have a member.
+    fn groups(&mut self) {
+        let Some(tenant) = self.tenant.clone() else {
+            return;
+        };
+        let listed = self.ask(&ListGroups {
+            tenant,
+            begin: self.begun.to_owned(),
+            most: usize::try_from(MOST).unwrap_or_default(),
+        });
+        let groups = listed.into_iter().flatten();
+        self.add(groups.map(|it| it.as_str().to_owned()));
     }
 
     fn hooks(&mut self) {

@@ -1,5 +1,7 @@
 //! Roles and who holds them.
 
+use std::collections::BTreeSet;
+
 use countersign_core::credential::CredentialId;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::{Role, RoleName};
@@ -77,6 +79,22 @@ impl RoleRows for MemoryTransaction<'_> {
         group: &GroupPath,
     ) -> Result<Vec<RoleName>, StoreError> {
         Ok(self.tables.roles_of_group(tenant, group))
+    }
+
+    fn groups(
+        &mut self,
+        tenant: &TenantId,
+        begin: &str,
+        most: usize,
+    ) -> Result<Vec<GroupPath>, StoreError> {
+        let held = self.tables.group_roles.keys();
+        let held = held.filter(|(of, ..)| of == tenant);
+        let rows = self.tables.credentials.values().map(|row| &row.credential);
+        let own = rows.filter(|it| it.tenant.as_ref() == Some(tenant));
+        let joined = own.flat_map(|it| it.groups.clone());
+        let all = held.map(|(_, group, _)| group.clone()).chain(joined);
+        let all: BTreeSet<_> = all.filter(|it| it.as_str().starts_with(begin)).collect();
+        Ok(all.into_iter().take(most).collect())
     }
 
     fn holders_of_role(

@@ -124,6 +124,57 @@ pub fn a_deleted_role_is_taken_from_its_holders(mut store: impl GateStore + Admi
     assert!(transaction.delete_role(&acme, &unknown).is_err());
 }
 
+/// A group is there where it holds a role or has a member, in the tenant where it has it,
+/// and is found by how its path begins.
+pub fn groups_of_a_tenant_are_those_that_hold_a_role_or_have_a_member(
+    mut store: impl GateStore + AdminStore,
+) {
+    let (acme, other) = (tenant_id("acme"), tenant_id("other"));
+    for tenant in ["acme", "other"] {
+        make_roles(&mut store, tenant, &["meter", "reader"]);
+    }
+    let group = |text: &str| GroupPath::parse(text).unwrap();
+    for (secret, name, groups) in [
+        (1, "dev1@acme", &["DM.X", "Z"] as &[_]),
+        (2, "dev2@acme", &["DM.X"]),
+        (3, "dev1@other", &["DM.W", "DM.X"]),
+    ] {
+        let mut member = credential(name);
+        member.groups = groups.iter().map(|path| group(path)).collect();
+        add(&mut store, &member, secret);
+    }
+    for (tenant, role, path) in [
+        (&acme, "meter", "DM"),
+        (&acme, "reader", "DM"),
+        (&acme, "reader", "DM.X"),
+        (&other, "meter", "DM-1"),
+    ] {
+        commit(&mut store, &[], |transaction| {
+            transaction.assign_role(tenant, &role_name(role), &group(path))
+        });
+    }
+    for (tenant, begin, most, expected) in [
+        (&acme, "", 9, &["DM", "DM.X", "Z"] as &[_]),
+        (&acme, "", 2, &["DM", "DM.X"]),
+        (&acme, "", 0, &[]),
+        (&acme, "D", 9, &["DM", "DM.X"]),
+        (&acme, "DM.", 9, &["DM.X"]),
+        (&acme, "DM.X", 9, &["DM.X"]),
+        (&acme, "dm", 9, &[]),
+        (&acme, "%", 9, &[]),
+        (&acme, "Za", 9, &[]),
+        (&other, "", 9, &["DM-1", "DM.W", "DM.X"]),
+        (&other, "", 1, &["DM-1"]),
+        (&tenant_id("none"), "", 9, &[]),
+    ] {
+        let found = look(&mut store, |transaction| {
+            transaction.groups(tenant, begin, most)
+        });
+        let found: Vec<_> = found.iter().map(GroupPath::as_str).collect();
+        assert_eq!(found, expected, "{tenant} {begin} {most}");
+    }
+}
+
 /// A group holds a role until it is taken from the group, or goes.
 pub fn a_group_holds_its_own_roles_and_no_others(mut store: impl GateStore + AdminStore) {
     let (acme, other) = (tenant_id("acme"), tenant_id("other"));

@@ -88,6 +88,20 @@ pub trait RoleRows {
         group: &GroupPath,
     ) -> Result<Vec<RoleName>, StoreError>;
 
+    /// Groups of a tenant whose paths begin so, by path: those that hold a role and those
+    /// that a credential is in, `most` of them. Where other tenants have thousands of
+    /// groups beside them, not all that credentials are in are found.
+    ///
+    /// # Errors
+    ///
+    /// See [`RoleRows`].
+    fn groups(
+        &mut self,
+        tenant: &TenantId,
+        begin: &str,
+        most: usize,
+    ) -> Result<Vec<GroupPath>, StoreError>;
+
     /// The numbers of the credentials that hold a role: by themselves, by a
     /// grant, or by tokens made for them that are still kept. Things are not
     /// among them; their application is. Nor are those who hold it by a group.
