@@ -6,10 +6,13 @@ use countersign_core::follower::{Follower, FollowerName, MOST_FOLLOWED, MOST_FOL
 use countersign_core::name::TenantId;
 use countersign_core::secret::{Secret, SecretDigest};
 use countersign_core::store::rows::heard_since;
-use countersign_core::store::{Intent, Keyed, Listed, Page};
+use countersign_core::store::{AdminStore, Intent, Keyed, Listed, Page};
+use countersign_core::time::{Timestamp, rfc3339};
+use serde::Serialize;
 
 use crate::caller::Permission;
-use crate::command::{Command, Tx};
+use crate::command::{Command, Tx, run};
+use crate::context::Context;
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup::{self, Rows};
 use crate::secret::random_secret;
@@ -95,6 +98,92 @@ impl Command for ListFollowers {
         Ok(tx.followers(&self.0)?)
     }
 }
+
+/// What became of the log of what followers are told.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Compacted {
+    /// How many changes were removed.
+    pub removed: u64,
+    /// The followers that had not taken all of them: they take a snapshot again.
+    pub behind: Vec<FollowerName>,
+}
+
+/// Removes the oldest changes that followers are told of, as far as they were made before
+/// `before`; a few at a time, for what writes longer holds up logins.
+///
+/// # Errors
+///
+/// Returns [`AdminError`] when the caller may not, and nothing changed then; and when the
+/// store can't be written. Some changes may be removed then.
+pub fn compact<S: AdminStore>(
+    store: &mut S,
+    context: &mut Context<'_>,
+    before: Timestamp,
+) -> Result<Compacted, AdminError> {
+    let mut all: u64 = 0;
+    loop {
+        let Compacted { removed, behind } = run(store, context, &CompactLog { before })?;
+        all = all.saturating_add(removed);
+        if removed < PIECE {
+            return Ok(Compacted {
+                removed: all,
+                behind,
+            });
+        }
+    }
+}
+
+/// Removes up to 5,000 of the oldest changes that followers are told of.
+#[derive(Clone, Copy, Debug)]
+pub struct CompactLog {
+    /// Those that were made since then stay.
+    pub before: Timestamp,
+}
+
+impl Command for CompactLog {
+    type Output = Compacted;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Compacted, AdminError> {
+        let most = usize::try_from(PIECE).unwrap_or(usize::MAX);
+        let removed = tx.cut_told(self.before, most)?;
+        let removed = u64::try_from(removed).unwrap_or(u64::MAX);
+        if removed > 0 {
+            let after = AuditedCompaction {
+                before: rfc3339(self.before),
+                removed,
+            };
+            tx.record("fleet.compact", "", None, Some(&after));
+        }
+        let first = tx.first_told()?;
+        let all = Page {
+            limit: u64::try_from(MOST_FOLLOWERS).unwrap_or(u64::MAX),
+            ..Page::default()
+        };
+        let followers = tx.followers(&all)?.rows.into_iter();
+        let is_behind = |it: &Follower| {
+            let position = it.progress.and_then(|progress| progress.position);
+            position.is_some_and(|position| position < first)
+        };
+        Ok(Compacted {
+            removed,
+            behind: followers.filter(is_behind).map(|it| it.name).collect(),
+        })
+    }
+}
+
+/// What the audit says of it.
+#[derive(Serialize)]
+struct AuditedCompaction {
+    before: String,
+    removed: u64,
+}
+
+/// So many changes are removed in one transaction.
+const PIECE: u64 = 5_000;
 
 /// A follower, and who is connected at its broker.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -1,5 +1,6 @@
 //! The arguments: what holds for all commands, and the commands.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -67,7 +68,10 @@ impl Arguments {
         let shows = self.command.shows();
         let invocation = Invocation {
             output: self.common.output(shows)?,
-            store: StorePlace::of(self.common.store, self.common.key_file)?,
+            store: StorePlace::of(
+                self.command.store().unwrap_or(self.common.store),
+                self.common.key_file,
+            )?,
         };
         match self.command {
             Command::Application { command } => command.run(&invocation),
@@ -112,6 +116,19 @@ impl Arguments {
     /// Says whether programs read what is printed, and so what goes wrong.
     pub(crate) fn is_for_programs(&self) -> bool {
         self.common.is_for_programs()
+    }
+}
+
+impl Command {
+    /// Where the store is, where the command says so itself.
+    fn store(&self) -> Option<PathBuf> {
+        let Self::Fleet {
+            command: FleetCommand::Init(init),
+        } = self
+        else {
+            return None;
+        };
+        Some(init.url.clone())
     }
 }
 

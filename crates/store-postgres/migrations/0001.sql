@@ -627,6 +627,7 @@ ALTER TABLE kick_request ADD COLUMN follower text COLLATE "C";
 CREATE TABLE object_change (
     seq bigint PRIMARY KEY,
     stamp bigint NOT NULL,
+    at bigint NOT NULL DEFAULT (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
     kind text COLLATE "C" NOT NULL,
     number bigint,
     tenant text COLLATE "C",

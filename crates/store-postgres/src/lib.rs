@@ -29,6 +29,7 @@ mod followers;
 mod gate;
 mod groups;
 mod hooks;
+mod imported_rows;
 mod imports;
 mod issuers;
 mod kept_names;

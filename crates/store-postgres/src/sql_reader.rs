@@ -61,7 +61,7 @@ impl SqlReader for State<'_> {
     }
 }
 
-fn value_of(cell: &Cell) -> Value {
+pub(crate) fn value_of(cell: &Cell) -> Value {
     match cell {
         Cell::Bytes(bytes) => Value::Bytes(bytes.clone()),
         Cell::Integer(number) => Value::Integer(*number),

@@ -162,6 +162,26 @@ fn a_follower_that_is_too_far_behind_has_to_begin_anew() {
 }
 
 #[test]
+fn the_log_is_shortened_from_its_beginning_and_never_to_its_end() {
+    let mut pair = Pair::of(None);
+    pair.follow();
+    pair.sql
+        .run("UPDATE credential SET description = 'x'; UPDATE object_change SET at = seq");
+    let last = pair.centre.last_object_change().unwrap();
+    let mut cut = |before, most| {
+        let mut transaction = pair.centre.begin(Intent::Write).unwrap();
+        let cut = transaction.cut_told(Timestamp::from_millis(before), most);
+        let first = transaction.first_told().unwrap();
+        transaction.commit(&[], &[]).unwrap();
+        (cut.unwrap(), first)
+    };
+    assert_eq!(cut(4, 2), (2, 3));
+    assert_eq!(cut(4, 9), (1, 4));
+    let (_, first) = cut(i64::MAX, 1_000);
+    assert_eq!(first, last);
+}
+
+#[test]
 fn a_request_to_kick_is_told_to_whom_it_concerns() {
     let mut pair = Pair::of(None);
     pair.follow();

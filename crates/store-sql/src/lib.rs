@@ -7,12 +7,14 @@
 mod columns;
 mod followed;
 mod kind;
+mod log;
 mod reader;
 mod shape;
 mod source;
 
 pub use followed::{FOLLOWED, FollowedTable, Mask, ROWS_OF_SCHEMA};
 pub use kind::{KeyPart, ObjectKind};
+pub use log::{first_object_change, last_object_change, last_to_cut};
 pub use reader::SqlReader;
 pub use shape::{Column, ColumnType, TableShape, quote, quoted};
-pub use source::{changes_since, last_object_change, snapshot_page};
+pub use source::{changes_since, snapshot_page};

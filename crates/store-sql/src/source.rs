@@ -12,6 +12,7 @@ use self::objects::{Objects, list_of, nameless, size};
 use crate::columns::Columns;
 use crate::followed::ROWS_OF_SCHEMA;
 use crate::kind::{KeyPart, ObjectKind};
+use crate::log::last_object_change;
 use crate::reader::SqlReader;
 use crate::shape::TableShape;
 
@@ -49,21 +50,6 @@ pub fn changes_since<R: SqlReader>(
         return Ok(SinceThen::Behind);
     }
     Source::of(reader, shapes, follower).since(after)
-}
-
-/// The number and the stamp of the last change that followers are told of; zeros where there
-/// is none.
-///
-/// # Errors
-///
-/// Returns the store's fault when it can't be read.
-pub fn last_object_change<R: SqlReader>(reader: &R) -> Result<(i64, i64), R::Fault> {
-    let sql = "SELECT seq, stamp FROM object_change ORDER BY seq DESC LIMIT 1";
-    let mut rows = reader.rows(sql, &[])?.into_iter();
-    Ok(match rows.next().map(Columns::of) {
-        Some(mut row) => (row.number::<R>()?, row.number::<R>()?),
-        None => (0, 0),
-    })
 }
 
 /// The store, as one follower may see it.

@@ -417,6 +417,7 @@ END;
 CREATE TABLE object_change (
     seq INTEGER PRIMARY KEY,
     stamp INTEGER NOT NULL DEFAULT (random()),
+    at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)),
     kind TEXT NOT NULL,
     number INTEGER,
     tenant TEXT,

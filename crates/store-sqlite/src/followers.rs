@@ -6,12 +6,14 @@ use countersign_core::name::TenantId;
 use countersign_core::secret::SecretDigest;
 use countersign_core::store::rows::FollowerRows;
 use countersign_core::store::{Listed, Page, StoreError};
+use countersign_core::time::Timestamp;
+use countersign_sql::{first_object_change, last_to_cut};
 use rusqlite::{Connection, Params, params, params_from_iter};
 
 use crate::error::Fault;
 use crate::page_query::{PageQuery, text};
 use crate::row_reader::RowReader;
-use crate::sql_reader::last_entry;
+use crate::sql_reader::{State, last_entry};
 use crate::transaction::SqliteTransaction;
 
 impl FollowerRows for SqliteTransaction<'_> {
@@ -67,6 +69,24 @@ impl FollowerRows for SqliteTransaction<'_> {
         self.run("read what followers are told", |connection| {
             Ok(last_entry(connection)?.0)
         })
+    }
+
+    fn first_told(&mut self) -> Result<i64, StoreError> {
+        self.run("read what followers are told", |connection| {
+            first_object_change(&State(connection))
+        })
+    }
+
+    fn cut_told(&mut self, before: Timestamp, most: usize) -> Result<usize, StoreError> {
+        self.run(
+            "shorten what followers are told",
+            |connection| match last_to_cut(&State(connection), before, most)? {
+                Some(last) => Ok(connection
+                    .prepare_cached("DELETE FROM object_change WHERE seq <= ?1")?
+                    .execute([last])?),
+                None => Ok(0),
+            },
+        )
     }
 
     fn followers(&mut self, page: &Page<FollowerName>) -> Result<Listed<Follower>, StoreError> {

@@ -225,6 +225,11 @@ pub(crate) const EXPORTED: &[ExportedTable] = &[
     table("registered_name", Some("tenant = ?1")),
 ];
 
+/// The tables that exports have, each after those that it refers to.
+pub fn exported_tables() -> impl Iterator<Item = &'static str> {
+    EXPORTED.iter().map(|table| table.name)
+}
+
 /// What exports leave out: who is connected or signed in now or about to be, the brokers
 /// and followers, what they and commands tell each other, what the store itself follows,
 /// what was refused, the audit, and counts of rows that are there.

@@ -153,9 +153,9 @@ const WHOLE_TABLES: &[(&str, &str, &str)] = &[
         "the first rows of an index",
     ),
     (
-        "shared/source.rs",
+        "shared/log.rs",
         "SCAN object_change",
-        "the last row in the order of its key",
+        "the last row in the order of its key, or the first ones",
     ),
     (
         "roles.rs",

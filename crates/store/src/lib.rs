@@ -6,6 +6,7 @@
 mod any_store;
 mod any_transaction;
 mod delegate;
+mod filling;
 mod rows;
 
 pub use any_store::{AnyBrokerLock, AnyStore};

@@ -183,6 +183,8 @@ delegate! {
         handed_back(name: &FollowerName) -> Option<HandBackPlace>;
         put_handed_back(name: &FollowerName, place: HandBackPlace) -> ();
         last_told() -> i64;
+        first_told() -> i64;
+        cut_told(before: Timestamp, most: usize) -> usize;
         followers(page: &Page<FollowerName>) -> Listed<Follower>;
         put_follower(follower: &Follower) -> ();
         note_follower(name: &FollowerName, progress: FollowerProgress) -> ();

@@ -120,7 +120,7 @@ fn check_target(
     transaction: &mut AnyTransaction<'_>,
     header: &ExportHeader,
 ) -> Result<(), CliError> {
-    if let Some(table) = transaction.in_file(IMPORT)?.filled_table()? {
+    if let Some(table) = transaction.filled_table()? {
         return Err(CliError::refused(format!(
             "the store holds something already (`{table}`), and an export goes into an empty one; \
              make one with `countersign --store PATH init`"
@@ -153,7 +153,7 @@ fn fill(
         run_after::<_, _, CliError>(&mut store, context, &record, |transaction| {
             check_target(transaction, staged.header())?;
             let mut done = 0_u64;
-            transaction.in_file(IMPORT)?.fill(staged, || {
+            transaction.fill(staged, || {
                 done = done.saturating_add(1);
                 progress.show(done, found.rows);
             })?;
@@ -193,5 +193,3 @@ fn report(file: &Path, found: &StagedSummary, dry_run: bool) -> Report {
     report.kept = found.rows.saturating_sub(changed);
     report
 }
-
-const IMPORT: &str = "import an export";

@@ -324,6 +324,10 @@ const REFUSED_HERE: &[(&str, &str)] = &[
 
 /// Lines of `--help` that can't be run here, and why.
 const NOT_RUN: &[(&str, &str)] = &[
+    (
+        "fleet init postgres://",
+        "a test of the program on PostgreSQL does",
+    ),
     ("--follow", "it runs until it is ended"),
     ("--watch", "it runs until it is ended"),
     ("countersign serve", "it runs until it is ended"),

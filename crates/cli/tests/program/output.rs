@@ -117,6 +117,8 @@ const WALK: &[(&str, i32)] = &[
     ),
     ("follower create west --tenant acme", 0),
     ("fleet status", 0),
+    ("fleet compact --before 1d", 0),
+    ("fleet init postgres://127.0.0.1:1/x", 3),
     ("follower list", 0),
     ("follower show west", 0),
     ("follower set west --remove-tenant acme", 0),

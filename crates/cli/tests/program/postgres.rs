@@ -79,6 +79,58 @@ impl Database {
 }
 
 #[test]
+fn a_store_in_a_file_moves_into_the_database() {
+    let file = Fixture::with_credential();
+    file.run("role create ops --tenant acme").done();
+    file.run("role allow ops publish acme/x --tenant acme")
+        .done();
+    let export = file.directory.path().join("all.jsonl");
+    file.run(&format!("export {}", export.display())).done();
+    let database = Database::new();
+    let line = format!("import countersign {}", export.display());
+    let dry = database.json(&format!("{line} --dry-run"));
+    assert_eq!(database.json("tenant list"), json!([]), "{dry}");
+    let report = database.json(&line);
+    assert_eq!(report["created"]["credentials"], 1, "{report}");
+    for list in [
+        "tenant list",
+        "credential list",
+        "role show ops --tenant acme",
+    ] {
+        assert_eq!(database.json(list), file.json(list), "{list}");
+    }
+    database.run("credential create dev2 --tenant acme").done();
+    let again = database.run(&line).refused(1);
+    assert!(
+        again.contains("the store holds something already"),
+        "{again}"
+    );
+}
+
+#[test]
+fn fleet_init_makes_a_store_in_the_database_that_it_names() {
+    let database = Database::empty();
+    let run = |words: &[&str]| {
+        let mut command = database.command();
+        command.env_remove("COUNTERSIGN_STORE").args(words);
+        finish(&mut command)
+    };
+    let made = run(&["fleet", "init", &database.url, "--json"])
+        .done()
+        .json();
+    assert!(made["path"].as_str().unwrap().contains("test0"), "{made}");
+    assert!(database.key().is_file(), "the key file");
+    database.run("tenant create acme").done();
+    let again = run(&["fleet", "init", &database.url]).refused(1);
+    assert!(again.contains("holds a store"), "{again}");
+    let wrong = run(&["fleet", "init", "fleet.db"]);
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    assert!(wrong.stderr.contains("postgres://USER@HOST/DATABASE"));
+    let compacted = database.json("fleet compact --before 1d");
+    assert_eq!(compacted, json!({ "removed": 0, "behind": [] }));
+}
+
+#[test]
 fn every_day_work_is_done_in_a_database_as_in_a_file() {
     let database = Database::empty();
     let refused = database.run("tenant list").refused(3);

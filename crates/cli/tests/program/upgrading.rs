@@ -93,6 +93,8 @@ pub(crate) const COMMANDS: &[(&str, &str, Does)] = &[
         Write,
     ),
     ("follow", "--source http://127.0.0.1:1", Write),
+    ("fleet compact", "--before 1d", Write),
+    ("fleet init", "postgres://127.0.0.1:1/x", Nothing(3)),
     ("fleet status", "", Read(0)),
     ("follower create", "west", Write),
     ("follower delete", "west", Write),

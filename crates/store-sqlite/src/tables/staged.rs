@@ -4,13 +4,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use countersign_core::store::{Cell, ExportHeader, Intent, TableRow};
-use countersign_sql::{ColumnType, TableShape};
+use countersign_core::store::{Cell, ExportHeader, Intent, StoreError, TableRow};
+use countersign_sql::{ColumnType, TableShape, quote};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql, params_from_iter};
 
+use super::export::read;
 use super::staging_error::StagingError;
-use super::{EXPORTED, LEFT_OUT, content, insert_into, raise_sequence, shape_of};
+use super::{
+    EXPORTED, LEFT_OUT, content, exported_tables, insert_into, raise_sequence, sequence, shape_of,
+};
 use crate::connect::connect;
 use crate::error::Fault;
 use crate::schema::{self, MIGRATIONS};
@@ -221,6 +224,49 @@ impl StagedTables {
         })
     }
 
+    /// Hands over each row, after those that it refers to.
+    ///
+    /// # Errors
+    ///
+    /// Returns what `each` fails with, and [`StoreError`] when a row can't be read.
+    pub fn each_row(
+        &self,
+        mut each: impl FnMut(TableRow) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let explain = |fault: Fault| fault.while_trying(READ, Path::new("what is imported"));
+        for name in exported_tables() {
+            let Some(shape) = shape_of(&self.connection, name).map_err(explain)? else {
+                continue;
+            };
+            let select = shape.select(quote, "true");
+            let mut statement = self
+                .connection
+                .prepare(&select)
+                .map_err(|error| explain(error.into()))?;
+            let mut rows = statement.query([]).map_err(|error| explain(error.into()))?;
+            while let Some(row) = rows.next().map_err(|error| explain(error.into()))? {
+                each(read(&shape, row).map_err(explain)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The last number that each table gave to a row, as far as it gives any.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when they can't be read.
+    pub fn last_numbers(&self) -> Result<Vec<(&'static str, i64)>, StoreError> {
+        let mut numbers = Vec::new();
+        for name in exported_tables() {
+            let last = sequence(&self.connection, name);
+            let last =
+                last.map_err(|fault| fault.while_trying(READ, Path::new("what is imported")))?;
+            numbers.extend(last.map(|last| (name, last)));
+        }
+        Ok(numbers)
+    }
+
     /// The header.
     #[must_use]
     pub fn header(&self) -> &ExportHeader {
@@ -297,6 +343,8 @@ impl ToSql for Bound<'_> {
         })
     }
 }
+
+const READ: &str = "read what is imported";
 
 /// The schema of the first version that exports.
 const OLDEST: u32 = 6;

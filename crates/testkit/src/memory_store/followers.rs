@@ -5,6 +5,7 @@ use countersign_core::hand_back::HandBackPlace;
 use countersign_core::secret::SecretDigest;
 use countersign_core::store::rows::{FollowerRows, PresenceRows as _};
 use countersign_core::store::{Listed, Page, StoreError};
+use countersign_core::time::Timestamp;
 
 use super::MemoryTransaction;
 use super::errors::found;
@@ -40,6 +41,14 @@ impl FollowerRows for MemoryTransaction<'_> {
 
     /// Nobody follows a store in memory.
     fn last_told(&mut self) -> Result<i64, StoreError> {
+        Ok(0)
+    }
+
+    fn first_told(&mut self) -> Result<i64, StoreError> {
+        Ok(0)
+    }
+
+    fn cut_told(&mut self, _before: Timestamp, _most: usize) -> Result<usize, StoreError> {
         Ok(0)
     }
 

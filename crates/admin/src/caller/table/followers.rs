@@ -1,11 +1,12 @@
 //! The rows of followers.
 
 use countersign_core::follower::FollowerName;
+use countersign_core::time::Timestamp;
 
 use super::*;
 use crate::follower::{
-    CreateFollower, DeleteFollower, ListFollowers, ReadFleetStatus, RotateFollower, SetFollower,
-    ShowFollower,
+    CompactLog, CreateFollower, DeleteFollower, ListFollowers, ReadFleetStatus, RotateFollower,
+    SetFollower, ShowFollower,
 };
 
 /// A follower that there is.
@@ -26,6 +27,7 @@ pub(super) fn rows() -> Vec<(&'static str, May, Try)> {
         Platform DeleteFollower DeleteFollower(west());
         Platform ListFollowers ListFollowers::default();
         Platform ReadFleetStatus ReadFleetStatus::default();
+        Platform CompactLog CompactLog { before: Timestamp::from_millis(0) };
         Platform RotateFollower RotateFollower(west());
         Platform SetFollower SetFollower { name: west(), add: Vec::new(), remove: vec![tenant_id("acme")] };
         Platform ShowFollower ShowFollower(west());

@@ -4,6 +4,7 @@ use crate::follower::{Follower, FollowerName, FollowerProgress};
 use crate::hand_back::HandBackPlace;
 use crate::secret::SecretDigest;
 use crate::store::{Keyed, Listed, Page, StoreError};
+use crate::time::Timestamp;
 
 /// Followers of this store.
 ///
@@ -50,6 +51,21 @@ pub trait FollowerRows {
     ///
     /// See [`FollowerRows`].
     fn last_told(&mut self) -> Result<i64, StoreError>;
+
+    /// The number of the first change that followers are still told of; 0 where there is none.
+    ///
+    /// # Errors
+    ///
+    /// See [`FollowerRows`].
+    fn first_told(&mut self) -> Result<i64, StoreError>;
+
+    /// Removes the oldest changes that followers are told of, up to `most` and as long as they
+    /// were made before `before`; says how many they were. The last one stays for ever.
+    ///
+    /// # Errors
+    ///
+    /// See [`FollowerRows`].
+    fn cut_told(&mut self, before: Timestamp, most: usize) -> Result<usize, StoreError>;
 
     /// Followers, by name.
     ///

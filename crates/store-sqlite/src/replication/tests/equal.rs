@@ -63,6 +63,52 @@ fn what_changes_while_a_snapshot_is_taken_is_in_it() {
     pair.assert_equal();
 }
 
+/// Of what is old up to what is not, and never the last.
+#[test]
+fn the_log_is_shortened_from_its_beginning_and_a_follower_there_begins_anew() {
+    let mut pair = Pair::of(None);
+    pair.follow();
+    let place = pair.place.unwrap();
+    for name in ["a", "b", "c", "d"] {
+        pair.act(&format!("INSERT INTO attribute VALUES (3, '{name}', 'v')"));
+    }
+    let first = column(
+        &pair.centre,
+        "SELECT CAST(min(seq) AS TEXT) FROM object_change",
+    );
+    let first: i64 = first[0].parse().unwrap();
+    // A clock that was set back makes no hole.
+    pair.act(&format!(
+        "UPDATE object_change SET at = CASE seq - {first} WHEN 0 THEN 5 WHEN 1 THEN 5
+             WHEN 2 THEN 90 ELSE 5 END"
+    ));
+    let mut cut = |before, most| {
+        let mut transaction = pair.centre.begin(Intent::Write).unwrap();
+        let cut = transaction.cut_told(Timestamp::from_millis(before), most);
+        let first = transaction.first_told().unwrap();
+        transaction.commit(&[], &[]).unwrap();
+        (cut.unwrap(), first)
+    };
+    assert_eq!(cut(5, 100), (0, first));
+    assert_eq!(cut(6, 1), (1, first + 1));
+    assert_eq!(cut(6, 100), (1, first + 2));
+    let last = pair.centre.last_object_change().unwrap();
+    let all = usize::try_from(last - first - 2).unwrap();
+    let mut cut_all = pair.centre.begin(Intent::Write).unwrap();
+    let gone = cut_all
+        .cut_told(Timestamp::from_millis(1_000), 100)
+        .unwrap();
+    assert_eq!((gone, cut_all.first_told().unwrap()), (all, last));
+    cut_all.commit(&[], &[]).unwrap();
+    assert!(matches!(pair.since(place), SinceThen::Behind));
+    pair.follow();
+    pair.assert_equal();
+    pair.act("INSERT INTO attribute VALUES (3, 'e', 'v')");
+    assert_eq!(pair.centre.last_object_change().unwrap(), last + 1);
+    pair.follow();
+    pair.assert_equal();
+}
+
 #[test]
 fn a_place_that_is_another_stores_or_too_long_ago_asks_for_a_snapshot() {
     let mut pair = Pair::of(None);
