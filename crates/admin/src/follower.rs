@@ -156,7 +156,7 @@ impl Command for CompactLog {
                 before: rfc3339(self.before),
                 removed,
             };
-            tx.record("fleet.compact", "", None, Some(&after));
+            tx.record("fleet.compact", "log", None, Some(&after));
         }
         let first = tx.first_told()?;
         let all = Page {
