@@ -5,7 +5,6 @@
 //! input in hex to a line, so that it can be read and compared.
 
 use std::env;
-use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -96,13 +95,6 @@ pub fn fuzz(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// A command that takes what others leave of the processors.
-fn at_leisure(program: impl AsRef<OsStr>) -> Command {
-    let mut command = Command::new("nice");
-    command.args(["-n", "19"]).arg(program.as_ref());
-    command
-}
-
 /// Builds with coverage counters in everything but build scripts.
 fn build() -> Result<PathBuf> {
     let triple = read(Command::new("rustc").args(["--version", "--verbose"]))?
@@ -118,9 +110,8 @@ fn build() -> Result<PathBuf> {
         "-Cllvm-args=-sanitizer-coverage-trace-compares",
         "--cfg=fuzzing",
     ];
-    let mut build = at_leisure(cargo().get_program());
+    let mut build = cargo();
     build
-        .current_dir(workspace())
         .args(["build", "--release", "--locked", "--quiet"])
         .args(["--manifest-path", MANIFEST, "--target", &triple])
         .env("CARGO_TARGET_DIR", &folder)
@@ -146,7 +137,7 @@ fn corpora() -> PathBuf {
 }
 
 fn fuzzer(program: &Path, name: &str, scratch: &Path) -> Command {
-    let mut command = at_leisure(program);
+    let mut command = Command::new(program);
     command
         .env("COUNTERSIGN_FUZZ_TARGET", name)
         // Where stores are made that nobody removes.

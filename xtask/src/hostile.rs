@@ -1,14 +1,11 @@
 //! `cargo xtask hostile`: runs `tests/hostile` against the brokers, all at once.
 
-use std::collections::VecDeque;
-use std::fs::{self, File};
-use std::path::PathBuf;
+use std::fs::File;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use countersign_testkit::Version;
-use tempfile::TempDir;
 
 use crate::brokers;
 use crate::command::{Profile, build_release, cargo, run, target};
@@ -41,20 +38,6 @@ impl Options {
 /// Builds what a user installs, and runs; anything that the oracle can't explain
 /// is an error.
 pub fn hostile(options: &Options) -> Result<()> {
-    start(options)?.conclude()
-}
-
-/// Runs that have begun, one for each broker.
-pub struct Runs {
-    seed: u64,
-    /// Holds what they print.
-    folder: TempDir,
-    /// Those whose end nobody has waited for.
-    under_way: VecDeque<(Version, Child)>,
-}
-
-/// Builds what a user installs, and begins.
-pub fn start(options: &Options) -> Result<Runs> {
     let release = build_release(Profile::Tested, &[])?;
     // With an example, cargo asks of crates what it asks for tests, and takes those that
     // are compiled for them.
@@ -72,13 +55,10 @@ pub fn start(options: &Options) -> Result<Runs> {
     let wanted = Version::ALL
         .into_iter()
         .filter(|version| options.broker.is_none_or(|only| only == *version));
-    let mut runs = Runs {
-        seed,
-        folder: tempfile::tempdir()?,
-        under_way: VecDeque::new(),
-    };
+    let folder = tempfile::tempdir()?;
+    let mut runs: Vec<(Version, Child)> = Vec::new();
     for version in wanted {
-        let log = File::create(runs.log(version))?;
+        let log = File::create(folder.path().join(version.name()))?;
         let child = Command::new(target()?.join("debug/hostile"))
             .args(["--broker", version.name()])
             .args(["--seconds", &(options.minutes * 60).to_string()])
@@ -89,44 +69,24 @@ pub fn start(options: &Options) -> Result<Runs> {
             .stderr(log)
             .spawn()
             .context("cannot start the run")?;
-        runs.under_way.push_back((version, child));
+        runs.push((version, child));
     }
-    Ok(runs)
-}
-
-impl Runs {
-    fn log(&self, version: Version) -> PathBuf {
-        self.folder.path().join(version.name())
-    }
-
-    /// Waits for their end, and shows what they saw; anything that the oracle can't
-    /// explain is an error.
-    pub fn conclude(mut self) -> Result<()> {
-        let mut failed = Vec::new();
-        while let Some((version, mut child)) = self.under_way.pop_front() {
-            let status = child.wait()?;
-            print!("{}", fs::read_to_string(self.log(version))?);
-            if !status.success() {
-                failed.push(version.name());
-            }
-        }
-        if !failed.is_empty() {
-            bail!(
-                "the oracle can't explain what it saw on {}; repeat with `--seed {}`",
-                failed.join(", "),
-                self.seed
-            );
-        }
-        Ok(())
-    }
-}
-
-/// What is not waited for ends, as it does where a part before it failed.
-impl Drop for Runs {
-    fn drop(&mut self) {
-        for (_, child) in &mut self.under_way {
-            drop(child.kill());
-            drop(child.wait());
+    let mut failed = Vec::new();
+    for (version, mut child) in runs {
+        let status = child.wait()?;
+        print!(
+            "{}",
+            std::fs::read_to_string(folder.path().join(version.name()))?
+        );
+        if !status.success() {
+            failed.push(version.name());
         }
     }
+    if !failed.is_empty() {
+        bail!(
+            "the oracle can't explain what it saw on {}; repeat with `--seed {seed}`",
+            failed.join(", ")
+        );
+    }
+    Ok(())
 }

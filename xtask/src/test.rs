@@ -16,7 +16,6 @@ use crate::command::{
     workspace,
 };
 use crate::demo::{self, Options};
-use crate::hostile::Runs;
 use crate::package;
 use crate::{codegen, debian_root, dist, fuzz, hostile, rmqtt, setup, structure};
 
@@ -73,21 +72,14 @@ pub fn test(only: &[Part], keep_going: bool, names: &[String]) -> Result<ExitCod
     setup::everything()?;
     let mut lines = Vec::new();
     let mut total = Count::default();
-    let mut traffic = None;
-    let is_wanted = |part: Part| match only {
-        [] => part != Part::Rmqtt,
-        only => only.contains(&part),
-    };
-    let parts = Part::value_variants().iter().copied();
-    for part in parts.filter(|part| is_wanted(*part)) {
+    let parts = Part::value_variants().iter().filter(|part| match only {
+        [] => **part != Part::Rmqtt,
+        only => only.contains(part),
+    });
+    for &part in parts {
         println!("\n=== {}", part.name());
         let start = Instant::now();
-        if part == Part::Fuzz && is_wanted(Part::Hostile) {
-            // Both are over after a time. The traffic waits for most of it, and the fuzzers
-            // take what it leaves of the processors.
-            traffic = Some(hostile::start(&hostile::Options::of_the_gate()));
-        }
-        let mut count = part.run(names, &mut traffic).unwrap_or_else(|error| {
+        let mut count = part.run(names).unwrap_or_else(|error| {
             eprintln!("error: {error:#}");
             Count {
                 failed: 1,
@@ -139,8 +131,7 @@ impl Part {
         }
     }
 
-    /// Runs the part. Takes `traffic` for the hostile one, if it has begun.
-    fn run(self, names: &[String], traffic: &mut Option<Result<Runs>>) -> Result<Count> {
+    fn run(self, names: &[String]) -> Result<Count> {
         match self {
             Self::Fmt => {
                 check(cargo().args(["fmt", "--all", "--check"]))?;
@@ -219,8 +210,7 @@ impl Part {
                 Ok(Count::default())
             }
             Self::Hostile => {
-                let begin = || hostile::start(&hostile::Options::of_the_gate());
-                traffic.take().unwrap_or_else(begin)?.conclude()?;
+                hostile::hostile(&hostile::Options::of_the_gate())?;
                 Ok(Count::default())
             }
             Self::Demo => {
