@@ -1,7 +1,5 @@
 //! Which credentials are in groups, and which roles groups hold.
 
-use std::collections::BTreeSet;
-
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::RoleName;
@@ -84,48 +82,6 @@ pub(crate) fn roles(
     Ok(roles)
 }
 
-/// Groups of a tenant whose paths begin so, by path: `most` of them.
-pub(crate) fn beginning(
-    connection: &Connection,
-    tenant: &TenantId,
-    begin: &str,
-    most: usize,
-) -> Result<Vec<GroupPath>, Fault> {
-    let end = format!("{begin}{BEHIND_ALL}");
-    let holding = paths(
-        connection,
-        BEGINNING,
-        params![tenant.as_str(), begin, end, most],
-    )?;
-    let mut joined = Vec::new();
-    let mut from = begin.to_owned();
-    // Paths are few where members are many: each path is looked up behind the last.
-    let statement = connection.prepare(NEXT_JOINED)?;
-    for _ in 0..MOST_LOOKED_AT {
-        if joined.len() == most {
-            break;
-        }
-        let mut rows = statement.query([tenant.as_str(), &from, &end])?;
-        let Some(row) = rows.next()? else { break };
-        let mut columns = RowReader::of(row);
-        let path = columns.parsed(GroupPath::parse)?;
-        let is_of_tenant = columns.flag()?;
-        from = format!("{path}{BEFORE_ALL}");
-        if is_of_tenant {
-            joined.push(path);
-        }
-    }
-    let found: BTreeSet<_> = holding.into_iter().chain(joined).collect();
-    Ok(found.into_iter().take(most).collect())
-}
-
-/// Sorts before all that a path can have.
-const BEFORE_ALL: char = '!';
-/// Sorts behind all that a path can have.
-const BEHIND_ALL: char = '~';
-/// So many groups that credentials are in, of all tenants, are looked at.
-const MOST_LOOKED_AT: usize = 4_096;
-
 fn paths(connection: &Connection, sql: &str, values: impl Params) -> Result<Vec<GroupPath>, Fault> {
     let statement = connection.prepare(sql)?;
     let mut rows = statement.query(values)?;
@@ -138,15 +94,6 @@ fn paths(connection: &Connection, sql: &str, values: impl Params) -> Result<Vec<
 
 pub(crate) const OF_CREDENTIAL: &str =
     "SELECT path FROM credential_group WHERE credential = $1 ORDER BY position";
-
-pub(crate) const BEGINNING: &str = "SELECT DISTINCT path FROM group_role
-     WHERE tenant = $1 AND path >= $2 AND path < $3 ORDER BY path LIMIT $4";
-
-pub(crate) const NEXT_JOINED: &str = "SELECT path,
-            EXISTS (SELECT 1 FROM credential_group AS other
-                    JOIN credential ON credential.id = other.credential
-                    WHERE other.path = credential_group.path AND credential.tenant = $1)
-     FROM credential_group WHERE path >= $2 AND path < $3 ORDER BY path LIMIT 1";
 
 pub(crate) const HOLDING: &str =
     "SELECT path FROM group_role WHERE tenant = $1 AND role = $2 ORDER BY path";

@@ -4,7 +4,7 @@ use countersign_core::store::{StoreError, TableRow};
 use countersign_sql::{quote, quoted};
 
 use crate::error::Fault;
-use crate::sql::{Connection, Params as _, Value, params};
+use crate::sql::{Connection, Value, params};
 use crate::sql_reader::value_of;
 use crate::transaction::PostgresTransaction;
 
@@ -98,7 +98,7 @@ fn add(connection: &Connection, rows: &[TableRow]) -> Result<(), Fault> {
         columns = quoted(names.iter()),
         marks = marks.join(", "),
     );
-    connection.prepare(&sql)?.execute(values.into_values())?;
+    connection.prepare(&sql)?.execute(values)?;
     Ok(())
 }
 

@@ -29,7 +29,7 @@ impl PostgresStore {
             let Some(follower) = followers::by_digest(connection, digest)? else {
                 return Ok(None);
             };
-            let page = snapshot_page(&State(connection), &shapes(connection)?, &follower, after)?;
+            let page = snapshot_page(&State(connection), shapes(connection)?, &follower, after)?;
             Ok(Some((follower, page)))
         })
     }
@@ -49,7 +49,7 @@ impl PostgresStore {
             let Some(follower) = followers::by_digest(connection, digest)? else {
                 return Ok(None);
             };
-            let told = changes_since(&State(connection), &shapes(connection)?, &follower, after)?;
+            let told = changes_since(&State(connection), shapes(connection)?, &follower, after)?;
             Ok(Some((follower, told)))
         })
     }
@@ -65,14 +65,14 @@ impl PostgresStore {
 }
 
 /// The shapes of all tables that followers have.
-fn shapes(connection: &Connection) -> Result<Vec<TableShape>, Fault> {
-    let mut known = connection.shapes.borrow_mut();
-    if known.is_empty() {
-        for followed in FOLLOWED {
-            known.push(shape_of(connection, followed.name)?);
-        }
+fn shapes(connection: &Connection) -> Result<&[TableShape], Fault> {
+    if let Some(known) = connection.shapes.get() {
+        return Ok(known);
     }
-    Ok(known.clone())
+    // All or none: a table that is left out would be told as if it had no rows.
+    let read = FOLLOWED.iter().map(|it| shape_of(connection, it.name));
+    let read = read.collect::<Result<_, _>>()?;
+    Ok(connection.shapes.get_or_init(|| read))
 }
 
 fn shape_of(connection: &Connection, table: &str) -> Result<TableShape, Fault> {

@@ -6,6 +6,7 @@ use countersign_core::role::{Role, RoleName, RoleRule};
 use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
 use countersign_core::store::rows::RoleRows;
 use countersign_core::store::{Listed, Page, StoreError};
+use countersign_sql::groups_beginning;
 
 use crate::error::{Fault, found};
 use crate::groups;
@@ -13,6 +14,7 @@ use crate::limits;
 use crate::page_query::{PageQuery, text};
 use crate::row_reader::RowReader;
 use crate::sql::{Connection, Params, params};
+use crate::sql_reader::State;
 use crate::transaction::PostgresTransaction;
 
 impl RoleRows for PostgresTransaction<'_> {
@@ -91,7 +93,7 @@ impl RoleRows for PostgresTransaction<'_> {
         most: usize,
     ) -> Result<Vec<GroupPath>, StoreError> {
         self.run("look up groups", |connection| {
-            groups::beginning(connection, tenant, begin, most)
+            groups_beginning(&State(connection), tenant, begin, most)
         })
     }
 

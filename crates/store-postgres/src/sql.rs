@@ -1,6 +1,6 @@
 //! Statements on one connection: what is bound to them, and the rows that they find.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 
 use countersign_sql::TableShape;
@@ -21,7 +21,7 @@ pub(crate) struct Connection {
     pub(crate) link: Link,
     prepared: RefCell<HashMap<String, tokio_postgres::Statement>>,
     /// The shapes of the tables that followers have, once they were asked for.
-    pub(crate) shapes: RefCell<Vec<TableShape>>,
+    pub(crate) shapes: OnceCell<Vec<TableShape>>,
 }
 
 impl Connection {
@@ -30,7 +30,7 @@ impl Connection {
         Self {
             link,
             prepared: RefCell::new(HashMap::new()),
-            shapes: RefCell::default(),
+            shapes: OnceCell::new(),
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod columns;
 mod followed;
+mod groups;
 mod kind;
 mod log;
 mod reader;
@@ -13,6 +14,7 @@ mod shape;
 mod source;
 
 pub use followed::{FOLLOWED, FollowedTable, Mask, ROWS_OF_SCHEMA};
+pub use groups::groups_beginning;
 pub use kind::{KeyPart, ObjectKind};
 pub use log::{first_object_change, last_object_change, last_to_cut};
 pub use reader::SqlReader;

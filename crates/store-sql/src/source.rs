@@ -10,7 +10,7 @@ use countersign_core::store::{
 
 use self::objects::{Objects, list_of, nameless, size};
 use crate::columns::Columns;
-use crate::followed::ROWS_OF_SCHEMA;
+use crate::followed::{FOLLOWED, ROWS_OF_SCHEMA};
 use crate::kind::{KeyPart, ObjectKind};
 use crate::log::last_object_change;
 use crate::reader::SqlReader;
@@ -32,7 +32,7 @@ pub fn snapshot_page<R: SqlReader>(
     follower: &Follower,
     after: Option<&ObjectName>,
 ) -> Result<SnapshotPage, R::Fault> {
-    Source::of(reader, shapes, follower).page(after)
+    Source::of(reader, shapes, follower)?.page(after)
 }
 
 /// What changed since a place in the log, as far as a follower may know.
@@ -49,7 +49,7 @@ pub fn changes_since<R: SqlReader>(
     if after.era != follower.era {
         return Ok(SinceThen::Behind);
     }
-    Source::of(reader, shapes, follower).since(after)
+    Source::of(reader, shapes, follower)?.since(after)
 }
 
 /// The store, as one follower may see it.
@@ -62,17 +62,26 @@ struct Source<'a, R> {
 }
 
 impl<'a, R: SqlReader> Source<'a, R> {
-    fn of(reader: &'a R, shapes: &'a [TableShape], follower: &'a Follower) -> Self {
+    fn of(
+        reader: &'a R,
+        shapes: &'a [TableShape],
+        follower: &'a Follower,
+    ) -> Result<Self, R::Fault> {
+        // A table that is left out would be told as if it had no rows, and a deny with it.
+        let told = shapes.iter().map(|it| it.name.as_str());
+        if !told.eq(FOLLOWED.iter().map(|it| it.name)) {
+            return Err(R::nonsense("the tables that followers have".into()));
+        }
         let tenants = follower.tenants.as_ref().map(|tenants| {
             let ids = tenants.iter().map(|it| it.as_str().into());
             serde_json::Value::Array(ids.collect()).to_string()
         });
-        Self {
+        Ok(Self {
             reader,
             follower,
             objects: Objects::of::<R>(shapes, tenants.is_some()),
             tenants,
-        }
+        })
     }
 
     /// Asks with the follower's tenants bound behind `values` where the query has them.
@@ -157,17 +166,14 @@ impl<'a, R: SqlReader> Source<'a, R> {
             for keys in of_kind.chunks(AT_ONCE) {
                 let names: Vec<_> = keys.iter().map(|(_, name)| name.clone()).collect();
                 let seen = self.seen_of(kind, &names)?;
-                let mut rows = self.rows_of(kind, &names)?;
+                let known: Vec<_> = seen.iter().cloned().collect();
+                let mut rows = self.rows_of(kind, &known)?;
                 for (key, object) in keys.iter().zip(names) {
-                    let rows = rows.remove(&object).unwrap_or_default();
                     let is_whose = changed.get(*key).is_some_and(Option::is_some);
-                    let rows = if seen.contains(&object) {
-                        rows
-                    } else if is_whose || self.may_name(kind, &object)? {
-                        Vec::new()
-                    } else {
+                    if !seen.contains(&object) && !is_whose && !self.may_name(kind, &object)? {
                         continue;
-                    };
+                    }
+                    let rows = rows.remove(&object).unwrap_or_default();
                     let object = ReplicaObject { object, rows };
                     bytes = bytes.saturating_add(size(&object));
                     if bytes > CHANGES_BYTES {
@@ -389,3 +395,57 @@ const PAGE_BYTES: usize = 2 * 1_024 * 1_024;
 /// Behind so many changes a snapshot is less.
 const MOST_ENTRIES: usize = 20_000;
 const CHANGES_BYTES: usize = 16 * 1_024 * 1_024;
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::follower::FollowerName;
+    use countersign_core::secret::{Secret, SecretDigest};
+    use countersign_core::time::Timestamp;
+
+    use super::*;
+
+    /// A store in which nothing is.
+    struct Empty;
+
+    impl SqlReader for Empty {
+        type Fault = String;
+
+        const NO_BYTES: &'static str = "x''";
+
+        fn list(place: usize, _parts: &[KeyPart]) -> String {
+            format!("(?{place})")
+        }
+
+        fn rows(&self, _sql: &str, _values: &[Cell]) -> Result<Vec<Vec<Cell>>, String> {
+            Ok(Vec::new())
+        }
+
+        fn nonsense(what: String) -> String {
+            what
+        }
+    }
+
+    #[test]
+    fn nothing_is_told_where_the_shape_of_a_table_is_missing() {
+        let follower = Follower {
+            name: FollowerName::parse("edge").unwrap(),
+            tenants: None,
+            digest: SecretDigest::of(&Secret::new(b"s".to_vec())),
+            era: 1,
+            created_at: Timestamp::from_millis(1),
+            rotated_at: Timestamp::from_millis(1),
+            progress: None,
+            lag: None,
+            refused: 0,
+        };
+        let shapes = FOLLOWED.iter().map(|it| TableShape {
+            name: it.name.into(),
+            columns: Vec::new(),
+            key: Vec::new(),
+        });
+        let mut shapes: Vec<_> = shapes.collect();
+        assert!(snapshot_page(&Empty, &shapes, &follower, None).is_ok());
+        shapes.pop();
+        assert!(snapshot_page(&Empty, &shapes, &follower, None).is_err());
+    }
+}
