@@ -24,6 +24,7 @@ mod bans;
 mod broker_lock;
 mod brokers;
 mod busy_timeout;
+mod cell;
 mod certificates;
 mod changes;
 mod client_id_bindings;

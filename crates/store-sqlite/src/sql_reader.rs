@@ -4,9 +4,9 @@ use countersign_core::store::Cell;
 use countersign_sql::{KeyPart, SqlReader, last_object_change};
 use rusqlite::{Connection, params_from_iter};
 
+use crate::cell::Bound;
+use crate::cell::cell;
 use crate::error::Fault;
-use crate::tables::export::cell;
-use crate::tables::staged::Bound;
 
 /// The number and the stamp of the last entry of the log; zeros where there is none.
 pub(crate) fn last_entry(connection: &Connection) -> Result<(i64, i64), Fault> {

@@ -10,10 +10,11 @@ use rusqlite::{Connection, OpenFlags, params_from_iter};
 
 use super::misfit;
 use super::object::{RowKey, conditions, part_of};
+use crate::cell::Bound;
 use crate::connect::connect;
 use crate::error::Fault;
 use crate::store::SqliteStore;
-use crate::tables::staged::{Bound, fits};
+use crate::tables::staged::fits;
 use crate::tables::{insert_into, shape_of};
 use crate::transaction_guard as guard;
 

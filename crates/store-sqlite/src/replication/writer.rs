@@ -11,8 +11,8 @@ use super::news::News;
 use super::object::{RowKey, conditions, part_of, value_of};
 use super::snapshot::{shapes, values_of};
 use super::taking::{FIRST_OWN, Taking};
+use crate::cell::Bound;
 use crate::error::Fault;
-use crate::tables::staged::Bound;
 
 /// What is to be done so that a replica is what its centre is: for each table the keys of
 /// rows that go, and rows that come or change.

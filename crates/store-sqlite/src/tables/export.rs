@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use countersign_core::name::TenantId;
 use countersign_core::store::{
-    Cell, ExportHeader, ExportPart, ExportScope, Intent, StoreError, TableRow,
+    ExportHeader, ExportPart, ExportScope, Intent, StoreError, TableRow,
 };
 use countersign_sql::{TableShape, quote};
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params_from_iter};
 
 use super::{EXPORTED, ExportedTable, Withheld, sequence, shape_of};
 use crate::busy_timeout::{ADMIN_WAIT, BusyTimeout};
+use crate::cell::cell;
 use crate::error::Fault;
 use crate::schema::{self, MIGRATIONS};
 use crate::store::SqliteStore;
@@ -139,17 +139,6 @@ pub(crate) fn read(shape: &TableShape, row: &rusqlite::Row<'_>) -> Result<TableR
     Ok(TableRow {
         table: shape.name.clone(),
         cells,
-    })
-}
-
-/// A value that is stored, if it is one that stores have.
-pub(crate) fn cell(value: ValueRef<'_>) -> Option<Cell> {
-    Some(match value {
-        ValueRef::Blob(bytes) => Cell::Bytes(bytes.to_vec()),
-        ValueRef::Integer(number) => Cell::Integer(number),
-        ValueRef::Null => Cell::Null,
-        ValueRef::Real(_) => return None,
-        ValueRef::Text(text) => Cell::Text(core::str::from_utf8(text).ok()?.to_owned()),
     })
 }
 

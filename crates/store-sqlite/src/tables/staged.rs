@@ -6,14 +6,14 @@ use std::path::Path;
 
 use countersign_core::store::{Cell, ExportHeader, Intent, StoreError, TableRow};
 use countersign_sql::{ColumnType, TableShape, quote};
-use rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use rusqlite::{Connection, OpenFlags, ToSql, params_from_iter};
+use rusqlite::{Connection, OpenFlags, params_from_iter};
 
 use super::export::read;
 use super::staging_error::StagingError;
 use super::{
     EXPORTED, LEFT_OUT, content, exported_tables, insert_into, raise_sequence, sequence, shape_of,
 };
+use crate::cell::Bound;
 use crate::connect::connect;
 use crate::error::Fault;
 use crate::schema::{self, MIGRATIONS};
@@ -327,20 +327,6 @@ pub(crate) fn fits(cell: &Cell, holds: ColumnType) -> bool {
         Cell::Integer(_) => holds == ColumnType::Integer,
         Cell::Null => true,
         Cell::Text(_) => holds == ColumnType::Text,
-    }
-}
-
-/// A cell as SQLite takes it.
-pub(crate) struct Bound<'a>(pub(crate) &'a Cell);
-
-impl ToSql for Bound<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(match self.0 {
-            Cell::Bytes(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
-            Cell::Integer(number) => ToSqlOutput::Borrowed(ValueRef::Integer(*number)),
-            Cell::Null => ToSqlOutput::Owned(Value::Null),
-            Cell::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
-        })
     }
 }
 
