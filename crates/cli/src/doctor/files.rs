@@ -109,17 +109,31 @@ fn has_free_space(store: &Path) -> Result<(), Problem> {
     let Ok(disk) = nix::sys::statvfs::statvfs(directory_of(store)) else {
         return Ok(());
     };
-    let bytes = |blocks: u64| blocks.saturating_mul(disk.fragment_size());
-    let (free, all) = (bytes(disk.blocks_available()), bytes(disk.blocks()));
-    let twentieth = all.checked_div(20).unwrap_or(0);
-    if free >= LEAST_FREE && free >= twentieth {
-        return Ok(());
+    let free = disk.blocks_available().saturating_mul(disk.fragment_size());
+    let size = store.metadata().map_or(0, |file| file.len());
+    is_enough_space(free, size)
+}
+
+/// Whether `free` bytes are enough under a store of `size` bytes. What part of the disk
+/// that is tells nothing: a twentieth of a large disk holds any store.
+fn is_enough_space(free: u64, size: u64) -> Result<(), Problem> {
+    let problem = || {
+        let megabytes = free.checked_div(MEGABYTE).unwrap_or(0);
+        format!("only {megabytes} MB are free on the disk under the store")
+    };
+    if free < LEAST_FREE {
+        return Err(Problem::new(
+            problem(),
+            "free some space; when the disk is full, logins that must be recorded are refused",
+        ));
     }
-    let megabytes = free.checked_div(MEGABYTE).unwrap_or(0);
-    Err(Problem::new(
-        format!("only {megabytes} MB are free on the disk under the store"),
-        "free some space; when the disk is full, logins that must be recorded are refused",
-    ))
+    if free < LEAST_FREE.saturating_add(size) {
+        return Err(Problem::warning(
+            problem(),
+            "free some space; an upgrade and `countersign backup` make a copy of the store",
+        ));
+    }
+    Ok(())
 }
 
 fn directory_of(path: &Path) -> &Path {
@@ -128,3 +142,24 @@ fn directory_of(path: &Path) -> &Path {
 
 const MEGABYTE: u64 = 1_000_000;
 const LEAST_FREE: u64 = 100 * MEGABYTE;
+
+#[cfg(test)]
+mod tests {
+    use super::super::Level;
+    use super::*;
+
+    #[test]
+    fn a_disk_is_short_of_space_by_what_a_store_needs_and_not_by_its_own_size() {
+        for (free, size, expected) in [
+            (12_000 * MEGABYTE, 2_000 * MEGABYTE, None),
+            (101 * MEGABYTE, MEGABYTE, None),
+            (101 * MEGABYTE, 2 * MEGABYTE, Some(Level::Warn)),
+            (100 * MEGABYTE, MEGABYTE, Some(Level::Warn)),
+            (99 * MEGABYTE, 0, Some(Level::Fail)),
+            (0, u64::MAX, Some(Level::Fail)),
+        ] {
+            let found = is_enough_space(free, size).err().map(|found| found.level);
+            assert_eq!(found, expected, "{free} free, a store of {size}");
+        }
+    }
+}
