@@ -21,6 +21,8 @@ pub enum Product {
     Header,
     /// docs/reference
     Reference,
+    /// crates/store-sqlite/migrations/all.sql
+    Schema,
 }
 
 /// Writes what is generated, or with `check` says whether it is current.
@@ -33,13 +35,13 @@ pub fn codegen(products: &[Product], check: bool) -> Result<()> {
     } else {
         products
     };
-    if products.contains(&Product::Reference) {
-        reference(check)?;
+    for test in products.iter().filter_map(|product| product.test()) {
+        test.run(check)?;
     }
     let products: Vec<_> = products
         .iter()
         .copied()
-        .filter(|product| *product != Product::Reference)
+        .filter(|product| product.test().is_none())
         .collect();
     if products.is_empty() {
         return Ok(());
@@ -64,22 +66,50 @@ pub fn codegen(products: &[Product], check: bool) -> Result<()> {
         match product {
             Product::Bindings => write("crates/mosquitto-sys/src/bindings.rs", &bindings()?, check),
             Product::Header => write("include/countersign.h", &header()?, check),
-            Product::Reference => Ok(()),
+            Product::Reference | Product::Schema => Ok(()),
         }?;
     }
     Ok(())
 }
 
-/// The reference is what the program says, so a test of the program writes it. The
-/// same test holds it, with all others.
-fn reference(check: bool) -> Result<()> {
-    let mut test = cargo();
-    test.args(["test", "--quiet", "--package", "countersign-cli"]);
-    test.args(["--test", "program", "--", "the_reference_of_"]);
-    if !check {
-        test.env("COUNTERSIGN_WRITE_REFERENCE", "1");
+/// A test that writes what is generated, and that holds it, with all others.
+struct WritingTest {
+    package: &'static str,
+    /// Which of the package's tests, and which target they are in.
+    words: &'static [&'static str],
+    /// The variable of the environment with which it writes.
+    writes: &'static str,
+}
+
+impl Product {
+    /// The test that writes it: of what only another package knows.
+    fn test(self) -> Option<WritingTest> {
+        match self {
+            Self::Reference => Some(WritingTest {
+                package: "countersign-cli",
+                words: &["--test", "program", "--", "the_reference_of_"],
+                writes: "COUNTERSIGN_WRITE_REFERENCE",
+            }),
+            Self::Schema => Some(WritingTest {
+                package: "countersign-sqlite",
+                words: &["--lib", "--", "what_all_migrations_make_"],
+                writes: "COUNTERSIGN_WRITE_SCHEMA",
+            }),
+            Self::Bindings | Self::Header => None,
+        }
     }
-    run(&mut test)
+}
+
+impl WritingTest {
+    fn run(&self, check: bool) -> Result<()> {
+        let mut test = cargo();
+        test.args(["test", "--quiet", "--package", self.package]);
+        test.args(self.words);
+        if !check {
+            test.env(self.writes, "1");
+        }
+        run(&mut test)
+    }
 }
 
 fn write(shown: &str, fresh: &str, check: bool) -> Result<()> {
