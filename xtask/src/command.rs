@@ -15,7 +15,7 @@ pub use countersign_testkit::artifacts::{cache, workspace};
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What cargo says of the workspace.
-pub fn metadata() -> Result<serde_json::Value> {
+fn metadata() -> Result<serde_json::Value> {
     let mut metadata = cargo();
     metadata.args(["metadata", "--format-version=1", "--no-deps", "--offline"]);
     Ok(serde_json::from_str(&read(&mut metadata)?)?)

@@ -12,8 +12,7 @@ use clap::ValueEnum;
 
 use crate::codegen::Product;
 use crate::command::{
-    Profile, build_release, build_with_switches, cargo, metadata, run, shown, target, with_lints,
-    workspace,
+    Profile, build_release, build_with_switches, cargo, run, shown, target, with_lints, workspace,
 };
 use crate::demo::{self, Options};
 use crate::package;
@@ -141,18 +140,15 @@ impl Part {
                 Ok(Count::default())
             }
             Self::Clippy => {
-                let clippy = || {
+                // Of the whole workspace both times: of fewer packages, their dependencies
+                // have other features, and are all looked at again.
+                let clippy = |more: &[&str]| {
                     let mut clippy = cargo();
                     clippy.args(["clippy", "--workspace", "--all-targets"]);
-                    clippy
+                    check(clippy.args(more).args(["--", "-D", "warnings"]))
                 };
-                check(clippy().args(["--", "-D", "warnings"]))?;
-                let mut every_feature = cargo();
-                every_feature.args(["clippy", "--all-targets", "--all-features"]);
-                for name in with_more_features()? {
-                    every_feature.args(["--package", &name]);
-                }
-                check(every_feature.args(["--", "-D", "warnings"]))
+                clippy(&[])?;
+                clippy(&["--all-features"])
             }
             Self::Structure => {
                 structure::check(&structure::Options::default())?;
@@ -232,26 +228,6 @@ const ADVISORIES: &str = "advisory-dbs";
 fn check(command: &mut Command) -> Result<Count> {
     run(command)?;
     Ok(Count::default())
-}
-
-/// The workspace's packages that can do more than they do by default.
-fn with_more_features() -> Result<Vec<String>> {
-    let metadata = metadata()?;
-    let packages = metadata["packages"].as_array();
-    let more = |package: &&serde_json::Value| {
-        let features = package["features"].as_object()?;
-        let default = features.get("default").and_then(|names| names.as_array());
-        let is_on = |name: &String| {
-            name == "default" || default.is_some_and(|on| on.iter().any(|one| one == name.as_str()))
-        };
-        Some(!features.keys().all(is_on))
-    };
-    Ok(packages
-        .context("cargo names no packages")?
-        .iter()
-        .filter(|package| more(package).unwrap_or(false))
-        .filter_map(|package| Some(package["name"].as_str()?.to_owned()))
-        .collect())
 }
 
 fn generated() -> Result<Count> {
@@ -485,13 +461,5 @@ mod tests {
     fn any_other_line_is_not_counted() {
         assert_eq!(result(""), None);
         assert_eq!(result("test result_of_login ... ok"), None);
-    }
-
-    #[test]
-    fn packages_are_checked_again_if_they_have_more_features() {
-        let names = with_more_features().unwrap();
-        let is_named = |name: &str| names.iter().any(|one| one == name);
-        assert!(is_named("xtask") && is_named("countersign-mosquitto-plugin"));
-        assert!(!is_named("countersign-cli") && !is_named("countersign-core"));
     }
 }
