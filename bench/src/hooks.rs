@@ -1,7 +1,6 @@
 //! CPU and rate of answers to other brokers, which ask by hooks.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -14,6 +13,7 @@ use countersign_testkit::service::Service;
 
 use crate::act::NO_BROKER;
 use crate::figure::{Figure, Quantity, Rounds, percentile};
+use crate::http::HttpClient;
 use crate::login::{Login, TENANT};
 use crate::meter::Meter;
 use crate::scale::Scale;
@@ -63,12 +63,12 @@ pub fn measure(scale: &Scale, place: &Path) -> Result<Vec<Figure>> {
         for (kind, questions) in &asked {
             for (place, what) in ["login", "publish"].into_iter().enumerate() {
                 let title = format!("{kind}, {what}");
-                let mut asker = Asker::new(service.address)?;
+                let mut asker = HttpClient::new(service.address)?;
                 let first = questions.first().context("nobody asks")?;
                 let mut used = Vec::new();
                 for _ in 0..scale.connects {
                     let before = meter.cpu()?;
-                    asker.is_allowed(&first[place])?;
+                    is_allowed(&mut asker, &first[place])?;
                     used.push((meter.cpu()? - before).process / 1e3);
                 }
                 for (quantity, share) in [(P50, 0.5), (P99, 0.99)] {
@@ -77,9 +77,10 @@ pub fn measure(scale: &Scale, place: &Path) -> Result<Vec<Figure>> {
                 let (begun, before) = (Instant::now(), meter.cpu()?);
                 thread::scope(|scope| {
                     let asks = questions.iter().map(|all| {
-                        let mut asker = Asker::new(service.address)?;
+                        let mut asker = HttpClient::new(service.address)?;
                         Ok(scope.spawn(move || {
-                            (0..each).try_for_each(|_| asker.is_allowed(&all[place]).map(drop))
+                            (0..each)
+                                .try_for_each(|_| is_allowed(&mut asker, &all[place]).map(drop))
                         }))
                     });
                     let asks: Vec<_> = asks.collect::<Result<_>>()?;
@@ -163,7 +164,7 @@ impl Hook<'_> {
             _ => ("auth", presented),
         };
         let log_in = request(log_in.0, fields(&log_in.1));
-        let answer = Asker::new(self.address)?.is_allowed(&log_in)?;
+        let answer = is_allowed(&mut HttpClient::new(self.address)?, &log_in)?;
         let pin = match answer.split_once("cs.") {
             Some((_, rest)) => format!("cs.{}", rest.split('"').next().unwrap_or_default()),
             None => String::new(),
@@ -206,37 +207,12 @@ impl Hook<'_> {
     }
 }
 
-/// Asks over a connection that stays, as brokers do.
-struct Asker(BufReader<TcpStream>);
-
-impl Asker {
-    fn new(address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        Ok(Self(BufReader::new(stream)))
-    }
-
-    /// Sends a request that is answered with yes; returns the answer.
-    fn is_allowed(&mut self, request: &[u8]) -> Result<String> {
-        self.0.get_mut().write_all(request)?;
-        let mut length = 0;
-        loop {
-            let mut line = String::new();
-            ensure!(self.0.read_line(&mut line)? > 0, "the service hung up");
-            if line == "\r\n" {
-                break;
-            }
-            if let Some(said) = line.strip_prefix("content-length: ") {
-                length = said.trim().parse()?;
-            }
-        }
-        let mut body = vec![0; length];
-        self.0.read_exact(&mut body)?;
-        let body = str::from_utf8(&body)?;
-        let is_yes = body.contains("allow") || body.contains("\"ok\":true");
-        ensure!(is_yes, "it was refused: {body}");
-        Ok(body.to_owned())
-    }
+/// Sends a request that is answered with yes; returns the answer.
+fn is_allowed(broker: &mut HttpClient, request: &[u8]) -> Result<String> {
+    let (status, body) = broker.send(request)?;
+    let is_yes = body.contains("allow") || body.contains("\"ok\":true");
+    ensure!(is_yes, "it was refused: {status} {body}");
+    Ok(body)
 }
 
 const P50: Quantity = Quantity::median("CPU, p50", "µs");

@@ -9,6 +9,7 @@ mod fleet;
 mod guess;
 mod guest;
 mod hooks;
+mod http;
 mod idle;
 mod imports;
 mod kick;
@@ -16,6 +17,7 @@ mod limited;
 mod login;
 mod messages;
 mod meter;
+mod replicas;
 mod report;
 mod rest;
 mod scale;
@@ -88,6 +90,8 @@ enum Name {
     Limited,
     /// Imports of other systems' users
     Imports,
+    /// How soon replicas have what is done at the centre, and what that costs
+    Fleet,
 }
 
 /// What every measurement needs.
@@ -161,6 +165,7 @@ impl Bench {
             (Name::Kick, ..) => kick::measure(scale, self.folder()),
             (Name::Limited, ..) => limited::measure(scale, self.folder()),
             (Name::Imports, ..) => imports::measure(scale, self.folder()),
+            (Name::Fleet, ..) => replicas::measure(scale, self.folder()),
             (_, None, _) | (_, _, None) => unreachable!("both are there where they are needed"),
         }
     }

@@ -1,5 +1,6 @@
 //! The service on a store, asked by an administrator of everything.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
@@ -28,6 +29,11 @@ impl Rest {
             service,
             shown: format!("Bearer {}", token.trim()),
         })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.service.address
     }
 
     /// What is at a path of REST, or at one of the console, which begins with `/`; nothing

@@ -40,6 +40,10 @@ pub struct Scale {
     pub imported: usize,
     /// How often each source is imported.
     pub imports: usize,
+    /// The credentials of a centre of which a follower takes a snapshot.
+    pub followed: usize,
+    /// So long a centre that is followed is busy.
+    pub followed_for: Duration,
 }
 
 impl Scale {
@@ -62,6 +66,8 @@ impl Scale {
             kicks: 100,
             imported: 100_000,
             imports: 5,
+            followed: 1_000_000,
+            followed_for: Duration::from_secs(60),
         };
         scale.others.push((DynamicSecurity, 1_000));
         scale.others.push((DynamicSecurity, 10_000));
@@ -83,6 +89,8 @@ impl Scale {
                 kicks: 25,
                 imported: 100_000,
                 imports: 1,
+                followed: 100_000,
+                followed_for: Duration::from_secs(10),
             };
         }
         scale.rounds = rounds.map_or(scale.rounds, usize::from);
