@@ -33,6 +33,8 @@ pub struct Options {
 struct Limits {
     /// Words that the glossary has replaced.
     struck: Vec<String>,
+    /// Words that are English, and that no type is called any more.
+    struck_types: Vec<String>,
     crates: BTreeMap<String, Measured>,
 }
 
@@ -93,7 +95,7 @@ pub fn check(options: &Options) -> Result<()> {
     if options.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     }
-    problems.extend(struck_words(&limits.struck)?);
+    problems.extend(struck_words(&limits)?);
     if options.record {
         fs::write(&file, toml::to_string(&limits)?)?;
     }
@@ -104,14 +106,13 @@ pub fn check(options: &Options) -> Result<()> {
 }
 
 /// Where words stand that the glossary has replaced.
-fn struck_words(struck: &[String]) -> Result<Vec<String>> {
+fn struck_words(limits: &Limits) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for folder in ["crates", "docs"] {
         for path in files(&workspace().join(folder), &["rs", "md"])? {
             let text = fs::read_to_string(&path)?;
             for (number, line) in text.lines().enumerate() {
-                let mut words = line.split(|letter: char| !letter.is_alphanumeric());
-                if let Some(word) = words.find(|word| struck.iter().any(|it| it == word)) {
+                if let Some(word) = struck_word(line, limits) {
                     let shown = path.strip_prefix(workspace())?.display().to_string();
                     found.push(format!("{shown}:{}: the struck word `{word}`", number + 1));
                 }
@@ -119,6 +120,17 @@ fn struck_words(struck: &[String]) -> Result<Vec<String>> {
         }
     }
     Ok(found)
+}
+
+fn struck_word<'a>(line: &'a str, limits: &Limits) -> Option<&'a str> {
+    let is_of = |list: &[String], word: &str| list.iter().any(|it| it == word);
+    let mut before = "";
+    line.split(|letter: char| !letter.is_alphanumeric())
+        .find(|&word| {
+            let names_type = matches!(before, "enum" | "struct" | "trait" | "type");
+            before = word;
+            is_of(&limits.struck, word) || names_type && is_of(&limits.struck_types, word)
+        })
 }
 
 /// The modules of a crate by their paths, the root's is empty.
@@ -402,5 +414,24 @@ mod tests {
         ]);
         assert!(modules.largest_circle().is_empty());
         assert_eq!(modules.lines(), 2);
+    }
+
+    #[test]
+    fn a_struck_word_is_found_and_one_that_is_english_as_the_name_of_a_type_alone() {
+        let limits = Limits {
+            struck: vec!["Clerk".into()],
+            struck_types: vec!["Found".into()],
+            crates: BTreeMap::new(),
+        };
+        for (line, expected) in [
+            ("// Found by the Clerk.", Some("Clerk")),
+            ("// Found by a worker.", None),
+            ("struct Found {", Some("Found")),
+            ("pub(crate) enum Found<'a> {", Some("Found")),
+            ("struct FoundRows {", None),
+            ("fn of(found: Kind) -> Result<Kind, Found> {", None),
+        ] {
+            assert_eq!(struck_word(line, &limits), expected, "{line}");
+        }
     }
 }

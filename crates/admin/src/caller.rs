@@ -12,13 +12,13 @@ use countersign_core::user::Grant;
 use countersign_core::web_session::WebSessionId;
 
 pub use self::horizon::Horizon;
-pub(crate) use self::standing::forbidden;
-use self::standing::{Scope, Standing};
+pub(crate) use self::rights::forbidden;
+use self::rights::{CallerRights, Scope};
 use crate::error::{AdminError, Noun};
 use crate::lookup::{self, Rows, no_credential, no_user};
 
 mod horizon;
-mod standing;
+mod rights;
 #[cfg(test)]
 mod table;
 #[cfg(test)]
@@ -137,13 +137,13 @@ impl Authority {
         store: &mut Rows<'_>,
         now: Timestamp,
     ) -> Result<Option<GroupPath>, AdminError> {
-        let standing = Standing::of(self, store, now)?;
-        if standing.is_platform() {
+        let rights = CallerRights::of(self, store, now)?;
+        if rights.is_platform() {
             return Ok(None);
         }
-        match standing.scope_in(tenant) {
+        match rights.scope_in(tenant) {
             Some(scope) => Ok(scope.limit),
-            None => Err(standing.not_admin(tenant)),
+            None => Err(rights.not_admin(tenant)),
         }
     }
 
@@ -159,8 +159,8 @@ impl Authority {
         store: &mut Rows<'_>,
         now: Timestamp,
     ) -> Result<Option<Vec<TenantId>>, AdminError> {
-        let standing = Standing::of(self, store, now)?;
-        Ok((!standing.is_platform()).then(|| standing.seen_tenants()))
+        let rights = CallerRights::of(self, store, now)?;
+        Ok((!rights.is_platform()).then(|| rights.seen_tenants()))
     }
 
     /// The one tenant of which the caller may see something, by what the caller is and
@@ -174,7 +174,7 @@ impl Authority {
         store: &mut Rows<'_>,
         now: Timestamp,
     ) -> Result<Option<TenantId>, AdminError> {
-        let mut tenants = Standing::of(self, store, now)?.partly_seen_tenants();
+        let mut tenants = CallerRights::of(self, store, now)?.partly_seen_tenants();
         let only = tenants.pop();
         Ok(only.filter(|_| tenants.is_empty()))
     }
@@ -192,13 +192,13 @@ impl Authority {
         store: &mut Rows<'_>,
         now: Timestamp,
     ) -> Result<Vec<Option<Vec<Grant>>>, AdminError> {
-        let standing = Standing::of(self, store, now)?;
+        let rights = CallerRights::of(self, store, now)?;
         let known = users.iter().map(|user| {
-            if standing.is_platform() || standing.manages(user) {
+            if rights.is_platform() || rights.manages(user) {
                 return None;
             }
             let grants = user.kind.user().map_or(&[][..], |about| &about.grants);
-            let known = grants.iter().filter(|it| standing.administers(&it.tenant));
+            let known = grants.iter().filter(|it| rights.administers(&it.tenant));
             Some(known.cloned().collect())
         });
         Ok(known.collect())
@@ -215,8 +215,8 @@ impl Authority {
         store: &mut Rows<'_>,
         now: Timestamp,
     ) -> Result<Vec<BrokerPresence>, AdminError> {
-        let standing = Standing::of(self, store, now)?;
-        let mut kickable = standing.seen_sessions(sessions, store)?;
+        let rights = CallerRights::of(self, store, now)?;
+        let mut kickable = rights.seen_sessions(sessions, store)?;
         kickable.retain(|(_, scope)| scope.administers);
         Ok(kickable.into_iter().map(|(session, _)| session).collect())
     }
@@ -251,41 +251,38 @@ impl Authority {
         if *permission == Permission::Own {
             self.own()?;
         }
-        let standing = Standing::of(self, store, now)?;
-        if *permission == Permission::Own && standing.user().is_none() {
-            let name = standing.name;
+        let rights = CallerRights::of(self, store, now)?;
+        if *permission == Permission::Own && rights.user().is_none() {
+            let name = rights.name;
             return Err(forbidden(format!("`{name}` is not signed in any more")));
         }
-        if standing.is_platform() {
+        if rights.is_platform() {
             return Ok(());
         }
-        let scope_in = |tenant: &TenantId| standing.scope_in(tenant);
-        let administers = |tenant: &TenantId| standing.administers(tenant);
+        let scope_in = |tenant: &TenantId| rights.scope_in(tenant);
+        let administers = |tenant: &TenantId| rights.administers(tenant);
         match permission {
-            Permission::Platform | Permission::MakeApiToken(TokenScope::Platform) => {
-                Err(forbidden(format!(
-                    "`{}` is not a platform administrator",
-                    standing.name
-                )))
-            }
+            Permission::Platform | Permission::MakeApiToken(TokenScope::Platform) => Err(
+                forbidden(format!("`{}` is not a platform administrator", rights.name)),
+            ),
             Permission::Own => Ok(()),
-            Permission::Any if standing.is_in_force() => Ok(()),
+            Permission::Any if rights.is_in_force() => Ok(()),
             Permission::Any => Err(forbidden("the caller may do nothing any more")),
             Permission::Kick(target) => {
                 let called = lookup::sessions_called(store, target, now)?;
-                let seen = standing.seen_sessions(called, store)?;
+                let seen = rights.seen_sessions(called, store)?;
                 if seen.iter().any(|(_, scope)| scope.administers) {
                     return Ok(());
                 }
                 // Whoever may see it knows that it is there.
                 let tenant = seen.first().and_then(|(it, _)| it.presence.tenant.as_ref());
                 Err(match tenant {
-                    Some(tenant) => standing.not_admin(tenant),
+                    Some(tenant) => rights.not_admin(tenant),
                     None => lookup::no_session(target),
                 })
             }
             Permission::SeeAuditRow(id) => {
-                let seen = standing.seen_tenants();
+                let seen = rights.seen_tenants();
                 match lookup::tenant_of_row(store, *id, &seen)? {
                     Some(_) => Ok(()),
                     None => Err(lookup::no_row(*id)),
@@ -310,34 +307,34 @@ impl Authority {
                 if administers(tenant) {
                     return Ok(());
                 }
-                Err(standing.not_admin(tenant))
+                Err(rights.not_admin(tenant))
             }
             Permission::See(tenant) => match scope_in(tenant) {
                 Some(scope) if scope.limit.is_none() => Ok(()),
-                Some(_) | None => Err(standing.not_admin(tenant)),
+                Some(_) | None => Err(rights.not_admin(tenant)),
             },
             Permission::SeeSome(tenant) => match scope_in(tenant) {
                 Some(_) => Ok(()),
-                None => Err(standing.not_admin(tenant)),
+                None => Err(rights.not_admin(tenant)),
             },
             // A token of an administrator of a group is one of that group, and of who
             // views one of what is viewed.
             Permission::MakeApiToken(TokenScope::Tenant(tenant)) => match scope_in(tenant) {
                 Some(scope) if scope.administers => Ok(()),
-                Some(_) | None => Err(standing.not_admin(tenant)),
+                Some(_) | None => Err(rights.not_admin(tenant)),
             },
             Permission::MakeApiToken(TokenScope::Viewer(tenant)) => match scope_in(tenant) {
                 Some(_) => Ok(()),
-                None => Err(standing.not_admin(tenant)),
+                None => Err(rights.not_admin(tenant)),
             },
             Permission::CreateIn(tenant, groups, roles) => {
                 let fits = |scope: &Scope| scope.administers && scope.holds_all(groups);
                 let Some(scope) = scope_in(tenant).filter(fits) else {
-                    return Err(standing.not_admin(tenant));
+                    return Err(rights.not_admin(tenant));
                 };
                 for role in roles {
                     if !scope.may_give(store, tenant, role)? {
-                        return Err(standing.not_admin(tenant));
+                        return Err(rights.not_admin(tenant));
                     }
                 }
                 Ok(())
@@ -358,12 +355,12 @@ impl Authority {
                     return Ok(());
                 }
                 // Whoever may see it knows that it is there.
-                Err(standing.not_admin(tenant))
+                Err(rights.not_admin(tenant))
             }
             Permission::EndApiToken(id) => {
                 let unknown = || lookup::no_api_token(*id);
                 let token = store.api_token(*id)?.ok_or_else(unknown)?;
-                let is_own = token.owner.is_some() && token.owner == standing.user();
+                let is_own = token.owner.is_some() && token.owner == rights.user();
                 if is_own || token.scope.tenant().is_some_and(administers) {
                     return Ok(());
                 }
@@ -385,7 +382,7 @@ impl Authority {
             Permission::ManageUser(email) => {
                 let unknown = || no_user(email);
                 let user = store.credential(email)?.ok_or_else(unknown)?;
-                if standing.manages(&user) {
+                if rights.manages(&user) {
                     return Ok(());
                 }
                 Err(unknown())
@@ -440,12 +437,12 @@ pub(crate) fn check_admin(
     tenant: &TenantId,
     now: Timestamp,
 ) -> Result<(), AdminError> {
-    let standing = Standing::of(Authority::Session(principal), store, now)?;
-    if standing.administers(tenant) {
+    let rights = CallerRights::of(Authority::Session(principal), store, now)?;
+    if rights.administers(tenant) {
         return Ok(());
     }
     Err(forbidden(format!(
         "`{}` does not administer tenant `{tenant}`",
-        standing.name
+        rights.name
     )))
 }

@@ -40,14 +40,14 @@ mod connect_answer;
 mod limits;
 mod listeners;
 mod overrides;
-mod question;
+mod request;
 mod rights;
 mod topic;
 
 pub(crate) use self::broker::{BRIDGE_STATES, keeps_some_of};
 pub use self::connect_answer::{ConnectAnswer, ConnectVerdict, SignedBy};
 pub use self::listeners::{Listeners, described_listeners};
-pub use self::question::{Answer, Question, QuestionError};
+pub use self::request::{Answer, CheckRequest, CheckRequestError};
 pub use self::rights::{Considered, EffectiveRules};
 pub use self::topic::{TopicAnswer, TopicCheck, Usage, Wall};
 

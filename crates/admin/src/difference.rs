@@ -113,7 +113,7 @@ impl GroupRoles {
 /// What the rights of principals of one tenant, or outside of all tenants,
 /// follow from besides themselves.
 #[derive(Clone)]
-pub(crate) struct Policy {
+pub(crate) struct RightsContext {
     tenant: Option<Arc<Tenant>>,
     /// All roles of the tenant.
     roles: Arc<[Role]>,
@@ -124,7 +124,7 @@ pub(crate) struct Policy {
     schemes: Option<Arc<Schemes>>,
 }
 
-impl Policy {
+impl RightsContext {
     pub(crate) fn read(rows: &mut Rows<'_>, tenant: Option<Tenant>) -> Result<Self, StoreError> {
         let tenants = all_rows(|page| rows.tenants(page))?;
         let tenants = StoredTenants {
@@ -286,7 +286,7 @@ impl Policy {
     }
 }
 
-impl PolicyLookup for Policy {
+impl PolicyLookup for RightsContext {
     fn tenant(&mut self, id: &TenantId) -> Result<Option<Arc<Tenant>>, StoreError> {
         Ok(self.tenant.as_ref().filter(|it| it.id == *id).cloned())
     }

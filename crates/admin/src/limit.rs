@@ -69,7 +69,7 @@ impl Command for SetLimits {
             let message = "only what a tenant may is shared by sessions";
             return Err(AdminError::invalid(Noun::Limit, share, message));
         }
-        let mut found = Found::of(tx, &self.of)?;
+        let mut found = LimitHolder::of(tx, &self.of)?;
         let before = *found.limits();
         let said = self.limits;
         let after = match self.unsaid {
@@ -100,7 +100,7 @@ impl Command for ClearLimits {
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownLimits, AdminError> {
-        let mut found = Found::of(tx, &self.0)?;
+        let mut found = LimitHolder::of(tx, &self.0)?;
         let before = core::mem::take(found.limits());
         let cleared = found.put(tx, "limit.clear", &self.0, before)?;
         Ok(ShownLimits {
@@ -130,7 +130,7 @@ impl Command for ShowLimits {
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownLimits, AdminError> {
-        let limits = *Found::of(tx, &self.0)?.limits();
+        let limits = *LimitHolder::of(tx, &self.0)?.limits();
         let of = self.0.clone();
         Ok(ShownLimits { of, limits })
     }
@@ -147,13 +147,13 @@ impl Limited {
 }
 
 /// What has the limits.
-enum Found {
+enum LimitHolder {
     Credential(Box<Credential>),
     Role(Role),
     Tenant(Tenant),
 }
 
-impl Found {
+impl LimitHolder {
     fn of(rows: &mut Rows<'_>, limited: &Limited) -> Result<Self, AdminError> {
         Ok(match limited {
             Limited::Credential(name) => {

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// What is remembered of one sort of things.
-pub(crate) trait Note: Default + DeserializeOwned + PartialEq + Serialize {
+pub(crate) trait ControlNote: Default + DeserializeOwned + PartialEq + Serialize {
     /// Which sort.
     const KIND: NoteKind;
     /// Whether it is kept although it says nothing: a group is there by it alone.
@@ -72,25 +72,25 @@ pub(crate) struct TenantNote {
     pub(crate) anonymous_group: Option<String>,
 }
 
-impl Note for ClientNote {
+impl ControlNote for ClientNote {
     const KIND: NoteKind = NoteKind::Client;
 }
 
-impl Note for GroupNote {
+impl ControlNote for GroupNote {
     const KIND: NoteKind = NoteKind::Group;
     const IS_KEPT: bool = true;
 }
 
-impl Note for RoleNote {
+impl ControlNote for RoleNote {
     const KIND: NoteKind = NoteKind::Role;
 }
 
-impl Note for TenantNote {
+impl ControlNote for TenantNote {
     const KIND: NoteKind = NoteKind::Tenant;
 }
 
 /// The key of a note.
-pub(crate) fn key<N: Note>(tenant: &TenantId, name: &str) -> NoteKey {
+pub(crate) fn key<N: ControlNote>(tenant: &TenantId, name: &str) -> NoteKey {
     NoteKey {
         tenant: tenant.clone(),
         kind: N::KIND,
@@ -99,7 +99,7 @@ pub(crate) fn key<N: Note>(tenant: &TenantId, name: &str) -> NoteKey {
 }
 
 /// What is remembered of something, if anything is.
-pub(crate) fn find<N: Note>(
+pub(crate) fn find<N: ControlNote>(
     tx: &mut Tx<'_>,
     tenant: &TenantId,
     name: &str,
@@ -110,12 +110,16 @@ pub(crate) fn find<N: Note>(
 }
 
 /// The same; nothing where nothing is.
-pub(crate) fn of<N: Note>(tx: &mut Tx<'_>, tenant: &TenantId, name: &str) -> Result<N, StoreError> {
+pub(crate) fn of<N: ControlNote>(
+    tx: &mut Tx<'_>,
+    tenant: &TenantId,
+    name: &str,
+) -> Result<N, StoreError> {
     Ok(find(tx, tenant, name)?.unwrap_or_default())
 }
 
 /// Remembers something, as an act that the audit calls so.
-pub(crate) fn put<N: Note>(
+pub(crate) fn put<N: ControlNote>(
     tx: &mut Tx<'_>,
     tenant: &TenantId,
     name: &str,
@@ -132,7 +136,7 @@ pub(crate) fn put<N: Note>(
 }
 
 /// Forgets it.
-pub(crate) fn forget<N: Note>(
+pub(crate) fn forget<N: ControlNote>(
     tx: &mut Tx<'_>,
     tenant: &TenantId,
     name: &str,

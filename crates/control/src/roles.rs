@@ -20,13 +20,13 @@ use crate::params::{Params, none_found, said};
 use crate::role_acls::{Acl, acls_of, listed, noted, rules_of};
 
 /// A role and what is remembered of it.
-struct Known {
+struct NotedRole {
     role: Role,
     note: RoleNote,
     acls: Vec<Acl>,
 }
 
-impl Known {
+impl NotedRole {
     fn of(tx: &mut Tx<'_>, tenant: &TenantId, role: Role) -> Result<Self, AdminError> {
         let note = note::of(tx, tenant, role.name.as_str())?;
         Ok(Self {
@@ -133,7 +133,7 @@ pub(crate) fn create(
         description: None,
         no_wildcards: false,
     }))?;
-    let known = Known::of(tx, tenant, shown.role)?;
+    let known = NotedRole::of(tx, tenant, shown.role)?;
     known.rewrite(tx, Some(acls), &texts, &|_| true)?;
     Ok(None)
 }
@@ -159,7 +159,7 @@ pub(crate) fn modify(
 ) -> Result<Option<Json>, AdminError> {
     let name = params.named("rolename")?;
     let texts = Texts::of(params)?;
-    let known = Known::find(tx, tenant, name)
+    let known = NotedRole::find(tx, tenant, name)
         .map_err(|error| find::missing(error, "Role does not exist"))?;
     let acls = given(params)?;
     known.rewrite(tx, acls, &texts, &|_| true)?;
@@ -195,7 +195,7 @@ pub(crate) fn get(
     tenant: &TenantId,
     params: Params<'_>,
 ) -> Result<Option<Json>, AdminError> {
-    let known = Known::find(tx, tenant, params.named("rolename")?)?;
+    let known = NotedRole::find(tx, tenant, params.named("rolename")?)?;
     Ok(Some(Json::Object(vec![("role".into(), known.to_json())])))
 }
 
@@ -210,7 +210,7 @@ pub(crate) fn list(
     let mut items = Vec::new();
     for role in listing.cut(&mut roles) {
         items.push(if listing.is_verbose {
-            Known::of(tx, tenant, role)?.to_json()
+            NotedRole::of(tx, tenant, role)?.to_json()
         } else {
             Json::text(role.name.as_str())
         });
@@ -242,7 +242,7 @@ pub(crate) fn add_acl(
     tenant: &TenantId,
     params: Params<'_>,
 ) -> Result<Option<Json>, AdminError> {
-    let known = Known::find(tx, tenant, params.named("rolename")?)?;
+    let known = NotedRole::find(tx, tenant, params.named("rolename")?)?;
     let (kind, topic) = acl_named(params)?;
     if known
         .acls
@@ -280,7 +280,7 @@ pub(crate) fn remove_acl(
     tenant: &TenantId,
     params: Params<'_>,
 ) -> Result<Option<Json>, AdminError> {
-    let known = Known::find(tx, tenant, params.named("rolename")?)?;
+    let known = NotedRole::find(tx, tenant, params.named("rolename")?)?;
     let (kind, topic) = acl_named(params)?;
     let mut acls = known.acls.clone();
     let is_meant = |it: &Acl| it.kind == kind && it.topic == topic;

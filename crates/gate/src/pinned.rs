@@ -197,7 +197,7 @@ fn check<S: GateStore>(
 }
 
 /// A principal that may go on, and what it may do.
-struct Known {
+struct PinnedPrincipal {
     username: Arc<str>,
     tenant: Option<TenantId>,
     rights: Arc<Rights>,
@@ -208,7 +208,7 @@ fn find<S: GateStore>(
     state: &mut State<S>,
     client: &PinnedClient<'_>,
     now: Timestamp,
-) -> Result<Result<Known, Reason>, StoreError> {
+) -> Result<Result<PinnedPrincipal, Reason>, StoreError> {
     let name = core::str::from_utf8(client.username).ok();
     let name = name.and_then(|text| LoginName::parse(text).ok());
     let client_id = core::str::from_utf8(client.client_id).ok();
@@ -259,7 +259,7 @@ fn find<S: GateStore>(
         return Ok(Err(Reason::ClientIdMismatch));
     }
     let rights = rights(state, &credential, tenant.as_ref(), &client_id)?;
-    Ok(Ok(Known {
+    Ok(Ok(PinnedPrincipal {
         username: credential.name.shared(),
         tenant,
         rights,
@@ -301,7 +301,7 @@ fn judge<S: GateStore>(state: &State<S>, rights: &Rights, usage: PinnedUse<'_>) 
 
 fn count_denied<S: GateStore>(
     state: &State<S>,
-    principal: &Known,
+    principal: &PinnedPrincipal,
     usage: PinnedUse<'_>,
     cause: Reason,
     now: Timestamp,

@@ -32,7 +32,7 @@ use crate::counts::ServiceCounts;
 use crate::door::{Door, Doors};
 use crate::events::Events;
 use crate::followers::{FOLLOWER_ROUTE, Followers};
-use crate::hook::{Around, Hooks, Judged};
+use crate::hook::{Around, Hooks, OfHook};
 use crate::network::TrustedProxies;
 use crate::openapi::describe;
 use crate::organisations::Organisations;
@@ -226,7 +226,7 @@ impl Answerer {
         let status = response.status().as_u16();
         self.app.counts.add_request(HOOK_ROUTE, status);
         add_headers(response.headers_mut(), ends.is_encrypted, id);
-        if response.extensions_mut().remove::<Judged>().is_none() {
+        if response.extensions_mut().remove::<OfHook>().is_none() {
             // No path: parts of it may be secrets.
             tracing::info!(id, client = %client, route = HOOK_ROUTE, status, "refused");
         }

@@ -29,7 +29,7 @@ mod seen;
 
 /// What requests and the thread that follows the store share.
 pub(crate) struct Events {
-    desk: Arc<Desk>,
+    streams: Arc<StreamQueue>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -43,13 +43,13 @@ impl Events {
     /// are no more threads.
     pub(crate) fn start(store: &AnyStore) -> Result<Self, WorkersError> {
         let connection = store.reopen()?;
-        let desk = Arc::new(Desk::default());
-        let shared = Arc::clone(&desk);
+        let streams = Arc::new(StreamQueue::default());
+        let shared = Arc::clone(&streams);
         let thread = std::thread::Builder::new()
             .name("countersign-events".into())
             .spawn(move || follower::follow(connection, &shared))?;
         Ok(Self {
-            desk,
+            streams,
             thread: Some(thread),
         })
     }
@@ -60,7 +60,7 @@ impl Events {
     ///
     /// Returns a [`Problem`] when there are too many.
     pub(crate) fn open(&self, wish: Wish, client: IpAddr) -> Result<Opening, Problem> {
-        let place = self.desk.take_place(client, &wish.who.actor)?;
+        let place = self.streams.take_place(client, &wish.who.actor)?;
         let queue = Arc::new(Queue::default());
         let (ready, is_ready) = oneshot::channel();
         let stream = Stream {
@@ -69,8 +69,8 @@ impl Events {
             ready: Some(ready),
             horizon: None,
         };
-        self.desk.lock().arrived.push(stream);
-        self.desk.has_arrived.notify_one();
+        self.streams.lock().arrived.push(stream);
+        self.streams.has_arrived.notify_one();
         let reader = Reader {
             queue,
             _place: place,
@@ -81,13 +81,13 @@ impl Events {
     /// How many streams there are.
     #[cfg(test)]
     pub(crate) fn streams(&self) -> usize {
-        self.desk.lock().in_all
+        self.streams.lock().in_all
     }
 
     /// Ends all streams, and lets nobody open one.
     pub(crate) fn close(&self) {
-        self.desk.lock().is_closed = true;
-        self.desk.has_arrived.notify_one();
+        self.streams.lock().is_closed = true;
+        self.streams.has_arrived.notify_one();
     }
 }
 
@@ -141,7 +141,7 @@ struct Stream {
 
 /// Where streams are handed over to the thread that follows the store.
 #[derive(Default)]
-struct Desk {
+struct StreamQueue {
     shared: Mutex<Shared>,
     has_arrived: Condvar,
 }
@@ -155,7 +155,7 @@ struct Shared {
     by_caller: Places<String>,
 }
 
-impl Desk {
+impl StreamQueue {
     /// Waits a moment for streams; none when nobody is to open one any more.
     fn arrived(&self, moment: Duration) -> Option<Vec<Stream>> {
         let is_idle = |it: &mut Shared| it.arrived.is_empty() && !it.is_closed;
@@ -193,7 +193,7 @@ impl Desk {
         shared.by_client.take(client);
         shared.by_caller.take(caller.clone());
         Ok(Place {
-            desk: Arc::clone(self),
+            streams: Arc::clone(self),
             client,
             caller,
         })
@@ -207,14 +207,14 @@ impl Desk {
 
 /// The place of a stream, until it is dropped.
 struct Place {
-    desk: Arc<Desk>,
+    streams: Arc<StreamQueue>,
     client: u128,
     caller: String,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut shared = self.desk.lock();
+        let mut shared = self.streams.lock();
         shared.in_all = shared.in_all.saturating_sub(1);
         shared.by_client.give_back(&self.client);
         shared.by_caller.give_back(&self.caller);
@@ -234,9 +234,9 @@ mod tests {
 
     #[test]
     fn so_many_streams_there_are_in_all_and_of_one_and_a_place_is_given_back() {
-        let desk = Arc::new(Desk::default());
+        let streams = Arc::new(StreamQueue::default());
         let take = |address: &str, caller: &str, count: usize| {
-            let places = (0..count).map(|_| desk.take_place(address.parse().unwrap(), caller));
+            let places = (0..count).map(|_| streams.take_place(address.parse().unwrap(), caller));
             places.collect::<Result<Vec<_>, _>>()
         };
         let kind = |refused: Result<_, Problem>| refused.map(drop::<Vec<_>>).unwrap_err().kind;
@@ -251,7 +251,7 @@ mod tests {
         drop(ours);
         let again = take("192.0.2.1", "a", 1).unwrap();
         drop((others, again));
-        let shared = desk.lock();
+        let shared = streams.lock();
         assert_eq!(shared.in_all, 0);
         assert!(shared.by_client.is_empty() && shared.by_caller.is_empty());
     }

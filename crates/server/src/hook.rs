@@ -63,7 +63,7 @@ pub(crate) struct Around<'a> {
 
 /// That a request was a broker's, whatever came of it.
 #[derive(Clone, Copy)]
-pub(crate) struct Judged;
+pub(crate) struct OfHook;
 
 /// What the path of a request names.
 struct Named<'a> {
@@ -167,7 +167,7 @@ impl Hooks {
             };
             let verdict = verdict.ok_or_else(unknown)?;
             let mut response = answer(kind, named.last, &verdict);
-            response.extensions_mut().insert(Judged);
+            response.extensions_mut().insert(OfHook);
             return Ok(response);
         }
         Err(Problem::unavailable("this hook was changed just now"))

@@ -1,7 +1,7 @@
 //! Logins that were recorded, and whose clients may be gone.
 
 use countersign_core::client_id::ClientIdTie;
-use countersign_core::store::rows::Arrival;
+use countersign_core::store::rows::ArrivalRow;
 
 use crate::error::Fault;
 use crate::row_reader::RowReader;
@@ -11,7 +11,7 @@ use crate::sql::{Connection, params};
 pub(crate) fn put(
     connection: &Connection,
     id: &ClientIdTie,
-    arrival: &Arrival,
+    arrival: &ArrivalRow,
 ) -> Result<(), Fault> {
     connection
         .prepare(

@@ -6,7 +6,7 @@ use countersign_core::name::TenantId;
 use countersign_core::ownership::{Holder, StoredSession};
 use countersign_core::store::StoreError;
 use countersign_core::store::rows::{
-    Arrival, ClientIdCounts, ClientIdRecord, ClientIdRows, ClientIdsOf,
+    ArrivalRow, ClientIdCounts, ClientIdRecord, ClientIdRows, ClientIdsOf,
 };
 use countersign_core::time::Timestamp;
 
@@ -66,7 +66,7 @@ impl ClientIdRows for PostgresTransaction<'_> {
         })
     }
 
-    fn put_arrival(&mut self, id: &ClientIdTie, arrival: &Arrival) -> Result<(), StoreError> {
+    fn put_arrival(&mut self, id: &ClientIdTie, arrival: &ArrivalRow) -> Result<(), StoreError> {
         self.run(WRITE, |connection| arrivals::put(connection, id, arrival))
     }
 

@@ -1,7 +1,7 @@
 //! Logins that were recorded, and whose clients may be gone.
 
 use countersign_core::client_id::ClientIdTie;
-use countersign_core::store::rows::Arrival;
+use countersign_core::store::rows::ArrivalRow;
 use rusqlite::{Connection, params};
 
 use crate::error::Fault;
@@ -11,7 +11,7 @@ use crate::row_reader::RowReader;
 pub(crate) fn put(
     connection: &Connection,
     id: &ClientIdTie,
-    arrival: &Arrival,
+    arrival: &ArrivalRow,
 ) -> Result<(), Fault> {
     connection
         .prepare_cached("INSERT OR REPLACE INTO arriving_session VALUES (?1, ?2, ?3)")?

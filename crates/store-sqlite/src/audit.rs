@@ -12,7 +12,7 @@ use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params, params_from_iter};
 
 use self::chain::ChainEnds;
-use self::part::{Found, Part, admitted};
+use self::part::{FoundRows, Part, admitted};
 use crate::error::Fault;
 use crate::page_query::{PageQuery, text};
 use crate::refusals::{parse_reason, staged};
@@ -42,7 +42,7 @@ impl AuditRows for SqliteTransaction<'_> {
         page: &Page<AuditKey>,
     ) -> Result<Listed<AuditRow>, StoreError> {
         self.run("list the audit", |connection| {
-            let Found { rows, end } = list(connection, query, Part::Page(page))?;
+            let FoundRows { rows, end } = list(connection, query, Part::Page(page))?;
             Ok(page.listed_up_to(rows, end))
         })
     }
@@ -144,7 +144,7 @@ fn append(connection: &Connection, chain: AuditChain, entries: &[AuditEntry]) ->
 
 /// The rows that `query` asks for, refusals that are still summed up included,
 /// newest last.
-fn list(connection: &Connection, query: &AuditQuery, part: Part<'_>) -> Result<Found, Fault> {
+fn list(connection: &Connection, query: &AuditQuery, part: Part<'_>) -> Result<FoundRows, Fault> {
     let found = select(connection, query, part)?;
     Ok(found.and(staged(connection, query, part)?))
 }
@@ -160,7 +160,7 @@ fn row(connection: &Connection, id: i64) -> Result<Option<AuditRow>, Fault> {
 }
 
 /// Reads the rows of both chains that `query` asks for.
-fn select(connection: &Connection, query: &AuditQuery, part: Part<'_>) -> Result<Found, Fault> {
+fn select(connection: &Connection, query: &AuditQuery, part: Part<'_>) -> Result<FoundRows, Fault> {
     // Rows are read in the order of an index, up to the last that is asked for. SQLite
     // would put all of them into order first where it may choose.
     let all = match &query.subject {

@@ -7,7 +7,7 @@ use countersign_core::name::TenantId;
 use countersign_core::ownership::{Holder, StoredSession};
 use countersign_core::store::StoreError;
 use countersign_core::store::rows::{
-    Arrival, ClientIdCounts, ClientIdRecord, ClientIdRows, ClientIdsOf,
+    ArrivalRow, ClientIdCounts, ClientIdRecord, ClientIdRows, ClientIdsOf,
 };
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
@@ -67,7 +67,7 @@ impl ClientIdRows for SqliteTransaction<'_> {
         })
     }
 
-    fn put_arrival(&mut self, id: &ClientIdTie, arrival: &Arrival) -> Result<(), StoreError> {
+    fn put_arrival(&mut self, id: &ClientIdTie, arrival: &ArrivalRow) -> Result<(), StoreError> {
         self.run(WRITE, |connection| arrivals::put(connection, id, arrival))
     }
 

@@ -10,7 +10,7 @@ use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params, params_from_iter};
 
 use crate::audit::count_staged;
-use crate::audit::part::{Found, Part, admitted};
+use crate::audit::part::{FoundRows, Part, admitted};
 use crate::error::Fault;
 use crate::page_query::{PageQuery, text};
 use crate::row_reader::RowReader;
@@ -178,7 +178,7 @@ pub(crate) fn staged(
     connection: &Connection,
     query: &AuditQuery,
     part: Part<'_>,
-) -> Result<Found, Fault> {
+) -> Result<FoundRows, Fault> {
     // A sum is dated at the start of its minute and reaches to its end.
     let after = query.since.map(|since| since.minus(MINUTE).as_millis());
     let sought = PageQuery::of(concat!(refusal_columns!(), " WHERE true"))

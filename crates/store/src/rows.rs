@@ -129,7 +129,7 @@ delegate! {
             broker: &str,
             at: Timestamp,
         ) -> bool;
-        put_arrival(id: &ClientIdTie, arrival: &Arrival) -> ();
+        put_arrival(id: &ClientIdTie, arrival: &ArrivalRow) -> ();
         remove_arrival(id: &ClientIdTie) -> ();
         arrivals_at(broker: &str, most: usize) -> Vec<(ClientIdTie, bool)>;
         pruned_client_id(id: &ClientIdTie) -> Option<Holder>;

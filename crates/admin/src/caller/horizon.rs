@@ -7,7 +7,7 @@ use countersign_core::time::Timestamp;
 use serde::Deserialize;
 
 use super::Authority;
-use super::standing::{Scope, Standing, forbidden};
+use super::rights::{CallerRights, Scope, forbidden};
 use crate::error::AdminError;
 use crate::lookup::{self, Rows};
 
@@ -29,23 +29,23 @@ impl Horizon {
         store: &mut Rows<'_>,
         now: Timestamp,
     ) -> Result<Self, AdminError> {
-        let standing = Standing::of(authority, store, now)?;
+        let rights = CallerRights::of(authority, store, now)?;
         if let Some(tenant) = tenant {
-            let scope = if standing.is_platform() {
+            let scope = if rights.is_platform() {
                 Some(Scope::ORG_ADMIN)
             } else {
-                standing.scope_in(tenant)
+                rights.scope_in(tenant)
             };
-            let scope = scope.ok_or_else(|| standing.not_admin(tenant))?;
+            let scope = scope.ok_or_else(|| rights.not_admin(tenant))?;
             lookup::check_tenant(store, Some(tenant))?;
             return Ok(Self(Some(vec![(tenant.clone(), scope)])));
         }
-        if standing.is_platform() {
+        if rights.is_platform() {
             return Ok(Self(None));
         }
-        let scopes = standing.scopes();
+        let scopes = rights.scopes();
         if scopes.is_empty() {
-            let name = &standing.name;
+            let name = &rights.name;
             return Err(forbidden(format!("`{name}` may see no tenant")));
         }
         Ok(Self(Some(scopes)))

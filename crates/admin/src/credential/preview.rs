@@ -9,7 +9,7 @@ use countersign_core::store::Intent;
 use super::{CredentialChanges, require_tenant};
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
-use crate::difference::{ChangeEffect, Policy, PossibleClientIds};
+use crate::difference::{ChangeEffect, PossibleClientIds, RightsContext};
 use crate::error::AdminError;
 use crate::lookup;
 
@@ -49,7 +49,7 @@ impl Command for PreviewChanges {
                 Some(policy) => policy,
                 None => {
                     let found = lookup::tenant(tx, tenant)?;
-                    let policy = Policy::read(tx, Some(found))?;
+                    let policy = RightsContext::read(tx, Some(found))?;
                     policies.entry(tenant.clone()).or_insert(policy)
                 }
             };

@@ -11,7 +11,7 @@ use countersign_core::tenant::Tenant;
 use super::{ShownCredential, change_one};
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
-use crate::difference::{Policy, PossibleClientIds};
+use crate::difference::{PossibleClientIds, RightsContext};
 use crate::error::AdminError;
 use crate::lookup::{self, Rows};
 use crate::rule::{RuleChange, RuleImpact, RuleWarning};
@@ -84,7 +84,7 @@ impl Command for CredentialRuleWarnings {
             rules: vec![rule.clone()],
             ..before.clone()
         };
-        let policy = Policy::read(tx, tenant)?;
+        let policy = RightsContext::read(tx, tenant)?;
         let [was, is] = [&before, &after].map(|it| policy.access(AccessSubject::of_credential(it)));
         let (was, is) = (was?, is?);
         let ids = PossibleClientIds::of(&after, &[&is]);

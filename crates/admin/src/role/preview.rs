@@ -19,7 +19,9 @@ use super::assignment::Assignment;
 use super::holders::{for_each_holder, for_each_member};
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
-use crate::difference::{ChangeEffect, LiveSessions, Policy, PossibleClientIds, RightsDifference};
+use crate::difference::{
+    ChangeEffect, LiveSessions, PossibleClientIds, RightsContext, RightsDifference,
+};
 use crate::error::AdminError;
 use crate::lookup::{self, Rows};
 use crate::rule::{RuleChange, RuleImpact, RuleWarning};
@@ -182,8 +184,8 @@ impl RoleRuleWarnings {
 /// What the rights of the holders of a role follow from before something changes
 /// about it, and after that.
 struct RolePolicies {
-    before: Policy,
-    after: Policy,
+    before: RightsContext,
+    after: RightsContext,
     changed: Role,
 }
 
@@ -196,7 +198,7 @@ impl RolePolicies {
     ) -> Result<Self, AdminError> {
         let found = assignment.found(rows, is_to_be_held)?;
         let tenant = lookup::tenant(rows, &assignment.tenant)?;
-        let before = Policy::read(rows, Some(tenant))?;
+        let before = RightsContext::read(rows, Some(tenant))?;
         let Assignment { role, group, .. } = assignment;
         Ok(Self {
             after: before.with_assignment(group, role, is_to_be_held),
@@ -209,7 +211,7 @@ impl RolePolicies {
     fn of_rules(rows: &mut Rows<'_>, change: &ChangeRoleRules) -> Result<Self, AdminError> {
         let (_, changed) = change.outcome(rows)?;
         let tenant = lookup::tenant(rows, &change.tenant)?;
-        let before = Policy::read(rows, Some(tenant))?;
+        let before = RightsContext::read(rows, Some(tenant))?;
         Ok(Self {
             after: before.with_role(&changed),
             before,
@@ -218,7 +220,7 @@ impl RolePolicies {
     }
 
     /// The policy where one rule of the changed role is all that grants.
-    fn of_rule_alone(&self, rule: &Rule) -> Policy {
+    fn of_rule_alone(&self, rule: &Rule) -> RightsContext {
         let mut alone = self.changed.clone();
         alone.rules.retain(|it| it.rule == *rule);
         self.before.of_roles_alone(&[alone])

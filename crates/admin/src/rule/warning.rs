@@ -11,7 +11,7 @@ use countersign_core::tenant::Tenant;
 use countersign_core::topic::TopicFilter;
 
 use crate::check::{BRIDGE_STATES, keeps_some_of};
-use crate::difference::{Policy, RightsDifference};
+use crate::difference::{RightsContext, RightsDifference};
 
 /// Says what a rule that is written all the same does not do.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -193,7 +193,7 @@ impl RuleImpact {
     /// what the rule alone would allow it.
     pub(crate) fn add(
         &mut self,
-        policy: &Policy,
+        policy: &RightsContext,
         concerned: &Credential,
         difference: &RightsDifference,
         alone: &Rights,

@@ -12,7 +12,7 @@ use countersign_core::store::{BrokerPresence, CredentialQuery, Intent, StoreErro
 use super::{Plan, Taken};
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
-use crate::difference::{LiveSessions, Policy, PossibleClientIds};
+use crate::difference::{LiveSessions, PossibleClientIds, RightsContext};
 use crate::error::AdminError;
 use crate::lookup::Rows;
 
@@ -58,7 +58,7 @@ impl<C: Plan> Command for PreviewTaking<C> {
 struct Losers<'a> {
     taken: &'a Taken,
     /// As if the owner of `#` owned nothing but what is taken.
-    policy: Policy,
+    policy: RightsContext,
     sessions: LiveSessions,
     found: Vec<Loser>,
 }
@@ -66,7 +66,7 @@ struct Losers<'a> {
 impl<'a> Losers<'a> {
     fn of(rows: &mut Rows<'_>, taken: &'a Taken) -> Result<Self, StoreError> {
         let tenant = &taken.owner.id;
-        let policy = Policy::read(rows, Some(taken.owner.clone()))?;
+        let policy = RightsContext::read(rows, Some(taken.owner.clone()))?;
         let mut losers = Self {
             taken,
             policy: policy.with_namespaces(&taken.topics),

@@ -13,7 +13,7 @@ use countersign_core::topic::TopicFilter;
 
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
-use crate::difference::Policy;
+use crate::difference::RightsContext;
 use crate::error::AdminError;
 use crate::lookup;
 
@@ -68,7 +68,7 @@ impl Command for ReadTenantRights {
     fn apply(&self, tx: &mut Tx<'_>) -> Result<TenantRights, AdminError> {
         let id = &self.0;
         let tenant = lookup::tenant(tx, id)?;
-        let policy = Policy::read(tx, Some(tenant.clone()))?;
+        let policy = RightsContext::read(tx, Some(tenant.clone()))?;
         let anonymous = policy.access(AccessSubject::Anonymous { tenant: id })?;
         let asked = CredentialQuery {
             tenant: Some(id.clone()),

@@ -82,10 +82,12 @@ fn newcomer(
     let decision = device::decide(&by, &name, request.name.as_ref(), at, directory)?;
     let decision = decision.unwrap_or(unknown);
     // Of one that proves nothing by now, nobody is made.
-    Ok(match (decision, signed.judge(&Standing::Named, at.now)) {
-        (Decision::Register(_), Err(reason)) => Decision::Refuse(reason),
-        (decision, _) => decision,
-    })
+    Ok(
+        match (decision, signed.judge(&CertificateProof::Named, at.now)) {
+            (Decision::Register(_), Err(reason)) => Decision::Refuse(reason),
+            (decision, _) => decision,
+        },
+    )
 }
 
 /// The credential that a certificate stands for, whether or not it lets anybody in; none
@@ -120,7 +122,7 @@ struct SignedCertificate<'a> {
 }
 
 /// Why a certificate stands for a credential.
-enum Standing {
+enum CertificateProof {
     /// There is a record of it.
     Recorded(CertificateRecord),
     /// Its authority names the credential.
@@ -171,13 +173,17 @@ impl<'a> SignedCertificate<'a> {
     }
 
     /// What it proves at `now`, or why it proves nothing.
-    fn judge(&self, standing: &Standing, now: Timestamp) -> Result<ProvedCertificate, Reason> {
+    fn judge(
+        &self,
+        standing: &CertificateProof,
+        now: Timestamp,
+    ) -> Result<ProvedCertificate, Reason> {
         match (standing, &self.authority) {
-            (Standing::Recorded(record), _) => record.admits(self.validity, now),
-            (Standing::Named, Some(authority)) => {
+            (CertificateProof::Recorded(record), _) => record.admits(self.validity, now),
+            (CertificateProof::Named, Some(authority)) => {
                 authority.admits(self.fingerprint, self.validity, now)
             }
-            (Standing::Named, None) => Err(Reason::CertificateUnknown),
+            (CertificateProof::Named, None) => Err(Reason::CertificateUnknown),
         }
     }
 }
@@ -189,7 +195,7 @@ fn holder(
     signed: &SignedCertificate<'_>,
     schemes: &Schemes,
     directory: &mut dyn Directory,
-) -> Result<Option<(Arc<Credential>, Standing)>, StoreError> {
+) -> Result<Option<(Arc<Credential>, CertificateProof)>, StoreError> {
     let is_its = |credential: &Credential| {
         let authority = signed.authority.as_ref();
         authority.is_none_or(|authority| credential.tenant.as_ref() == Some(&authority.tenant))
@@ -198,11 +204,11 @@ fn holder(
         && let Some(credential) = directory.credential_by_id(record.credential)?
         && is_its(&credential)
     {
-        return Ok(Some((credential, Standing::Recorded(record))));
+        return Ok(Some((credential, CertificateProof::Recorded(record))));
     }
     let Some((authority, name)) = signed.named() else {
         return Ok(None);
     };
     let credential = proved::device_meant(&name, &authority.tenant, schemes, directory)?;
-    Ok(credential.map(|credential| (credential, Standing::Named)))
+    Ok(credential.map(|credential| (credential, CertificateProof::Named)))
 }

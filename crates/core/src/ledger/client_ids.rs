@@ -9,7 +9,7 @@ use crate::connect::SessionChange;
 use crate::name::TenantId;
 use crate::ownership::{ClientIdClaim, Holder, Kept, StoredSession};
 use crate::presence::{ClientIdUse, SessionEnd};
-use crate::store::rows::{Arrival, ClientIdRecord, ClientIdsOf};
+use crate::store::rows::{ArrivalRow, ClientIdRecord, ClientIdsOf};
 use crate::store::{LoginEffects, Recorded, StoreError};
 use crate::time::Timestamp;
 
@@ -63,7 +63,7 @@ pub(super) fn change(
     };
     let recorded = match left {
         Some(left) if record.may_be_gone && !(is_stored && is_own(left)) => {
-            let arrival = Arrival {
+            let arrival = ArrivalRow {
                 broker: login.broker.to_owned(),
                 is_own: is_own(left),
             };

@@ -24,8 +24,8 @@ pub(super) fn register(
     now: Timestamp,
 ) -> Result<Registered, StoreError> {
     let mut writing = ledger.begin_writing(ACTION, Pace::Host)?;
-    let found = Found::of(&mut writing, registrar)?;
-    let makes_it = |it: &Found| {
+    let found = FoundRegistrar::of(&mut writing, registrar)?;
+    let makes_it = |it: &FoundRegistrar| {
         let role = it.registers.as_ref().map(|registers| &registers.role);
         device.may_be_proved()
             && device.tenant.as_ref() == Some(&it.tenant)
@@ -66,14 +66,14 @@ pub(super) fn register(
 }
 
 /// What the store says of a registrar.
-struct Found {
+struct FoundRegistrar {
     tenant: TenantId,
     registers: Option<DeviceRegistration>,
     /// What the audit says of it.
     said: String,
 }
 
-impl Found {
+impl FoundRegistrar {
     fn of(
         rows: &mut impl LedgerTransaction,
         registrar: Registrar,

@@ -13,7 +13,7 @@ pub use self::bans::BanRows;
 pub use self::brokers::{BrokerRows, KnownBroker};
 pub use self::certificates::CertificateRows;
 pub use self::changes::ChangeRows;
-pub use self::client_ids::{Arrival, ClientIdCounts, ClientIdRecord, ClientIdRows, ClientIdsOf};
+pub use self::client_ids::{ArrivalRow, ClientIdCounts, ClientIdRecord, ClientIdRows, ClientIdsOf};
 pub use self::control_notes::ControlNoteRows;
 pub use self::credentials::{CredentialQuery, CredentialRows, CredentialUse, GrantedUser};
 pub use self::followers::FollowerRows;

@@ -11,12 +11,12 @@ use countersign_core::store::{AuditQuery, GateStore as _, StoreMark};
 use countersign_store::AnyStore;
 
 use super::seen::{News, Seen};
-use super::{Desk, Stream};
+use super::{Stream, StreamQueue};
 use crate::problem::Problem;
 use crate::who::now;
 
 /// Follows a store until nobody is to open a stream any more.
-pub(super) fn follow(store: AnyStore, desk: &Desk) {
+pub(super) fn follow(store: AnyStore, queue: &StreamQueue) {
     let mut follower = Follower {
         store,
         streams: Vec::new(),
@@ -28,7 +28,7 @@ pub(super) fn follow(store: AnyStore, desk: &Desk) {
         pause: Duration::ZERO,
         last_beat: Instant::now(),
     };
-    while let Some(arrived) = desk.arrived(A_MOMENT) {
+    while let Some(arrived) = queue.arrived(A_MOMENT) {
         let went_on = catch_unwind(AssertUnwindSafe(|| follower.go_on(arrived)));
         if went_on.is_err() {
             tracing::error!("following the store made a thread panic");
@@ -36,7 +36,7 @@ pub(super) fn follow(store: AnyStore, desk: &Desk) {
         }
     }
     follower.end_all();
-    for stream in desk.lock().arrived.drain(..) {
+    for stream in queue.lock().arrived.drain(..) {
         stream.queue.close();
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use countersign_admin::AdminError;
-use countersign_admin::check::{Listeners, PolicyCheck, Question, QuestionError};
+use countersign_admin::check::{CheckRequest, CheckRequestError, Listeners, PolicyCheck};
 use countersign_admin::view::AnswerView;
 use countersign_admin::why::PermitCheck;
 use countersign_core::name::LoginName;
@@ -22,7 +22,7 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-impl FromBody for Question {
+impl FromBody for CheckRequest {
     const IS_REQUIRED: Option<bool> = Some(true);
 
     fn schema() -> Option<Schema> {
@@ -62,7 +62,7 @@ impl FromBody for Question {
     }
 }
 
-fn check(call: &mut Call<'_>, _: Nothing, question: Question) -> Result<Answer, Problem> {
+fn check(call: &mut Call<'_>, _: Nothing, question: CheckRequest) -> Result<Answer, Problem> {
     // What can't be a name is nobody's.
     let name = question.username.as_deref();
     let name = name.and_then(|name| LoginName::parse(name).ok());
@@ -70,8 +70,8 @@ fn check(call: &mut Call<'_>, _: Nothing, question: Question) -> Result<Answer, 
     let listeners = Listeners::of_store(call.store)?;
     let answer = PolicyCheck::new(call.store, call.now, listeners)?.answer(&question);
     let answer = answer.map_err(|error| match error {
-        QuestionError::Store(error) => AdminError::from(error).into(),
-        error @ (QuestionError::Missing(_) | _) => Problem::invalid(error.to_string()),
+        CheckRequestError::Store(error) => AdminError::from(error).into(),
+        error @ (CheckRequestError::Missing(_) | _) => Problem::invalid(error.to_string()),
     })?;
     if may_know_others {
         return Answer::ok(&AnswerView::of(&answer));

@@ -47,13 +47,13 @@ impl Part<'_> {
 
 /// Rows of a part of a listing that were found.
 #[derive(Default)]
-pub(crate) struct Found {
+pub(crate) struct FoundRows {
     pub(crate) rows: Vec<AuditRow>,
     /// The last row that was looked at, where that was not the last of the part.
     pub(crate) end: Option<AuditKey>,
 }
 
-impl Found {
+impl FoundRows {
     /// What was found here and there, in order. Behind where either ended, nothing is told.
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.rows.extend(other.rows);
@@ -78,7 +78,7 @@ pub(crate) fn admitted(
     part: Part<'_>,
     mut rows: Rows<'_>,
     read: impl Fn(&mut RowReader<'_>) -> Result<AuditRow, Fault>,
-) -> Result<Found, Fault> {
+) -> Result<FoundRows, Fault> {
     let most_looked_at = match part {
         Part::Page(_) => MOST_LOOKED_AT,
         Part::Newest(_) => usize::MAX,
@@ -86,7 +86,7 @@ pub(crate) fn admitted(
     let mut looked_at = 0_usize;
     let mut tenant_of =
         connection.prepare_cached("SELECT tenant FROM credential WHERE name = ?1")?;
-    let mut found = Found::default();
+    let mut found = FoundRows::default();
     while found.rows.len() < part.most()
         && let Some(row) = rows.next()?
     {

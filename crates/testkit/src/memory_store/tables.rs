@@ -25,7 +25,7 @@ use countersign_core::role::{Role, RoleName};
 use countersign_core::scheme::{Scheme, SchemeName};
 use countersign_core::secret::{SecretDigest, SecretId, StoredSecret};
 use countersign_core::store::Settings;
-use countersign_core::store::rows::{Arrival, ClientIdRecord, RegistrationCount};
+use countersign_core::store::rows::{ArrivalRow, ClientIdRecord, RegistrationCount};
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 use countersign_core::token::{SealedTokenKey, TokenRecord};
@@ -74,7 +74,7 @@ pub(super) struct Tables {
     pub(super) client_ids: Table<[u8; 32], ClientIdRecord>,
     pub(super) pruned_client_ids: Table<[u8; 32], Holder>,
     /// Logins whose clients may be gone.
-    pub(super) arrivals: Table<[u8; 32], Arrival>,
+    pub(super) arrivals: Table<[u8; 32], ArrivalRow>,
     /// See [`LogPosition`](countersign_core::store::LogPosition).
     pub(super) session_changes: i64,
     pub(super) presence: Table<(String, SessionNumber), Presence>,

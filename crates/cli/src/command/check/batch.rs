@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use countersign_admin::check::{PolicyCheck, Question, QuestionError};
+use countersign_admin::check::{CheckRequest, CheckRequestError, PolicyCheck};
 use countersign_admin::view::AnswerView;
 use countersign_store::AnyStore;
 use serde::Serialize;
@@ -59,13 +59,13 @@ fn answer(
     line: &[u8],
     answers: &mut impl io::Write,
 ) -> Result<Result<(), String>, CliError> {
-    let question: Question = match serde_json::from_slice(line) {
+    let question: CheckRequest = match serde_json::from_slice(line) {
         Ok(question) => question,
         Err(error) => return Ok(Err(error.to_string())),
     };
     match policy_check.answer(&question) {
         Ok(answer) => json::write_line(answers, &AnswerView::of(&answer))?,
-        Err(QuestionError::Store(error)) => return Err(error.into()),
+        Err(CheckRequestError::Store(error)) => return Err(error.into()),
         Err(error) => return Ok(Err(error.to_string())),
     }
     Ok(Ok(()))

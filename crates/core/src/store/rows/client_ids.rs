@@ -32,7 +32,7 @@ pub enum ClientIdsOf<'a> {
 
 /// A login that was recorded, and whose client may be gone.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Arrival {
+pub struct ArrivalRow {
     /// The broker.
     pub broker: String,
     /// Whether what was stored under the client id is its own.
@@ -99,7 +99,7 @@ pub trait ClientIdRows {
     /// # Errors
     ///
     /// See [`ClientIdRows`].
-    fn put_arrival(&mut self, id: &ClientIdTie, arrival: &Arrival) -> Result<(), StoreError>;
+    fn put_arrival(&mut self, id: &ClientIdTie, arrival: &ArrivalRow) -> Result<(), StoreError>;
 
     /// Takes that note away, if there is one.
     ///

@@ -221,7 +221,7 @@ fn assigned() -> impl Strategy<Value = Option<&'static str>> {
 
 /// What is drawn of the tenant `acme`.
 #[derive(Clone, Copy, Debug)]
-struct Policy {
+struct PolicyCase {
     filtered: bool,
     owns_plant: bool,
     /// Whether it owns all that the tenant `other` neither owns nor reaches.
@@ -246,7 +246,7 @@ enum Held {
     ByGroups,
 }
 
-impl Policy {
+impl PolicyCase {
     /// Whether its devices may use its topics without a rule: their scheme has no
     /// rights of its own where names are bare.
     fn gives_topics(self) -> bool {
@@ -286,7 +286,7 @@ struct Fixture {
 }
 
 impl Fixture {
-    fn new(policy: Policy, first_line: usize) -> Self {
+    fn new(policy: PolicyCase, first_line: usize) -> Self {
         let folder = folder();
         let path = folder.path().join("countersign.db");
         let mut fixture = Self {
@@ -541,7 +541,7 @@ proptest! {
         client_ids in prop::sample::subsequence(CLIENT_IDS.to_vec(), 3),
         changes in prop::collection::vec((written_rule(), removed(), assigned()), 8),
     ) {
-        let policy = Policy {
+        let policy = PolicyCase {
             filtered,
             owns_plant,
             owns_rest,

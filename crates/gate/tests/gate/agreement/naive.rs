@@ -23,7 +23,7 @@ pub(super) enum Level {
 
 /// The rules as sentences: nothing compiled, everything read again.
 pub(super) struct Naive<'a> {
-    pub(super) policy: Policy,
+    pub(super) policy: PolicyCase,
     pub(super) rules: &'a [WrittenRule],
     /// The groups that hold the role.
     pub(super) holding: &'a [&'static str],

@@ -60,7 +60,7 @@ impl Told {
 type Fields = Vec<(&'static str, Value, Told)>;
 
 /// A question that is answered with yes, as its broker asks it.
-struct Question {
+struct HookQuestion {
     last: &'static str,
     fields: Fields,
     /// Under which name the pin is handed back, if it is.
@@ -110,13 +110,13 @@ fn says_no(kind: HookKind, reply: &Reply) -> bool {
 }
 
 /// What brokers of a kind ask about `dev1`, which was let in with this pin.
-fn questions(kind: HookKind, secret: &str, pin: &str) -> Vec<Question> {
+fn questions(kind: HookKind, secret: &str, pin: &str) -> Vec<HookQuestion> {
     use Told::{LooseNumber, MaybeFlag, MaybeNumber, MaybeText, Number, Text, Unread};
     let name = || ("username", json!("dev1@acme"), Text);
     let password = || ("password", json!(secret), Text);
     let id = || ("clientid", json!("c1"), Text);
     let topic = || ("topic", json!("acme/a"), Text);
-    let question = |last, fields| Question {
+    let question = |last, fields| HookQuestion {
         last,
         fields,
         pin: None,
@@ -133,7 +133,7 @@ fn questions(kind: HookKind, secret: &str, pin: &str) -> Vec<Question> {
                     fields.push(("qos", json!("1"), MaybeNumber));
                     fields.push(("retain", json!("false"), MaybeFlag));
                 }
-                Question {
+                HookQuestion {
                     pin: Some("pin"),
                     ..question("authz", fields)
                 }
@@ -162,7 +162,7 @@ fn questions(kind: HookKind, secret: &str, pin: &str) -> Vec<Question> {
                     fields.push(id());
                 }
                 fields.extend(more.iter().map(|(name, text)| (*name, json!(text), Text)));
-                Question {
+                HookQuestion {
                     pin: Some("tags"),
                     ..question(last, fields)
                 }
@@ -229,7 +229,7 @@ fn what_is_missing_doubled_or_of_another_type_is_a_no_for_each_kind() {
             "{kind}"
         );
         for (number, question) in each.into_iter().enumerate() {
-            let Question { last, fields, pin } = question;
+            let HookQuestion { last, fields, pin } = question;
             // Each has its own, so that logins in vain count for no other.
             let name = format!("{kind}-{last}-{number}");
             let hook = plant.hook(json!({ "name": name, "kind": kind.as_str() }));

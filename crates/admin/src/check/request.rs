@@ -10,8 +10,8 @@ use super::{ConnectAnswer, ConnectCheck, PolicyCheck, TopicAnswer, TopicCheck, U
 /// A question about a client.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Question {
-    check: QuestionKind,
+pub struct CheckRequest {
+    check: CheckKind,
     /// The username of the client; none of one that presents no login. It must be
     /// said, as nobody in particular is somebody else.
     #[serde(deserialize_with = "said_or_null")]
@@ -33,7 +33,7 @@ pub struct Question {
 /// What a question is about.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum QuestionKind {
+enum CheckKind {
     Connect,
     Deliver,
     Publish,
@@ -79,7 +79,7 @@ impl Answer {
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum QuestionError {
+pub enum CheckRequestError {
     /// It lacks something.
     #[error("`{0}` is missing")]
     Missing(&'static str),
@@ -93,17 +93,17 @@ impl<S: AdminStore + GateStore> PolicyCheck<'_, S> {
     ///
     /// # Errors
     ///
-    /// Returns [`QuestionError`] when the question lacks something, and when the store
+    /// Returns [`CheckRequestError`] when the question lacks something, and when the store
     /// can't be read.
-    pub fn answer(&mut self, question: &Question) -> Result<Answer, QuestionError> {
+    pub fn answer(&mut self, question: &CheckRequest) -> Result<Answer, CheckRequestError> {
         let username = question.username.as_deref();
         let client_id = question.client_id.as_deref();
         let listener = question.listener;
         let topic = question.topic.as_deref();
-        let topic = topic.ok_or(QuestionError::Missing("topic"));
+        let topic = topic.ok_or(CheckRequestError::Missing("topic"));
         let usage = match question.check {
-            QuestionKind::Connect => {
-                let client_id = client_id.ok_or(QuestionError::Missing("client_id"))?;
+            CheckKind::Connect => {
+                let client_id = client_id.ok_or(CheckRequestError::Missing("client_id"))?;
                 let answer = self.connect(ConnectCheck {
                     certificate: None,
                     client_id,
@@ -114,13 +114,13 @@ impl<S: AdminStore + GateStore> PolicyCheck<'_, S> {
                 })?;
                 return Ok(Answer::Connect(answer));
             }
-            QuestionKind::Deliver => Usage::Deliver { topic: topic? },
-            QuestionKind::Publish => Usage::Publish {
+            CheckKind::Deliver => Usage::Deliver { topic: topic? },
+            CheckKind::Publish => Usage::Publish {
                 topic: topic?,
                 qos: question.qos,
                 retain: question.retain,
             },
-            QuestionKind::Subscribe => Usage::Subscribe { filter: topic? },
+            CheckKind::Subscribe => Usage::Subscribe { filter: topic? },
         };
         let answer = self.topic(&TopicCheck {
             username,

@@ -17,7 +17,7 @@ use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup::{Rows, no_tenant};
 
 /// A caller, as a transaction finds them.
-pub(super) struct Standing {
+pub(super) struct CallerRights {
     /// What refusals call the caller.
     pub(super) name: String,
     who: Who,
@@ -39,7 +39,7 @@ enum Who {
     },
 }
 
-impl Standing {
+impl CallerRights {
     /// The caller that speaks by this authority at `now`.
     ///
     /// # Errors
