@@ -47,10 +47,7 @@ pub enum Part {
 impl Components {
     /// Those of a release build.
     pub fn of_release() -> Result<Self> {
-        let mut metadata = cargo();
-        metadata.args(["metadata", "--format-version=1", "--locked", "--offline"]);
-        metadata.args(["--filter-platform", &host()?]);
-        let metadata = serde_json::from_str(&read(&mut metadata)?)?;
+        let metadata = metadata()?;
         let lock = fs::read_to_string(workspace().join("Cargo.lock"))?;
         Self::resolved(&metadata, &toml::from_str(&lock)?, SHIPPED)
     }
@@ -157,6 +154,14 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
+/// What cargo knows of all that is built on this machine. It fetches what is not here yet.
+fn metadata() -> Result<Value> {
+    let mut metadata = cargo();
+    metadata.args(["metadata", "--format-version=1", "--locked"]);
+    metadata.args(["--filter-platform", &host()?]);
+    Ok(serde_json::from_str(&read(&mut metadata)?)?)
+}
+
 /// What rustc calls this machine.
 fn host() -> Result<String> {
     let told = read(std::process::Command::new("rustc").arg("-vV"))?;
@@ -203,9 +208,7 @@ pub mod tests {
 
     #[test]
     fn no_component_needs_a_newer_rust_than_we_say() {
-        let mut metadata = cargo();
-        metadata.args(["metadata", "--format-version=1", "--locked", "--offline"]);
-        let metadata: Value = serde_json::from_str(&read(&mut metadata).unwrap()).unwrap();
+        let metadata = metadata().unwrap();
         let components = Components::of_release().unwrap();
         let minor = |version: &str| -> u32 {
             let mut numbers = version.split('.');
