@@ -414,6 +414,11 @@ typedef enum countersign_reason {
    * The replica has not heard from its centre for too long.
    */
   COUNTERSIGN_REASON_STALE = 30,
+  /**
+   * The centre is asked to register the client, which gets in when it comes
+   * again.
+   */
+  COUNTERSIGN_REASON_REGISTERING = 31,
 } countersign_reason;
 
 /**

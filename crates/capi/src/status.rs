@@ -120,6 +120,9 @@ pub enum countersign_reason {
     COUNTERSIGN_REASON_KEYS_OUTDATED = 29,
     /// The replica has not heard from its centre for too long.
     COUNTERSIGN_REASON_STALE = 30,
+    /// The centre is asked to register the client, which gets in when it comes
+    /// again.
+    COUNTERSIGN_REASON_REGISTERING = 31,
 }
 
 impl From<Reason> for countersign_reason {
@@ -143,6 +146,7 @@ impl From<Reason> for countersign_reason {
             Reason::OtherTenant => Self::COUNTERSIGN_REASON_OTHER_TENANT,
             Reason::OverBudget => Self::COUNTERSIGN_REASON_OVER_BUDGET,
             Reason::OverLimit => Self::COUNTERSIGN_REASON_OVER_LIMIT,
+            Reason::Registering => Self::COUNTERSIGN_REASON_REGISTERING,
             Reason::Revoked => Self::COUNTERSIGN_REASON_REVOKED,
             Reason::Stale => Self::COUNTERSIGN_REASON_STALE,
             Reason::StoreBusy => Self::COUNTERSIGN_REASON_STORE_BUSY,

@@ -54,6 +54,7 @@ const WORDS: &[&CStr] = &[
     c"other-tenant",
     c"over-budget",
     c"over-limit",
+    c"registering",
     c"revoked",
     c"stale",
     c"store-busy",

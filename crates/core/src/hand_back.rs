@@ -3,10 +3,13 @@
 //! Items are told in the order of their numbers, and the centre keeps the number up to
 //! which it has judged them: each counts once, whichever of both dies in between.
 
+use core::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::client_id::ClientIdTie;
 use crate::hex;
+use crate::registrar::Registrar;
 
 /// What a broker wrote, oldest first.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -58,6 +61,13 @@ pub enum HandedAct {
         /// The number of the request.
         request: i64,
     },
+    /// Somebody asked to be made who is not known.
+    Register {
+        /// Who would make them.
+        by: Maker,
+        /// What they would be called.
+        name: String,
+    },
     /// A secret ended, because a newer one was used.
     Retired {
         /// Whose it was.
@@ -81,6 +91,47 @@ pub enum HandedAct {
     },
 }
 
+/// Who makes clients of those that are not known, by number.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Maker {
+    /// An application makes things.
+    Application(i64),
+    /// An authority makes devices.
+    Authority(i64),
+    /// An issuer makes devices.
+    Issuer(i64),
+}
+
+impl Maker {
+    /// What asking it is called in the audit and in the replica.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Application(_) => "register-by-application",
+            Self::Authority(_) => "register-by-authority",
+            Self::Issuer(_) => "register-by-issuer",
+        }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn number(self) -> i64 {
+        match self {
+            Self::Application(id) | Self::Authority(id) | Self::Issuer(id) => id,
+        }
+    }
+}
+
+impl From<Registrar> for Maker {
+    fn from(registrar: Registrar) -> Self {
+        match registrar {
+            Registrar::Authority(id) => Self::Authority(id.0),
+            Registrar::Issuer(id) => Self::Issuer(id.0),
+        }
+    }
+}
+
 impl HandedAct {
     /// What it is called in the audit and in the replica.
     #[must_use]
@@ -90,6 +141,7 @@ impl HandedAct {
             Self::Cleared { .. } => "cleared",
             Self::Failed { .. } => "failed",
             Self::Kicked { .. } => "kicked",
+            Self::Register { by, .. } => by.as_str(),
             Self::Retired { .. } => "retired",
             Self::Tied { .. } => "tied",
             Self::Used { .. } => "used",
@@ -112,7 +164,7 @@ pub struct HandedBack {
     pub seq: i64,
     /// From this place in its log on, it tells what came of that.
     pub told_from: i64,
-    /// The numbers of ties that do not hold.
+    /// The numbers of ties that do not hold, and of those that were not made.
     pub undone: Vec<i64>,
 }
 
@@ -125,5 +177,21 @@ pub struct HandBackPlace {
     pub seq: i64,
 }
 
+/// What came of asking the centre to make somebody.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Asked {
+    /// It is asked already, or said no a moment ago.
+    Before,
+    /// It is asked as much as it may be at once.
+    Full,
+    /// It will be asked.
+    Now,
+}
+
 /// So many items are handed back at once.
 pub const MOST_ITEMS: usize = 200;
+
+/// So many who are not known the centre is asked to make at once, or said no to.
+pub const MOST_ASKED: u32 = 1_000;
+/// After the centre said no, it is not asked for the same one again for so long.
+pub const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(10);

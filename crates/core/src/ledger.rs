@@ -41,6 +41,7 @@ mod login;
 pub(crate) mod presence;
 mod pruning;
 mod refusals;
+mod registrations;
 mod sign_in;
 mod things;
 mod transaction;

@@ -78,6 +78,8 @@ reasons! {
     OverBudget = "over-budget",
     /// There are as many as there may be.
     OverLimit = "over-limit",
+    /// The centre is asked to register the client, which gets in when it comes again.
+    Registering = "registering",
     /// The credential was revoked.
     Revoked = "revoked",
     /// The replica has not heard from its centre for too long.

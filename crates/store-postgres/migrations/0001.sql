@@ -1237,3 +1237,38 @@ $$;
 
 CREATE TRIGGER followed_lockout AFTER INSERT OR DELETE OR UPDATE OF name, known, failures, locked_until ON lockout
     FOR EACH ROW EXECUTE FUNCTION tell_lockout();
+
+CREATE FUNCTION tell_auto_registration() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('credential', NEW.application, (SELECT tenant FROM credential WHERE id = NEW.application), NULL);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_auto_registration AFTER INSERT OR DELETE OR UPDATE OF application, max, pattern ON auto_registration
+    FOR EACH ROW EXECUTE FUNCTION tell_auto_registration();
+
+CREATE FUNCTION tell_device_registration() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM follower) THEN
+        IF TG_OP = 'DELETE' THEN NEW := OLD; END IF;
+        PERFORM add_object_change('registration', NEW.id, NEW.tenant, NULL);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followed_device_registration AFTER INSERT OR DELETE OR UPDATE OF id, authority, issuer, tenant, role, max ON device_registration
+    FOR EACH ROW EXECUTE FUNCTION tell_device_registration();
+
+-- That no more are made. How many are, followers are not told.
+CREATE TRIGGER full_auto_registration AFTER UPDATE OF registered ON auto_registration
+    FOR EACH ROW WHEN ((NEW.registered >= NEW.max) <> (OLD.registered >= OLD.max))
+    EXECUTE FUNCTION tell_auto_registration();
+
+CREATE TRIGGER full_device_registration AFTER UPDATE OF registered ON device_registration
+    FOR EACH ROW WHEN ((NEW.registered >= NEW.max) <> (OLD.registered >= OLD.max))
+    EXECUTE FUNCTION tell_device_registration();

@@ -1,8 +1,8 @@
 //! Followers of this store.
 
 use countersign_core::follower::{Follower, FollowerName, FollowerProgress};
-use countersign_core::hand_back::HandBackPlace;
-use countersign_core::name::TenantId;
+use countersign_core::hand_back::{Asked, HandBackPlace, Maker};
+use countersign_core::name::{LoginName, TenantId};
 use countersign_core::secret::SecretDigest;
 use countersign_core::store::rows::FollowerRows;
 use countersign_core::store::{Listed, Page, StoreError};
@@ -130,6 +130,16 @@ impl FollowerRows for PostgresTransaction<'_> {
                 .execute(params![name.as_str(), count])?;
             Ok(())
         })
+    }
+
+    /// A database is no replica.
+    fn ask_to_register(
+        &mut self,
+        _by: Maker,
+        _name: &LoginName,
+        _at: Timestamp,
+    ) -> Result<Option<Asked>, StoreError> {
+        Ok(None)
     }
 
     fn remove_follower(&mut self, name: &FollowerName) -> Result<bool, StoreError> {

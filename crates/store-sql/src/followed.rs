@@ -79,6 +79,20 @@ const fn of_role(name: &'static str) -> FollowedTable {
     )
 }
 
+/// What counts whom an application, an authority or an issuer made. Of each that is made
+/// the log tells by itself.
+const COUNTED: &[&str] = &["registered", "second", "in_second"];
+/// A follower is told whether that is all that may be, which further triggers (`full_…`)
+/// write down.
+const UNCOUNTED: &[(&str, Mask)] = &[
+    (
+        "registered",
+        Mask::Value("CASE WHEN registered >= max THEN max ELSE 0 END"),
+    ),
+    ("second", Mask::Value("0")),
+    ("in_second", Mask::Value("0")),
+];
+
 /// What followers have, each table after those that it refers to.
 pub const FOLLOWED: &[FollowedTable] = &[
     root(ObjectKind::Setting, "NULL"),
@@ -96,9 +110,17 @@ pub const FOLLOWED: &[FollowedTable] = &[
     of_role("tenant_role"),
     FollowedTable {
         unheeded: &["last_used_at"],
-        // Things are made at the centre alone.
-        masked: &[("auto_register", Mask::Value("0"))],
         ..root(ObjectKind::Credential, "ROW.tenant")
+    },
+    FollowedTable {
+        unheeded: COUNTED,
+        masked: UNCOUNTED,
+        ..part(
+            "auto_registration",
+            ObjectKind::Credential,
+            &[("application", KeyPart::Number)],
+            "(SELECT tenant FROM credential WHERE id = ROW.application)",
+        )
     },
     of_credential("secret"),
     of_credential("certificate"),
@@ -146,6 +168,11 @@ pub const FOLLOWED: &[FollowedTable] = &[
         ObjectKind::IssuerRevocation,
         "(SELECT tenant FROM issuer WHERE id = ROW.issuer)",
     ),
+    FollowedTable {
+        unheeded: COUNTED,
+        masked: UNCOUNTED,
+        ..root(ObjectKind::Registration, "ROW.tenant")
+    },
     FollowedTable {
         masked: &[(
             "created_by",

@@ -46,6 +46,8 @@ pub enum ObjectKind {
     Issuer,
     /// The revocation of an issuer's token.
     IssuerRevocation,
+    /// Which devices an authority or an issuer makes.
+    Registration,
     /// A ban.
     Ban,
     /// What failed for an address.
@@ -65,7 +67,7 @@ pub enum KeyPart {
 
 impl ObjectKind {
     /// All kinds, each after those that it refers to.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Setting,
         Self::Scheme,
         Self::Tenant,
@@ -76,6 +78,7 @@ impl ObjectKind {
         Self::Authority,
         Self::Issuer,
         Self::IssuerRevocation,
+        Self::Registration,
         Self::Ban,
         Self::Lockout,
     ];
@@ -94,6 +97,7 @@ impl ObjectKind {
             Self::Authority => "authority",
             Self::Issuer => "issuer",
             Self::IssuerRevocation => "issuer-revocation",
+            Self::Registration => "registration",
             Self::Ban => "ban",
             Self::Lockout => "lockout",
         }
@@ -121,6 +125,7 @@ impl ObjectKind {
             Self::Authority => ("certificate_authority", &[("id", Number)]),
             Self::Issuer => ("issuer", &[("id", Number)]),
             Self::IssuerRevocation => ("issuer_revocation", &[("issuer", Number), ("token", Name)]),
+            Self::Registration => ("device_registration", &[("id", Number)]),
             Self::Ban => ("ban", &[("id", Number)]),
             Self::Lockout => ("lockout", &[("name", Name)]),
         }
@@ -133,7 +138,7 @@ impl ObjectKind {
         match self {
             Self::Setting | Self::Scheme => None,
             Self::Tenant => Some(concat!("id ", of_tenants!())),
-            Self::Role | Self::TokenKey | Self::Authority | Self::Issuer => {
+            Self::Role | Self::TokenKey | Self::Authority | Self::Issuer | Self::Registration => {
                 Some(concat!("tenant ", of_tenants!()))
             }
             Self::Credential => Some(concat!(
@@ -189,7 +194,8 @@ impl ObjectKind {
             | Self::Token
             | Self::Authority
             | Self::Issuer
-            | Self::IssuerRevocation => None,
+            | Self::IssuerRevocation
+            | Self::Registration => None,
         }
     }
 
@@ -206,6 +212,7 @@ impl ObjectKind {
             | Self::Authority
             | Self::Issuer
             | Self::IssuerRevocation
+            | Self::Registration
             | Self::Lockout => false,
         }
     }

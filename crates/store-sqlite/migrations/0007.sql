@@ -1052,3 +1052,55 @@ WHEN NEW.answered = 1 AND OLD.answered <> 1
     INSERT INTO hand_back (seq, kind, number, at)
         VALUES ((SELECT last_seq FROM replica), 'kicked', NEW.id, NEW.at);
 END;
+
+-- Which things and devices are made of clients that nobody made, as followers are told.
+CREATE TRIGGER followed_auto_registration_added AFTER INSERT ON auto_registration
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', NEW.application, (SELECT tenant FROM credential WHERE id = NEW.application), NULL);
+END;
+
+CREATE TRIGGER followed_auto_registration_changed AFTER UPDATE OF application, max, pattern ON auto_registration
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', NEW.application, (SELECT tenant FROM credential WHERE id = NEW.application), NULL);
+END;
+
+CREATE TRIGGER followed_auto_registration_removed AFTER DELETE ON auto_registration
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', OLD.application, (SELECT tenant FROM credential WHERE id = OLD.application), NULL);
+END;
+
+CREATE TRIGGER followed_device_registration_added AFTER INSERT ON device_registration
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('registration', NEW.id, NEW.tenant, NULL);
+END;
+
+CREATE TRIGGER followed_device_registration_changed AFTER UPDATE OF id, authority, issuer, tenant, role, max ON device_registration
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('registration', NEW.id, NEW.tenant, NULL);
+END;
+
+CREATE TRIGGER followed_device_registration_removed AFTER DELETE ON device_registration
+WHEN EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('registration', OLD.id, OLD.tenant, NULL);
+END;
+
+-- That no more are made. How many are, followers are not told.
+CREATE TRIGGER full_auto_registration AFTER UPDATE OF registered ON auto_registration
+WHEN (NEW.registered >= NEW.max) <> (OLD.registered >= OLD.max)
+    AND EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('credential', NEW.application, (SELECT tenant FROM credential WHERE id = NEW.application), NULL);
+END;
+
+CREATE TRIGGER full_device_registration AFTER UPDATE OF registered ON device_registration
+WHEN (NEW.registered >= NEW.max) <> (OLD.registered >= OLD.max)
+    AND EXISTS (SELECT 1 FROM follower) BEGIN
+    INSERT INTO object_change (kind, number, tenant, name)
+        VALUES ('registration', NEW.id, NEW.tenant, NULL);
+END;

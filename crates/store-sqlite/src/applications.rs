@@ -58,12 +58,13 @@ impl ApplicationRows for SqliteTransaction<'_> {
     ) -> Result<RegistrationCount, StoreError> {
         self.run("look up what an application makes", |connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT second, in_second FROM auto_registration WHERE application = ?1",
+                "SELECT registered, second, in_second FROM auto_registration WHERE application = ?1",
             )?;
             Ok(statement.query_row([application.0], |row| {
                 Ok(RegistrationCount {
-                    second: row.get(0)?,
-                    made: row.get(1)?,
+                    registered: row.get(0)?,
+                    second: row.get(1)?,
+                    made: row.get(2)?,
                 })
             })?)
         })
@@ -78,10 +79,15 @@ impl ApplicationRows for SqliteTransaction<'_> {
             connection
                 .prepare_cached(
                     "UPDATE auto_registration
-                     SET registered = registered + 1, second = ?2, in_second = ?3
+                     SET registered = ?2, second = ?3, in_second = ?4
                      WHERE application = ?1",
                 )?
-                .execute(params![application.0, count.second, count.made])?;
+                .execute(params![
+                    application.0,
+                    count.registered,
+                    count.second,
+                    count.made
+                ])?;
             Ok(())
         })
     }

@@ -17,11 +17,11 @@ impl DeviceRegistrationRows for SqliteTransaction<'_> {
     fn device_count(&mut self, registrar: Registrar) -> Result<RegistrationCount, StoreError> {
         let (sql, id) = match registrar {
             Registrar::Authority(id) => (
-                "SELECT second, in_second FROM device_registration WHERE authority = ?1",
+                "SELECT registered, second, in_second FROM device_registration WHERE authority = ?1",
                 id.0,
             ),
             Registrar::Issuer(id) => (
-                "SELECT second, in_second FROM device_registration WHERE issuer = ?1",
+                "SELECT registered, second, in_second FROM device_registration WHERE issuer = ?1",
                 id.0,
             ),
         };
@@ -29,8 +29,9 @@ impl DeviceRegistrationRows for SqliteTransaction<'_> {
             let mut statement = connection.prepare_cached(sql)?;
             Ok(statement.query_row([id], |row| {
                 Ok(RegistrationCount {
-                    second: row.get(0)?,
-                    made: row.get(1)?,
+                    registered: row.get(0)?,
+                    second: row.get(1)?,
+                    made: row.get(2)?,
                 })
             })?)
         })
@@ -44,21 +45,24 @@ impl DeviceRegistrationRows for SqliteTransaction<'_> {
         let (sql, id) = match registrar {
             Registrar::Authority(id) => (
                 "UPDATE device_registration
-                 SET registered = registered + 1, second = ?2, in_second = ?3
+                 SET registered = ?2, second = ?3, in_second = ?4
                  WHERE authority = ?1",
                 id.0,
             ),
             Registrar::Issuer(id) => (
                 "UPDATE device_registration
-                 SET registered = registered + 1, second = ?2, in_second = ?3
+                 SET registered = ?2, second = ?3, in_second = ?4
                  WHERE issuer = ?1",
                 id.0,
             ),
         };
         self.run("count a device", |connection| {
-            connection
-                .prepare_cached(sql)?
-                .execute(params![id, count.second, count.made])?;
+            connection.prepare_cached(sql)?.execute(params![
+                id,
+                count.registered,
+                count.second,
+                count.made
+            ])?;
             Ok(())
         })
     }

@@ -1,8 +1,8 @@
 //! Followers of this store.
 
 use countersign_core::follower::{Follower, FollowerName, FollowerProgress};
-use countersign_core::hand_back::HandBackPlace;
-use countersign_core::name::TenantId;
+use countersign_core::hand_back::{Asked, HandBackPlace, Maker};
+use countersign_core::name::{LoginName, TenantId};
 use countersign_core::secret::SecretDigest;
 use countersign_core::store::rows::FollowerRows;
 use countersign_core::store::{Listed, Page, StoreError};
@@ -12,6 +12,7 @@ use rusqlite::{Connection, Params, params, params_from_iter};
 
 use crate::error::Fault;
 use crate::page_query::{PageQuery, text};
+use crate::replication;
 use crate::row_reader::RowReader;
 use crate::sql_reader::{State, last_entry};
 use crate::transaction::SqliteTransaction;
@@ -131,6 +132,17 @@ impl FollowerRows for SqliteTransaction<'_> {
                 .prepare_cached("UPDATE follower SET refused = refused + ?2 WHERE name = ?1")?
                 .execute(params![name.as_str(), count])?;
             Ok(())
+        })
+    }
+
+    fn ask_to_register(
+        &mut self,
+        by: Maker,
+        name: &LoginName,
+        at: Timestamp,
+    ) -> Result<Option<Asked>, StoreError> {
+        self.run("ask the centre", |connection| {
+            replication::ask(connection, by, name, at)
         })
     }
 

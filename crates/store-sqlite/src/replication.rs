@@ -8,6 +8,7 @@
 
 use crate::error::Fault;
 
+mod asking;
 mod difference;
 mod hand_back;
 mod news;
@@ -20,6 +21,7 @@ mod taking;
 mod tests;
 mod writer;
 
+pub(crate) use self::asking::ask;
 pub(crate) use self::replica::check_is_none;
 pub use self::snapshot::StagedSnapshot;
 

@@ -15,7 +15,7 @@ use countersign_core::client_id::ClientIdTie;
 use countersign_core::control_note::{ControlNote, NoteKey, NoteKind};
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::follower::{Follower, FollowerName, FollowerProgress};
-use countersign_core::hand_back::HandBackPlace;
+use countersign_core::hand_back::{Asked, HandBackPlace, Maker};
 use countersign_core::hook::{Hook, HookName};
 use countersign_core::imported::ImportMark;
 use countersign_core::issuer::{IssuerId, IssuerName, IssuerRecord, IssuerText, KeySource};
@@ -189,6 +189,7 @@ delegate! {
         put_follower(follower: &Follower) -> ();
         note_follower(name: &FollowerName, progress: FollowerProgress) -> ();
         note_refused(name: &FollowerName, count: u64) -> ();
+        ask_to_register(by: Maker, name: &LoginName, at: Timestamp) -> Option<Asked>;
         remove_follower(name: &FollowerName) -> bool;
     }
     HookRows {

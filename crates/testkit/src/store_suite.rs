@@ -28,6 +28,7 @@ use countersign_core::topic::TopicFilter;
 mod accounts;
 mod acts;
 mod arrivals;
+mod asked;
 mod authorities;
 mod bans;
 mod batches;
@@ -62,6 +63,7 @@ mod told_sessions;
 pub use accounts::*;
 pub use acts::*;
 pub use arrivals::*;
+pub use asked::*;
 pub use authorities::*;
 pub use bans::*;
 pub use batches::*;
@@ -127,6 +129,8 @@ macro_rules! store_suite {
             sessions_that_a_follower_can_not_have_are_refused,
             a_follower_answers_what_it_was_asked_to_end,
             nothing_else_of_a_follower_counts,
+            whom_a_follower_asks_for_is_made_as_at_one_broker,
+            a_follower_has_nobody_made_who_would_not_be_made_at_one_broker,
             refusals_of_a_follower_are_written_down_in_a_bounded_number,
             failures_of_followers_add_up_and_a_login_ends_them,
             a_grant_goes_with_its_role_and_its_tenant,

@@ -11,6 +11,8 @@ use countersign_tests::{
 };
 use serde_json::{Value, json};
 
+mod registering;
+
 /// Has a store follow the centre at `address` as a new follower.
 fn follow(centre: &Cli, address: &str, name: &str, replica: &Cli, more: &[&str]) -> Background {
     let made = centre.json(&[&["follower", "create", name][..], more].concat());

@@ -19,7 +19,13 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Adds an issuer of a tenant, whose tokens are for the tenant's name.
-fn add(fixture: &Fixture, folder: &TempDir, tenant: &str, issuer: &TokenIssuer, more: &[&str]) {
+pub(crate) fn add(
+    fixture: &Fixture,
+    folder: &TempDir,
+    tenant: &str,
+    issuer: &TokenIssuer,
+    more: &[&str],
+) {
     let jwks = folder.path().join(format!("{tenant}.jwks.json"));
     std::fs::write(&jwks, issuer.jwks()).unwrap();
     let jwks = jwks.display().to_string();
@@ -47,7 +53,7 @@ fn shown(fixture: &Fixture) -> Value {
 }
 
 /// What a token claims that lasts for so long.
-fn claims(tenant: &str, subject: &str, lasts: Duration) -> Value {
+pub(crate) fn claims(tenant: &str, subject: &str, lasts: Duration) -> Value {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     json!({
         "iss": "https://sso.example", "aud": tenant, "sub": subject, "jti": format!("t-{subject}"),
@@ -55,9 +61,9 @@ fn claims(tenant: &str, subject: &str, lasts: Duration) -> Value {
     })
 }
 
-const HOUR: Duration = Duration::from_secs(3_600);
+pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
 
-fn connect(client_id: &str, username: &str, token: &str) -> Connect {
+pub(crate) fn connect(client_id: &str, username: &str, token: &str) -> Connect {
     Connect::v311(client_id).login(username, token)
 }
 

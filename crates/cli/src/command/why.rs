@@ -166,6 +166,11 @@ fn remedy(reason: Reason, name: &str) -> String {
             "there was no time to check its password, and nothing was found wrong; it may try again."
                 .into()
         }
+        Reason::Registering => {
+            "the centre is asked to register it; it gets in when it comes again, if `follow` runs \
+             at its broker."
+                .into()
+        }
         Reason::Stale => {
             "its broker's replica had not heard from the centre for too long; `doctor` says when \
              it did, and `follow` has to run there."

@@ -2,12 +2,11 @@
 //! application that registers things.
 
 use super::{ConnectContext, Decision, Registration, Request};
-use crate::auto_registration::may_register_itself;
-use crate::kind::Kind;
 use crate::name::LoginName;
 use crate::reason::Reason;
 use crate::secret::SecretDigest;
 use crate::store::{Directory, StoreError};
+use crate::thing::may_become_one;
 
 /// A login with an unknown name and, it may be, the token of an application.
 ///
@@ -29,9 +28,9 @@ pub(super) fn decide(
     let Some(application) = directory.credential_by_digest(&digest)? else {
         return Ok(None);
     };
-    let Kind::Application(about) = &application.kind else {
+    if application.kind.application().is_none() {
         return Ok(None);
-    };
+    }
     let is_its = application
         .secrets
         .iter()
@@ -39,17 +38,8 @@ pub(super) fn decide(
     if !is_its {
         return Ok(None);
     }
-    if let Err(reason) = application.is_in_force(at.now) {
+    if let Err(reason) = may_become_one(&application, name, at.schemes, at.now) {
         return Ok(Some(Decision::Refuse(reason)));
-    }
-    let Some(registers) = &about.registers else {
-        return Ok(Some(Decision::Refuse(Reason::UnknownName)));
-    };
-    if !may_register_itself(name, at.schemes) {
-        return Ok(Some(Decision::Refuse(Reason::Malformed)));
-    }
-    if !registers.pattern.matches(name.as_str()) {
-        return Ok(Some(Decision::Refuse(Reason::UnknownName)));
     }
     if !at.listener.takes(application.tenant.as_ref()) {
         return Ok(Some(Decision::Refuse(Reason::WrongListener)));

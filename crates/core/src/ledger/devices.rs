@@ -1,16 +1,15 @@
 //! Devices that are made when they first present what an authority or an issuer signed.
 
-use super::{Durability, Ledger, LedgerTransaction, Pace, things};
+use super::registrations::{asks_for_one, commit, one_more};
+use super::{Durability, Ledger, LedgerTransaction, Pace};
 use crate::audit::{AuditChain, AuditEntry};
 use crate::auto_registration::DeviceRegistration;
 use crate::change::Change;
 use crate::credential::Credential;
+use crate::hand_back::Asked;
 use crate::kind::is_reserved;
 use crate::name::TenantId;
 use crate::registrar::Registrar;
-use crate::store::rows::{
-    AuditRows as _, ChangeRows as _, CredentialRows as _, DeviceRegistrationRows as _,
-};
 use crate::store::{Registered, StoreError, StoreErrorKind};
 use crate::time::Timestamp;
 
@@ -24,7 +23,19 @@ pub(super) fn register(
     now: Timestamp,
 ) -> Result<Registered, StoreError> {
     let mut writing = ledger.begin_writing(ACTION, Pace::Host)?;
-    let found = FoundRegistrar::of(&mut writing, registrar)?;
+    let registered = add(&mut writing, registrar, device, broker, now)?;
+    commit(writing, registered, Durability::PowerFailure)
+}
+
+/// Makes a device, or has the centre asked for it.
+pub(super) fn add(
+    writing: &mut impl LedgerTransaction,
+    registrar: Registrar,
+    device: &Credential,
+    broker: &str,
+    now: Timestamp,
+) -> Result<Registered, StoreError> {
+    let found = FoundRegistrar::of(writing, registrar)?;
     let makes_it = |it: &FoundRegistrar| {
         let role = it.registers.as_ref().map(|registers| &registers.role);
         device.may_be_proved()
@@ -48,9 +59,15 @@ pub(super) fn register(
         return Ok(Registered::Full);
     }
     let before = writing.device_count(registrar)?;
-    let Some(count) = things::one_more(before, now) else {
+    let Some(count) = one_more(before, now) else {
         return Ok(Registered::TooFast);
     };
+    if let Some(asked) = writing.ask_to_register(registrar.into(), &device.name, now)? {
+        if asked == Asked::Now {
+            writing.count_device(registrar, asks_for_one(before, count))?;
+        }
+        return Ok(asked.into());
+    }
     writing.count_device(registrar, count)?;
     writing.note_registered(&found.tenant, &device.name)?;
     let id = writing.add_credential(device)?;
@@ -61,20 +78,19 @@ pub(super) fn register(
     };
     writing.append_audit(AuditChain::Acts, &[entry])?;
     writing.append_change(now, &Change::Credential(id))?;
-    writing.commit_surviving(Durability::PowerFailure)?;
     Ok(Registered::Done)
 }
 
 /// What the store says of a registrar.
-struct FoundRegistrar {
-    tenant: TenantId,
-    registers: Option<DeviceRegistration>,
+pub(super) struct FoundRegistrar {
+    pub(super) tenant: TenantId,
+    pub(super) registers: Option<DeviceRegistration>,
     /// What the audit says of it.
     said: String,
 }
 
 impl FoundRegistrar {
-    fn of(
+    pub(super) fn of(
         rows: &mut impl LedgerTransaction,
         registrar: Registrar,
     ) -> Result<Option<Self>, StoreError> {

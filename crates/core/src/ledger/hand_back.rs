@@ -2,7 +2,8 @@
 //!
 //! A follower's machine may be taken over. So each item is something that the broker of
 //! that follower might have written about a credential that the follower is told of, and
-//! changes nothing else: it lets nobody in who was not let in before.
+//! changes nothing else: it lets nobody in who was not let in before, but for clients that
+//! an application, an authority or an issuer lets register themselves.
 
 use core::time::Duration;
 
@@ -14,8 +15,9 @@ use crate::credential::{Credential, CredentialId};
 use crate::follower::Follower;
 use crate::hand_back::{HandBack, HandBackPlace, HandedAct, HandedBack, HandedItem, tie_of};
 use crate::lifecycle::State;
-use crate::name::LoginName;
+use crate::name::{LoginName, TenantId};
 use crate::reason::Reason;
+use crate::scheme::Schemes;
 use crate::secret::{SecretDigest, SecretId};
 use crate::store::StoreError;
 use crate::store::rows::{AuditRows as _, CredentialUse, FollowerRows as _, KickTarget};
@@ -24,6 +26,7 @@ use crate::time::Timestamp;
 pub use self::sessions::JudgedSessions;
 
 mod failures;
+mod registrations;
 pub(super) mod sessions;
 
 /// What became of what a follower handed back.
@@ -62,6 +65,7 @@ pub(super) fn take(
         follower: &follower,
         actor: &actor,
         now,
+        schemes: None,
     };
     let (mut refused, mut undone) = (0_u64, Vec::new());
     for item in &handed.items {
@@ -108,6 +112,8 @@ struct Judge<'a> {
     follower: &'a Follower,
     actor: &'a str,
     now: Timestamp,
+    /// The schemes, once they were asked for.
+    schemes: Option<Schemes>,
 }
 
 /// Why an item does not count.
@@ -142,6 +148,7 @@ impl Judge<'_> {
             HandedAct::Cleared { name } => self.cleared(writing, name),
             HandedAct::Failed { name, count } => self.failed(writing, name, *count, at),
             HandedAct::Kicked { request } => self.kicked(writing, KickRequestId(*request)),
+            HandedAct::Register { by, name } => self.asked(writing, *by, name),
             HandedAct::Activated { credential }
             | HandedAct::Retired { credential, .. }
             | HandedAct::Tied { credential, .. }
@@ -168,7 +175,8 @@ impl Judge<'_> {
                     HandedAct::Used { .. }
                     | HandedAct::Cleared { .. }
                     | HandedAct::Failed { .. }
-                    | HandedAct::Kicked { .. } => {
+                    | HandedAct::Kicked { .. }
+                    | HandedAct::Register { .. } => {
                         writing.note_use(found.id, at)?;
                         Ok(Ok(()))
                     }
@@ -177,23 +185,31 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether a tie is what the follower says, by now. What is no tie holds.
+    /// Whether a tie is what the follower says, by now, and whether somebody is made. All
+    /// else holds.
     fn holds(
         &mut self,
         writing: &mut impl LedgerTransaction,
         item: &HandedItem,
     ) -> Result<bool, StoreError> {
-        let HandedAct::Tied {
-            credential,
-            client_id,
-            ..
-        } = &item.what
-        else {
-            return Ok(true);
-        };
-        let found = self.told_of(writing, CredentialId(*credential))?;
-        let tie = found.ok().and_then(|found| found.client_id_tie);
-        Ok(tie.is_some() && tie == tie_of(client_id))
+        match &item.what {
+            HandedAct::Tied {
+                credential,
+                client_id,
+                ..
+            } => {
+                let found = self.told_of(writing, CredentialId(*credential))?;
+                let tie = found.ok().and_then(|found| found.client_id_tie);
+                Ok(tie.is_some() && tie == tie_of(client_id))
+            }
+            HandedAct::Register { by, name } => self.is_made(writing, *by, name),
+            HandedAct::Activated { .. }
+            | HandedAct::Cleared { .. }
+            | HandedAct::Failed { .. }
+            | HandedAct::Kicked { .. }
+            | HandedAct::Retired { .. }
+            | HandedAct::Used { .. } => Ok(true),
+        }
     }
 
     /// The credential with this number, if the follower is told of it.
@@ -213,6 +229,12 @@ impl Judge<'_> {
             Some(found) if !self.knows(&found) => refused(Reason::OtherTenant),
             Some(found) => Ok(Ok(found)),
         }
+    }
+
+    /// Whether the follower is told of a tenant.
+    fn is_told_of(&self, tenant: &TenantId) -> bool {
+        let tenants = self.follower.tenants.as_ref();
+        tenants.is_none_or(|tenants| tenants.contains(tenant))
     }
 
     /// Whether the follower is told of a credential.

@@ -1,15 +1,14 @@
 //! Things that are made when they first present an application's token.
 
-use super::{Durability, Ledger, LedgerTransaction as _, Pace};
+use super::registrations::{asks_for_one, commit, one_more};
+use super::{Durability, Ledger, LedgerTransaction, Pace};
 use crate::audit::{AuditChain, AuditEntry};
 use crate::auto_registration::AutoRegistration;
 use crate::change::Change;
 use crate::credential::Credential;
+use crate::hand_back::{Asked, Maker};
 use crate::kind::{Kind, Thing, is_reserved};
 use crate::lifecycle::State;
-use crate::store::rows::{
-    ApplicationRows as _, AuditRows as _, ChangeRows as _, CredentialRows as _, RegistrationCount,
-};
 use crate::store::{Registered, StoreError, StoreErrorKind};
 use crate::time::Timestamp;
 
@@ -22,6 +21,17 @@ pub(super) fn register(
     now: Timestamp,
 ) -> Result<Registered, StoreError> {
     let mut writing = ledger.begin_writing(ACTION, Pace::Host)?;
+    let registered = add(&mut writing, credential, broker, now)?;
+    commit(writing, registered, Durability::Kill)
+}
+
+/// Makes a thing, or has the centre asked for it.
+pub(super) fn add(
+    writing: &mut impl LedgerTransaction,
+    credential: &Credential,
+    broker: &str,
+    now: Timestamp,
+) -> Result<Registered, StoreError> {
     let Kind::Thing(thing) = &credential.kind else {
         return Err(StoreError::gone(ACTION, "the application"));
     };
@@ -42,27 +52,19 @@ pub(super) fn register(
     let Some(count) = one_more(before, now) else {
         return Ok(Registered::TooFast);
     };
+    let by = Maker::Application(thing.application.0);
+    if let Some(asked) = writing.ask_to_register(by, &credential.name, now)? {
+        if asked == Asked::Now {
+            writing.count_registration(thing.application, asks_for_one(before, count))?;
+        }
+        return Ok(asked.into());
+    }
     writing.count_registration(thing.application, count)?;
     let id = writing.add_credential(credential)?;
     let entry = entry(credential, thing, broker, now);
     writing.append_audit(AuditChain::Acts, &[entry])?;
     writing.append_change(now, &Change::Credential(id))?;
-    writing.commit_surviving(Durability::Kill)?;
     Ok(Registered::Done)
-}
-
-/// What was made in the second of `now`, with one more; none where that is one too many.
-pub(super) fn one_more(before: RegistrationCount, now: Timestamp) -> Option<RegistrationCount> {
-    let second = now.as_millis().div_euclid(1_000);
-    let made = if before.second == second {
-        before.made
-    } else {
-        0
-    };
-    (made < AutoRegistration::PER_SECOND).then(|| RegistrationCount {
-        second,
-        made: made.saturating_add(1),
-    })
 }
 
 /// Which things an application makes, if it still does.

@@ -6,8 +6,8 @@ use crate::store::StoreError;
 use crate::store::rows::{
     ApiTokenRows, ApplicationRows, AuditRows, AuthorityRows, BanRows, BrokerRows, CertificateRows,
     ChangeRows, ClientIdRows, CredentialRows, DeviceRegistrationRows, FollowerRows, IssuerRows,
-    KickRows, LockoutRows, PresenceRows, RefusalRows, SecretRows, SettingRows, TenantRows,
-    TokenRows, UserRows, WebSessionRows,
+    KickRows, LockoutRows, PresenceRows, RefusalRows, SchemeRows, SecretRows, SettingRows,
+    TenantRows, TokenRows, UserRows, WebSessionRows,
 };
 
 /// One transaction on the rows that brokers write. Dropped without a commit, it
@@ -32,6 +32,7 @@ pub trait LedgerTransaction:
     + LockoutRows
     + PresenceRows
     + RefusalRows
+    + SchemeRows
     + SecretRows
     + SettingRows
     + TenantRows

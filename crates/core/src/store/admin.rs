@@ -1,7 +1,7 @@
 //! What administrative acts are made of.
 
 use super::StoreError;
-use super::rows::{ControlNoteRows, HookRows, ImportRows, RoleRows, SchemeRows};
+use super::rows::{ControlNoteRows, HookRows, ImportRows, RoleRows};
 use crate::audit::{AuditChain, AuditEntry};
 use crate::change::Change;
 use crate::client_id::ClientIdTie;
@@ -53,7 +53,7 @@ pub enum Intent {
 /// can't be written. [`seal_key`](Self::seal_key) and
 /// [`broker_metrics`](Self::broker_metrics) are all that a store has to write itself.
 pub trait AdminTransaction:
-    ControlNoteRows + HookRows + ImportRows + LedgerTransaction + RoleRows + SchemeRows
+    ControlNoteRows + HookRows + ImportRows + LedgerTransaction + RoleRows
 {
     /// What seeds and private keys are sealed with, from the file beside the
     /// store; none where it is missing or no such file.

@@ -343,6 +343,8 @@ pub enum Recorded {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 pub enum Registered {
+    /// This store is a replica, and its centre is asked to make it.
+    Asked,
     /// The thing, or the device, is made.
     Done,
     /// Whoever registers it has made as many as it may.

@@ -85,7 +85,7 @@ impl Refusal {
         let snapshot = &state.view.snapshot;
         let tenant = &mut refusal.login.tenant;
         tenant.take_if(|tenant| !snapshot.has_tenant(tenant));
-        if reason == Reason::OverBudget {
+        if matches!(reason, Reason::OverBudget | Reason::Registering) {
             refusal.code = RefusalCode::Busy;
         }
         let from = address.and_then(ip_of);

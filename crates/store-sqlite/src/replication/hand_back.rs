@@ -8,13 +8,14 @@ use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::CredentialId;
 use countersign_core::follower::MOST_WAITING;
 use countersign_core::hand_back::{
-    HandBack, HandedAct, HandedBack, HandedItem, MOST_ITEMS, tie_of,
+    HandBack, HandedAct, HandedBack, HandedItem, MOST_ITEMS, Maker, tie_of,
 };
 use countersign_core::hex;
 use countersign_core::store::StoreError;
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
+use super::asking;
 use crate::busy_timeout::BATCH_WAIT;
 use crate::changes;
 use crate::error::Fault;
@@ -91,6 +92,7 @@ impl SqliteStore {
                 for item in &handed.items {
                     if answer.undone.contains(&item.seq) {
                         untie(connection, item, now)?;
+                        asking::keep_refusal(connection, item, now)?;
                     }
                 }
                 connection
@@ -198,6 +200,18 @@ fn act(
     tie: Option<[u8; 32]>,
 ) -> Option<HandedAct> {
     Some(match kind {
+        "register-by-application" => HandedAct::Register {
+            by: Maker::Application(number?),
+            name: name?,
+        },
+        "register-by-authority" => HandedAct::Register {
+            by: Maker::Authority(number?),
+            name: name?,
+        },
+        "register-by-issuer" => HandedAct::Register {
+            by: Maker::Issuer(number?),
+            name: name?,
+        },
         "activated" => HandedAct::Activated {
             credential: number?,
         },

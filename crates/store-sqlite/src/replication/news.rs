@@ -41,7 +41,10 @@ impl News {
             ObjectKind::Ban => name.number.map(|id| Change::Ban(BanId(id))),
             ObjectKind::Token => number_in(connection, kind, told, "bearer")?
                 .map(|id| Change::Credential(CredentialId(id))),
-            ObjectKind::TokenKey | ObjectKind::Authority | ObjectKind::Issuer => {
+            ObjectKind::TokenKey
+            | ObjectKind::Authority
+            | ObjectKind::Issuer
+            | ObjectKind::Registration => {
                 tenant(text_in(connection, kind, told, "tenant")?.as_deref())
             }
             ObjectKind::IssuerRevocation => {

@@ -13,6 +13,7 @@ use countersign_core::time::Timestamp;
 use countersign_sql::{FOLLOWED, ObjectKind, quote, quoted};
 use rusqlite::{Connection, params};
 
+use super::asking::forget_refusals;
 use super::difference::find_differences;
 use super::hand_back::{begin_taking, end_taking, forget_known};
 use super::news::News;
@@ -244,6 +245,7 @@ fn note(connection: &Connection, place: ReplicaPlace, now: Timestamp) -> Result<
         .prepare_cached("UPDATE replica SET place = ?1, contact_at = ?2 WHERE id = 1")?
         .execute(params![place.to_string(), now.as_millis()])?;
     forget_known(connection, place.seq)?;
+    forget_refusals(connection, now)?;
     end_taking(connection)
 }
 

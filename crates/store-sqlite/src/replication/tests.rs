@@ -20,6 +20,7 @@ use crate::sql_reader::State;
 use crate::store::SqliteStore;
 use crate::tables::{EXPORTED, export, shape_of};
 
+mod asked;
 mod equal;
 mod handed;
 mod kept;
@@ -175,14 +176,9 @@ const NOT_FOLLOWED: &[(&str, &str)] = &[
     ("arriving_session", "each broker has its own"),
     ("audit", "each store has its own"),
     ("audit_chain", "each store has its own"),
-    ("auto_registration", "things are made at the centre alone"),
     ("broker", "each store has its own"),
     ("change", "it is made anew of what changes in the replica"),
     ("credential_import", "imports are run at the centre"),
-    (
-        "device_registration",
-        "devices are registered at the centre alone",
-    ),
     ("follower", "a follower has none"),
     ("follower_tenant", "a follower has none"),
     (
@@ -205,7 +201,7 @@ const NOT_FOLLOWED: &[(&str, &str)] = &[
     ("refusal", "each broker counts by itself"),
     (
         "registered_name",
-        "devices are registered at the centre alone",
+        "the centre says which names were registered before",
     ),
     ("replica", "it says what the replica is"),
     ("role_import", "imports are run at the centre"),

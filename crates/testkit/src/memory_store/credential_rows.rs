@@ -265,7 +265,7 @@ impl ApplicationRows for MemoryTransaction<'_> {
     ) -> Result<(), StoreError> {
         let row = self.tables.credentials.row(&application);
         if let Some((registers, last)) = row.and_then(|row| row.registers.as_mut()) {
-            registers.registered += 1;
+            registers.registered = count.registered;
             *last = count;
         }
         Ok(())

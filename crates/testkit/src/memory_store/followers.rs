@@ -1,7 +1,8 @@
 //! Followers.
 
 use countersign_core::follower::{Follower, FollowerName, FollowerProgress};
-use countersign_core::hand_back::HandBackPlace;
+use countersign_core::hand_back::{Asked, HandBackPlace, Maker};
+use countersign_core::name::LoginName;
 use countersign_core::secret::SecretDigest;
 use countersign_core::store::rows::{FollowerRows, PresenceRows as _};
 use countersign_core::store::{Listed, Page, StoreError};
@@ -92,6 +93,16 @@ impl FollowerRows for MemoryTransaction<'_> {
             follower.refused = follower.refused.saturating_add(count);
         }
         Ok(())
+    }
+
+    /// It is no replica.
+    fn ask_to_register(
+        &mut self,
+        _by: Maker,
+        _name: &LoginName,
+        _at: Timestamp,
+    ) -> Result<Option<Asked>, StoreError> {
+        Ok(None)
     }
 
     fn remove_follower(&mut self, name: &FollowerName) -> Result<bool, StoreError> {

@@ -58,7 +58,7 @@ impl DeviceRegistrationRows for MemoryTransaction<'_> {
             Registrar::Issuer(id) => tables.issuers.row(&id).map(|it| &mut it.registers),
         };
         if let Some(Some(registers)) = registers {
-            registers.registered += 1;
+            registers.registered = count.registered;
             tables.device_counts.put(registrar, count);
         }
         Ok(())

@@ -316,12 +316,12 @@ pub fn failures_of_followers_add_up_and_a_login_ends_them(mut store: impl GateSt
     assert_eq!(store.lockout(&login_name(JANE)).unwrap().failures, 5);
 }
 
-fn hand_back(store: &mut impl GateStore, handed: &HandBack) -> Judged {
+pub(super) fn hand_back(store: &mut impl GateStore, handed: &HandBack) -> Judged {
     let judged = store.take_hand_back(&secret(), handed, &mut || Some(0), NOW);
     judged.unwrap().unwrap()
 }
 
-fn handed(items: &[(i64, HandedAct)]) -> HandBack {
+pub(super) fn handed(items: &[(i64, HandedAct)]) -> HandBack {
     let items = items.iter().zip(1..);
     HandBack {
         schema: 0,
@@ -351,7 +351,7 @@ fn tie(id: CredentialId, generation: i64, client_id: &str) -> HandedAct {
     }
 }
 
-fn follow(store: &mut impl AdminStore, tenants: Option<&[&str]>) {
+pub(super) fn follow(store: &mut impl AdminStore, tenants: Option<&[&str]>) {
     let tenants = tenants.map(|ids| ids.iter().map(|id| tenant_id(id)).collect());
     let follower = Follower {
         name: FollowerName::parse("edge").unwrap(),
@@ -369,8 +369,8 @@ fn follow(store: &mut impl AdminStore, tenants: Option<&[&str]>) {
     });
 }
 
-fn secret() -> SecretDigest {
+pub(super) fn secret() -> SecretDigest {
     SecretDigest::of(&Secret::new(b"edge".to_vec()))
 }
 
-const NOW: Timestamp = Timestamp::from_millis(1_000);
+pub(super) const NOW: Timestamp = Timestamp::from_millis(1_000);

@@ -191,7 +191,7 @@ pub fn what_a_registrar_makes_goes_with_it_and_with_its_role(
 
 /// An authority and an issuer of `acme` that register so many devices with the role `ops`,
 /// beside a tenant `beta`.
-fn registrars(store: &mut impl AdminStore, max: u32) -> [Registrar; 2] {
+pub(super) fn registrars(store: &mut impl AdminStore, max: u32) -> [Registrar; 2] {
     make_roles(store, "acme", &["ops", "more"]);
     let written = DeviceRegistration {
         role: role_name("ops"),

@@ -46,6 +46,7 @@ pub(in crate::ledger) fn take(
         follower: &follower,
         actor: &actor,
         now,
+        schemes: None,
     };
     let name = &follower.name;
     for gone in &told.gone {
@@ -147,12 +148,8 @@ impl Judge<'_> {
         if presence.connected_at > self.now.plus(CLOCKS_DIFFER) {
             return refused(Reason::NotYetValid);
         }
-        let is_own = |tenant| {
-            let tenants = self.follower.tenants.as_ref();
-            tenants.is_none_or(|tenants| tenants.contains(tenant))
-        };
         if let Some(tenant) = &presence.tenant {
-            if !is_own(tenant) {
+            if !self.is_told_of(tenant) {
                 return refused(Reason::OtherTenant);
             }
             if writing.tenant(tenant)?.is_none() {

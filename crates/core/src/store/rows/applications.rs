@@ -4,13 +4,14 @@ use crate::credential::{Credential, CredentialId};
 use crate::name::{LoginName, TenantId};
 use crate::store::{Listed, Page, StoreError};
 
-/// How many things an application, or devices an authority or an issuer, has made in one
-/// second.
+/// How many things an application, or devices an authority or an issuer, has made.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct RegistrationCount {
-    /// The second, counted from 1970.
+    /// How many ever.
+    pub registered: u32,
+    /// The last second that it was asked for any in, counted from 1970.
     pub second: i64,
-    /// How many in it.
+    /// How many it was asked for in it.
     pub made: u32,
 }
 
@@ -60,7 +61,7 @@ pub trait ApplicationRows {
         most: usize,
     ) -> Result<Vec<CredentialId>, StoreError>;
 
-    /// What an application made in the last second that it made anything in.
+    /// What an application has made.
     ///
     /// # Errors
     ///
@@ -70,8 +71,7 @@ pub trait ApplicationRows {
         application: CredentialId,
     ) -> Result<RegistrationCount, StoreError>;
 
-    /// Counts one more thing against what an application may make, and replaces
-    /// what it made in a second.
+    /// Replaces what an application has made.
     ///
     /// # Errors
     ///

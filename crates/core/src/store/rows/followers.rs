@@ -1,7 +1,8 @@
 //! Followers of this store, and whether it follows another one.
 
 use crate::follower::{Follower, FollowerName, FollowerProgress};
-use crate::hand_back::HandBackPlace;
+use crate::hand_back::{Asked, HandBackPlace, Maker};
+use crate::name::LoginName;
 use crate::secret::SecretDigest;
 use crate::store::{Keyed, Listed, Page, StoreError};
 use crate::time::Timestamp;
@@ -99,6 +100,20 @@ pub trait FollowerRows {
     ///
     /// See [`FollowerRows`].
     fn note_refused(&mut self, name: &FollowerName, count: u64) -> Result<(), StoreError>;
+
+    /// Writes down that the centre is to be asked to make somebody, if this store is a
+    /// replica; none where it is not. Of a name there is one such row for each sort of
+    /// maker, and of all of them there are [`MOST_ASKED`](crate::hand_back::MOST_ASKED).
+    ///
+    /// # Errors
+    ///
+    /// See [`FollowerRows`].
+    fn ask_to_register(
+        &mut self,
+        by: Maker,
+        name: &LoginName,
+        at: Timestamp,
+    ) -> Result<Option<Asked>, StoreError>;
 
     /// Removes a follower; says whether it was there.
     ///

@@ -11,15 +11,14 @@ use crate::store::StoreError;
 /// Its methods fail when the store can't be read, and those that write when it
 /// can't be written.
 pub trait DeviceRegistrationRows {
-    /// What a registrar made in the last second that it made anything in.
+    /// What a registrar has made.
     ///
     /// # Errors
     ///
     /// See [`DeviceRegistrationRows`]; also when it makes no devices.
     fn device_count(&mut self, registrar: Registrar) -> Result<RegistrationCount, StoreError>;
 
-    /// Counts one more device against what a registrar may make, and replaces what it made
-    /// in a second.
+    /// Replaces what a registrar has made.
     ///
     /// # Errors
     ///

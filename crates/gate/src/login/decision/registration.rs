@@ -30,7 +30,7 @@ pub(super) fn register<S: GateStore>(
     };
     match registered {
         Ok(Registered::Done) => state.journal.writer.counters.act(BrokerAct::Register, true),
-        Ok(Registered::Full | Registered::TooFast) => {
+        Ok(Registered::Asked | Registered::Full | Registered::TooFast) => {
             state
                 .journal
                 .writer
@@ -40,6 +40,7 @@ pub(super) fn register<S: GateStore>(
         Err(_) => {}
     }
     match registered {
+        Ok(Registered::Asked) => Ok(Err(Reason::Registering)),
         Ok(Registered::Done) => Ok(Ok(())),
         Ok(Registered::Full) => Ok(Err(Reason::OverLimit)),
         Ok(Registered::TooFast) => Ok(Err(Reason::OverBudget)),

@@ -15,7 +15,7 @@ impl Pair {
     }
 
     /// Hands all back that there is; says how many items that was.
-    fn hand_back(&mut self) -> usize {
+    pub(super) fn hand_back(&mut self) -> usize {
         let mut count = 0_usize;
         while let Some(handed) = self.replica.to_hand_back().unwrap() {
             count = count.saturating_add(handed.items.len());
@@ -28,7 +28,7 @@ impl Pair {
         count
     }
 
-    fn waiting(&self) -> Vec<String> {
+    pub(super) fn waiting(&self) -> Vec<String> {
         column(&self.replica, "SELECT kind FROM hand_back ORDER BY seq")
     }
 }
