@@ -9,7 +9,6 @@ use countersign_admin::transfer::{COUNTERSIGN, RecordExport};
 use countersign_core::name::TenantId;
 use countersign_core::store::{ExportPart, ExportScope};
 use countersign_import::export_file::header_line;
-use countersign_sqlite::SqliteStore;
 use countersign_store::AnyStore;
 use serde_json::json;
 
@@ -101,18 +100,18 @@ impl OwnForm {
             with_sealed: self.with_sealed,
         };
         if path == Path::new(STANDARD_OUTPUT) {
-            let store = begin(invocation.open()?, &scope)?;
+            let mut store = begin(invocation.open()?, &scope)?;
             let mut stdout = BufWriter::with_capacity(BUFFER, io::stdout().lock());
             let is_seen = io::stdout().is_terminal();
             let progress = (!is_seen).then(Progress::default);
-            write(&store, &scope, &mut stdout, progress)?;
+            write(&mut store, &scope, &mut stdout, progress)?;
             return Ok(ExitCode::SUCCESS);
         }
         let file = NewFile::create(&path)?;
         let rows = invocation.with_store(|store| {
-            let store = begin(store, &scope)?;
+            let mut store = begin(store, &scope)?;
             let mut output = BufWriter::with_capacity(BUFFER, file.file());
-            write(&store, &scope, &mut output, Some(Progress::default()))
+            write(&mut store, &scope, &mut output, Some(Progress::default()))
         })?;
         let made = json!({ "path": file.path(), "rows": rows });
         let shown = file.path().to_owned();
@@ -124,8 +123,7 @@ impl OwnForm {
 }
 
 /// Has the audit of a store take note of its export.
-fn begin(store: AnyStore, scope: &ExportScope) -> Result<SqliteStore, CliError> {
-    let mut store = store.into_file(EXPORT)?;
+fn begin(mut store: AnyStore, scope: &ExportScope) -> Result<AnyStore, CliError> {
     let record = RecordExport {
         scope: scope.clone(),
         form: COUNTERSIGN,
@@ -136,7 +134,7 @@ fn begin(store: AnyStore, scope: &ExportScope) -> Result<SqliteStore, CliError> 
 
 /// Writes the export; returns how many rows it has.
 fn write(
-    store: &SqliteStore,
+    store: &mut AnyStore,
     scope: &ExportScope,
     output: &mut impl Write,
     mut progress: Option<Progress>,
@@ -166,7 +164,6 @@ fn write(
     Ok(done)
 }
 
-const EXPORT: &str = "export the store";
 const STANDARD_OUTPUT: &str = "-";
 /// What is written at once.
 const BUFFER: usize = 256 * 1_024;

@@ -62,6 +62,7 @@ mod sql;
 mod sql_reader;
 mod store;
 mod stored_sessions;
+mod tables;
 mod tenants;
 mod tls;
 mod tokens;

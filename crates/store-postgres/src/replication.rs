@@ -3,15 +3,15 @@
 use countersign_core::follower::Follower;
 use countersign_core::secret::SecretDigest;
 use countersign_core::store::{ObjectName, ReplicaPlace, SinceThen, SnapshotPage, StoreError};
-use countersign_sql::{Column, ColumnType, FOLLOWED, TableShape, changes_since, snapshot_page};
+use countersign_sql::{FOLLOWED, TableShape, changes_since, snapshot_page};
 
 use crate::error::Fault;
 use crate::followers;
 use crate::link::ADMIN_LIMIT;
-use crate::row_reader::RowReader;
-use crate::sql::{Connection, params};
+use crate::sql::Connection;
 use crate::sql_reader::{State, last_entry};
 use crate::store::PostgresStore;
+use crate::tables::shape_of;
 
 impl PostgresStore {
     /// A part of what the follower with this secret may know: the objects after `after`.
@@ -75,37 +75,4 @@ fn shapes(connection: &Connection) -> Result<&[TableShape], Fault> {
     Ok(connection.shapes.get_or_init(|| read))
 }
 
-fn shape_of(connection: &Connection, table: &str) -> Result<TableShape, Fault> {
-    let statement = connection.prepare(SHAPE)?;
-    let mut rows = statement.query(params![format!("countersign.{table}")])?;
-    let (mut columns, mut key) = (Vec::new(), Vec::new());
-    while let Some(row) = rows.next()? {
-        let row = &mut RowReader::of(row);
-        let name = row.text()?.to_owned();
-        let holds = match row.text()? {
-            "bigint" => ColumnType::Integer,
-            "bytea" => ColumnType::Bytes,
-            "text" => ColumnType::Text,
-            _ => return Err(row.nonsense()),
-        };
-        if let Some(place) = row.maybe_number()? {
-            key.push((place, name.clone()));
-        }
-        columns.push(Column { name, holds });
-    }
-    key.sort();
-    Ok(TableShape {
-        name: table.to_owned(),
-        columns,
-        key: key.into_iter().map(|(_, column)| column).collect(),
-    })
-}
-
-/// The columns of a table, what each holds, and its place in the primary key.
-const SHAPE: &str = "SELECT attname::text, format_type(atttypid, atttypmod),
-        array_position(indkey::int2[], attnum)::bigint
-    FROM pg_catalog.pg_attribute LEFT JOIN pg_catalog.pg_index
-        ON indrelid = attrelid AND indisprimary
-    WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped
-    ORDER BY attnum";
 const ACTION: &str = "read what a follower asks for";

@@ -4,7 +4,7 @@ use countersign_core::store::Cell;
 use countersign_sql::{KeyPart, SqlReader, last_object_change};
 
 use crate::error::Fault;
-use crate::sql::{CellRef, Connection, Value};
+use crate::sql::{CellRef, Connection, Row, Value};
 
 /// The number and the stamp of the last entry of the log; zeros where there is none.
 pub(crate) fn last_entry(connection: &Connection) -> Result<(i64, i64), Fault> {
@@ -50,8 +50,7 @@ impl SqlReader for State<'_> {
         let mut rows = statement.query(values)?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
-            let cells = (0..row.len()).map(|column| row.cell(column).map(cell_of));
-            found.push(cells.collect::<Result<_, _>>()?);
+            found.push(cells(row)?);
         }
         Ok(found)
     }
@@ -68,6 +67,12 @@ pub(crate) fn value_of(cell: &Cell) -> Value {
         Cell::Null => Value::Null,
         Cell::Text(text) => Value::Text(text.clone()),
     }
+}
+
+/// The values of a row.
+pub(crate) fn cells(row: &Row) -> Result<Vec<Cell>, Fault> {
+    let cells = (0..row.len()).map(|column| row.cell(column).map(cell_of));
+    cells.collect()
 }
 
 fn cell_of(value: CellRef<'_>) -> Cell {

@@ -2,9 +2,12 @@
 //!
 //! A store says how it is asked ([`SqlReader`]), and what its tables look like
 //! ([`TableShape`]). What followers are told of, and which of them of what, stands here once
-//! ([`FOLLOWED`]), and is read here once ([`snapshot_page`], [`changes_since`]).
+//! ([`FOLLOWED`]), and is read here once ([`snapshot_page`], [`changes_since`]). So does what
+//! exports have ([`EXPORTED`], [`export`]).
 
 mod columns;
+mod export;
+mod exported;
 mod followed;
 mod groups;
 mod kind;
@@ -12,7 +15,10 @@ mod log;
 mod reader;
 mod shape;
 mod source;
+mod table_reader;
 
+pub use export::export;
+pub use exported::{EXPORTED, ExportedTable, LEFT_OUT, Withheld};
 pub use followed::{FOLLOWED, FollowedTable, Mask, ROWS_OF_SCHEMA};
 pub use groups::groups_beginning;
 pub use kind::{KeyPart, ObjectKind};
@@ -20,3 +26,4 @@ pub use log::{first_object_change, last_object_change, last_to_cut};
 pub use reader::SqlReader;
 pub use shape::{Column, ColumnType, TableShape, quote, quoted};
 pub use source::{changes_since, snapshot_page};
+pub use table_reader::TableReader;

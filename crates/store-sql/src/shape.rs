@@ -1,5 +1,9 @@
 //! The shape of a table, and statements that are made of it.
 
+use countersign_core::store::{Cell, TableRow};
+
+use crate::reader::SqlReader;
+
 /// The name of a table and its columns, as a schema has them.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TableShape {
@@ -43,6 +47,27 @@ impl TableShape {
             key = quoted(self.key.iter()),
         )
     }
+
+    /// A row that was read.
+    ///
+    /// # Errors
+    ///
+    /// Returns the store's fault when it does not have the table's columns.
+    pub fn row<R: SqlReader>(&self, cells: Vec<Cell>) -> Result<TableRow, R::Fault> {
+        if cells.len() != self.columns.len() {
+            return Err(R::nonsense(format!("the columns of `{}`", self.name)));
+        }
+        let names = self.columns.iter().map(|it| it.name.clone());
+        Ok(TableRow {
+            table: self.name.clone(),
+            cells: names.zip(cells).collect(),
+        })
+    }
+}
+
+/// No byte of what stands in a column, where something does.
+pub(crate) fn empty_if_set<R: SqlReader>(column: &str) -> String {
+    format!("CASE WHEN {column} IS NOT NULL THEN {} END", R::NO_BYTES)
 }
 
 /// Names of columns as SQL has them. They are the schema's, never a stranger's.

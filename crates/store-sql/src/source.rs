@@ -331,9 +331,7 @@ impl<'a, R: SqlReader> Source<'a, R> {
         for table in self.objects.tables(kind) {
             let list = list_of(&table.parts, names);
             for row in self.ask(&table.select, vec![list])? {
-                let row = table
-                    .row(row)
-                    .ok_or_else(|| R::nonsense(format!("the columns of `{}`", table.shape.name)))?;
+                let row = table.shape.row::<R>(row)?;
                 let name = table.name_of(&row);
                 found.entry(name).or_default().push(row);
             }

@@ -91,6 +91,6 @@ pub use file::create_private;
 pub use replication::StagedSnapshot;
 pub use schema::newest_schema;
 pub use store::SqliteStore;
-pub use tables::{StagedSummary, StagedTables, StagingError, exported_tables};
+pub use tables::{StagedSummary, StagedTables, StagingError};
 pub use transaction::SqliteTransaction;
 pub use upgraded::Upgrade;

@@ -2,7 +2,7 @@
 
 use countersign_core::store::Cell;
 use countersign_sql::{KeyPart, SqlReader, last_object_change};
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, Row, params_from_iter};
 
 use crate::cell::Bound;
 use crate::cell::cell;
@@ -11,6 +11,15 @@ use crate::error::Fault;
 /// The number and the stamp of the last entry of the log; zeros where there is none.
 pub(crate) fn last_entry(connection: &Connection) -> Result<(i64, i64), Fault> {
     last_object_change(&State(connection))
+}
+
+/// The values of a row that has so many columns.
+pub(crate) fn cells(row: &Row<'_>, columns: usize) -> Result<Vec<Cell>, Fault> {
+    let cell = |column| {
+        let name = || row.as_ref().column_name(column).unwrap_or("?").to_owned();
+        cell(row.get_ref(column)?).ok_or_else(|| Fault::Content(format!("a stored `{}`", name())))
+    };
+    (0..columns).map(cell).collect()
 }
 
 /// A store at one moment.
@@ -38,11 +47,7 @@ impl SqlReader for State<'_> {
         let mut rows = statement.query(params_from_iter(values.iter().map(Bound)))?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
-            let cells = (0..columns).map(|column| {
-                let cell = cell(row.get_ref(column)?);
-                cell.ok_or_else(|| Fault::Content("a stored value".into()))
-            });
-            found.push(cells.collect::<Result<_, _>>()?);
+            found.push(cells(row, columns)?);
         }
         Ok(found)
     }

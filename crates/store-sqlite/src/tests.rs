@@ -237,6 +237,7 @@ const PARTS: &[(&str, &str)] = &[
     ),
     ("replication/writer.rs", "UPDATE SET {}"),
     ("replication/writer.rs", "UPDATE {name} SET {} WHERE"),
+    ("shared/export.rs", "SELECT count(*) FROM {}"),
     (
         "shared/kind.rs",
         "SELECT 1 FROM credential WHERE name = ?1 AND",
@@ -253,7 +254,6 @@ const PARTS: &[(&str, &str)] = &[
         "SELECT lockout.name FROM credential JOIN lockout",
     ),
     ("tables/content.rs", "SELECT {columns} FROM {table}"),
-    ("tables/export.rs", "SELECT count(*) FROM {}"),
     ("tables/fill.rs", "SELECT EXISTS (SELECT 1 FROM {})"),
     ("tables/staged.rs", "DELETE FROM \"{}\""),
 ];

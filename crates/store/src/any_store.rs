@@ -24,9 +24,9 @@ use countersign_core::role::{Role, RoleName};
 use countersign_core::scheme::SchemeName;
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
 use countersign_core::store::{
-    AdminStore, Directory, GateStore, Intent, KeyReading, KickTarget, Listed, LogPosition,
-    ObjectName, Page, ReplicaPlace, ReplicaState, Settings, SinceThen, SnapshotPage, StoreError,
-    StoreMark, StoredSchemes, StoredTenants,
+    AdminStore, Directory, ExportPart, ExportScope, GateStore, Intent, KeyReading, KickTarget,
+    Listed, LogPosition, ObjectName, Page, ReplicaPlace, ReplicaState, Settings, SinceThen,
+    SnapshotPage, StoreError, StoreErrorKind, StoreMark, StoredSchemes, StoredTenants,
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
@@ -35,7 +35,6 @@ use countersign_postgres::{Address, PostgresStore};
 use countersign_sqlite::{SqliteStore, Upgrade};
 
 use crate::AnyTransaction;
-use crate::any_transaction::needs_file;
 use crate::delegate::methods;
 
 /// One connection to a store, wherever it lies. Serves one thread at a time.
@@ -107,22 +106,12 @@ impl AnyStore {
     /// # Errors
     ///
     /// Returns [`StoreError`] where the store is in a database.
-    pub fn in_file(&mut self, action: &'static str) -> Result<&mut SqliteStore, StoreError> {
-        match self {
-            Self::File(store) => Ok(store),
-            Self::Postgres(_) => Err(needs_file(action)),
-        }
-    }
-
-    /// The same, to keep.
-    ///
-    /// # Errors
-    ///
-    /// As [`AnyStore::in_file`].
     pub fn into_file(self, action: &'static str) -> Result<SqliteStore, StoreError> {
         match self {
             Self::File(store) => Ok(store),
-            Self::Postgres(_) => Err(needs_file(action)),
+            Self::Postgres(_) => {
+                Err(StoreError::new(action, StoreErrorKind::Unavailable).with_detail(FOR_FILES))
+            }
         }
     }
 
@@ -150,6 +139,23 @@ impl AnyStore {
         match self {
             Self::File(store) => store.held_back(),
             Self::Postgres(_) => None,
+        }
+    }
+
+    /// Reads what an export of `scope` has, as it is at one moment: the header, then each
+    /// row. Memory does not grow with the store.
+    ///
+    /// # Errors
+    ///
+    /// Returns what `each` fails with, and [`StoreError`] when the store can't be read.
+    pub fn export<E: From<StoreError>>(
+        &mut self,
+        scope: &ExportScope,
+        each: impl FnMut(ExportPart) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self {
+            Self::File(store) => store.export(scope, each),
+            Self::Postgres(store) => store.export(scope, each),
         }
     }
 
@@ -330,3 +336,7 @@ impl GateStore for AnyStore {
         maintain(now: Timestamp) -> ();
     }
 }
+
+/// That a store in a database can't do what one in a file can.
+const FOR_FILES: &str =
+    "the store is in a PostgreSQL database, and this is for one in a file alone";

@@ -3,7 +3,7 @@
 use countersign_core::ledger::{Durability, LedgerTransaction};
 use countersign_core::metrics::BrokerMetrics;
 use countersign_core::seal::SealKey;
-use countersign_core::store::{AdminTransaction, StoreError, StoreErrorKind};
+use countersign_core::store::{AdminTransaction, StoreError};
 use countersign_postgres::PostgresTransaction;
 use countersign_sqlite::SqliteTransaction;
 
@@ -15,23 +15,6 @@ pub enum AnyTransaction<'a> {
     File(SqliteTransaction<'a>),
     /// On a store in a PostgreSQL database.
     Postgres(PostgresTransaction<'a>),
-}
-
-impl<'a> AnyTransaction<'a> {
-    /// The transaction of a store in a file, which `action` needs.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`StoreError`] where the store is in a database.
-    pub fn in_file(
-        &mut self,
-        action: &'static str,
-    ) -> Result<&mut SqliteTransaction<'a>, StoreError> {
-        match self {
-            Self::File(transaction) => Ok(transaction),
-            Self::Postgres(_) => Err(needs_file(action)),
-        }
-    }
 }
 
 impl LedgerTransaction for AnyTransaction<'_> {
@@ -57,10 +40,4 @@ impl AdminTransaction for AnyTransaction<'_> {
             Self::Postgres(transaction) => transaction.broker_metrics(broker),
         }
     }
-}
-
-/// That a store in a database can't do what one in a file can.
-pub(crate) fn needs_file(action: &'static str) -> StoreError {
-    StoreError::new(action, StoreErrorKind::Unavailable)
-        .with_detail("the store is in a PostgreSQL database, and this is for one in a file alone")
 }

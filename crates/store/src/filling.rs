@@ -2,7 +2,8 @@
 
 use countersign_core::store::{StoreError, TableRow};
 use countersign_postgres::PostgresTransaction;
-use countersign_sqlite::{StagedTables, exported_tables};
+use countersign_sql::EXPORTED;
+use countersign_sqlite::StagedTables;
 
 use crate::AnyTransaction;
 
@@ -17,9 +18,9 @@ impl AnyTransaction<'_> {
         match self {
             Self::File(transaction) => transaction.filled_table(),
             Self::Postgres(transaction) => {
-                for table in exported_tables().filter(|table| *table != SETTINGS) {
-                    if transaction.holds_rows(table)? {
-                        return Ok(Some(table));
+                for table in EXPORTED.iter().filter(|table| table.name != SETTINGS) {
+                    if transaction.holds_rows(table.name)? {
+                        return Ok(Some(table.name));
                     }
                 }
                 Ok(None)

@@ -4,7 +4,7 @@ use std::fs::Permissions;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -79,19 +79,35 @@ impl Database {
 }
 
 #[test]
-fn a_store_in_a_file_moves_into_the_database() {
+fn a_store_in_a_file_moves_into_the_database_and_back() {
     let file = Fixture::with_credential();
-    file.run("role create ops --tenant acme").done();
-    file.run("role allow ops publish acme/x --tenant acme")
-        .done();
+    for line in [
+        "role create ops --tenant acme",
+        "role allow ops publish acme/x --tenant acme",
+        "user grant jane@example.com --tenant acme --org-admin",
+        "user mfa enrol jane@example.com",
+    ] {
+        if line.starts_with("user grant") {
+            let made = "user create jane@example.com --password-stdin";
+            file.run_with(made, b"correct horse battery").done();
+        }
+        file.run(line).done();
+    }
     let export = file.directory.path().join("all.jsonl");
-    file.run(&format!("export {}", export.display())).done();
+    let all = export.display();
+    file.run(&format!("export {all} --with-sealed")).done();
+    let text = std::fs::read_to_string(&export).unwrap();
     let database = Database::new();
-    let line = format!("import countersign {}", export.display());
+    // Seeds open under the key that they were sealed with alone.
+    let line = format!("import countersign {all}");
+    let refused = database.run(&line).refused(1);
+    assert!(refused.contains("another key file"), "{refused}");
+    let key = |fixture: &Fixture| fixture.directory.path().join("store.db.key");
+    std::fs::copy(key(&file), database.key()).unwrap();
     let dry = database.json(&format!("{line} --dry-run"));
     assert_eq!(database.json("tenant list"), json!([]), "{dry}");
     let report = database.json(&line);
-    assert_eq!(report["created"]["credentials"], 1, "{report}");
+    assert_eq!(report["created"]["credentials"], 2, "{report}");
     for list in [
         "tenant list",
         "credential list",
@@ -99,12 +115,56 @@ fn a_store_in_a_file_moves_into_the_database() {
     ] {
         assert_eq!(database.json(list), file.json(list), "{list}");
     }
-    database.run("credential create dev2 --tenant acme").done();
     let again = database.run(&line).refused(1);
     assert!(
         again.contains("the store holds something already"),
         "{again}"
     );
+    // What comes out is what came in, and goes into a file again.
+    let whole = database.run("export - --with-sealed").done().stdout;
+    assert!(whole == text, "the export of the database is another");
+    let back = database.fixture.directory.path().join("back.jsonl");
+    let told = database.json(&format!("export {} --with-sealed", back.display()));
+    assert_eq!(told["rows"], text.lines().count() - 1);
+    let mode = back.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let other = Fixture::new();
+    std::fs::copy(key(&file), key(&other)).unwrap();
+    let line = format!("import countersign {}", back.display());
+    other.run(&line).done();
+    assert!(other.run("export - --with-sealed").done().stdout == text);
+    let acts = database.json("audit list --limit 1");
+    assert_eq!(
+        (&acts[0]["act"], &acts[0]["subject"]),
+        (&json!("export"), &json!("store"))
+    );
+}
+
+#[test]
+fn what_other_systems_read_is_written_of_a_database_as_of_a_file() {
+    let file = Fixture::with_credential();
+    let database = Database::new();
+    database.run("tenant create acme").done();
+    database.run("credential create dev1 --tenant acme").done();
+    let written = |folder: &Path, run: &dyn Fn(&str) -> Ran| {
+        let [passwords, acl, json] = ["passwd", "acl", "json"].map(|name| folder.join(name));
+        let reports = [
+            format!(
+                "export mosquitto --tenant acme --passwords {} --acl {} --json",
+                passwords.display(),
+                acl.display()
+            ),
+            format!(
+                "export dynamic-security --tenant acme {} --json",
+                json.display()
+            ),
+        ];
+        let reports = reports.map(|line| run(&line).done().json());
+        (reports, std::fs::read_to_string(acl).unwrap())
+    };
+    let of_file = written(file.directory.path(), &|line| file.run(line));
+    let folder = database.fixture.directory.path();
+    assert_eq!(written(folder, &|line| database.run(line)), of_file);
 }
 
 #[test]
@@ -186,7 +246,6 @@ fn every_day_work_is_done_in_a_database_as_in_a_file() {
     for (line, told) in [
         ("backup copy.db", "back up the store"),
         ("restore copy.db", "needs a store in a file"),
-        ("export copy.jsonl", "export the store"),
         ("doctor --config x.conf", "needs a store in a file"),
     ] {
         let ran = database.run(line);

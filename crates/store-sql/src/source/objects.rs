@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::followed::{FOLLOWED, FollowedTable, Mask};
 use crate::kind::{KeyPart, ObjectKind};
 use crate::reader::SqlReader;
-use crate::shape::{TableShape, quote};
+use crate::shape::{TableShape, empty_if_set, quote};
 
 /// How the rows of all objects are read out of their tables.
 pub(super) struct Objects<'a>(Vec<SourceTable<'a>>);
@@ -55,11 +55,7 @@ impl<'a> SourceTable<'a> {
             match masked.find(|(masked, _)| *masked == column) {
                 Some((_, Mask::Value(instead))) => (*instead).to_owned(),
                 Some((_, Mask::OfStore)) if is_partial => "0".to_owned(),
-                Some((_, Mask::Sealed)) => format!(
-                    "CASE WHEN {} IS NOT NULL THEN {} END",
-                    quote(column),
-                    R::NO_BYTES
-                ),
+                Some((_, Mask::Sealed)) => empty_if_set::<R>(&quote(column)),
                 Some((_, Mask::OfStore)) | None => quote(column),
             }
         };
@@ -69,15 +65,6 @@ impl<'a> SourceTable<'a> {
             shape,
             parts,
         }
-    }
-
-    /// A row that was read; none where it does not have the table's columns.
-    pub(super) fn row(&self, cells: Vec<Cell>) -> Option<TableRow> {
-        let names = self.shape.columns.iter().map(|it| it.name.clone());
-        (cells.len() == self.shape.columns.len()).then(|| TableRow {
-            table: self.shape.name.clone(),
-            cells: names.zip(cells).collect(),
-        })
     }
 
     /// The object that a row is a part of.

@@ -11,14 +11,16 @@ use countersign_core::store::{
     Settings, SinceThen,
 };
 use countersign_core::time::Timestamp;
-use countersign_sql::{FOLLOWED, FollowedTable, KeyPart, ROWS_OF_SCHEMA, SqlReader as _, quote};
+use countersign_sql::{
+    EXPORTED, FOLLOWED, FollowedTable, KeyPart, ROWS_OF_SCHEMA, SqlReader as _, quote,
+};
 use tempfile::TempDir;
 
 use super::*;
 use crate::schema::{self, MIGRATIONS};
 use crate::sql_reader::State;
 use crate::store::SqliteStore;
-use crate::tables::{EXPORTED, export, shape_of};
+use crate::tables::shape_of;
 
 mod asked;
 mod equal;
@@ -160,7 +162,7 @@ fn what_exports_withhold_is_masked() {
         let shape = shape_of(&store.connection, followed.name);
         let exported = EXPORTED.iter().find(|it| it.name == followed.name).unwrap();
         for column in shape.unwrap().unwrap().columns {
-            if exported.shown(&column.name, &scope) != quote(&column.name) {
+            if exported.shown::<State<'_>>(&column.name, &scope) != quote(&column.name) {
                 let mut masked = followed.masked.iter();
                 assert!(masked.any(|(it, _)| *it == column.name), "{}", column.name);
                 withheld += 1;
@@ -375,11 +377,9 @@ fn assert_equal(centre: &SqliteStore, secret: &SecretDigest, replica: &SqliteSto
     for followed in FOLLOWED {
         let shape = shape_of(&replica.connection, followed.name);
         let shape = shape.unwrap().unwrap();
-        let select = shape.select(quote, "true");
-        let mut statement = replica.connection.prepare(&select).unwrap();
-        let mut rows = statement.query([]).unwrap();
-        while let Some(row) = rows.next().unwrap() {
-            let row = export::read(&shape, row).unwrap();
+        let rows = State(&replica.connection).rows(&shape.select(quote, "true"), &[]);
+        for cells in rows.unwrap() {
+            let row = shape.row::<State<'_>>(cells).unwrap();
             ours.insert(serde_json::to_string(&row).unwrap());
         }
     }

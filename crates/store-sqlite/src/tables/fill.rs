@@ -1,10 +1,10 @@
 //! Putting an export that was checked into an empty store.
 
 use countersign_core::store::StoreError;
-use countersign_sql::{TableShape, quote};
+use countersign_sql::{EXPORTED, TableShape, quote};
 use rusqlite::{Connection, params_from_iter};
 
-use super::{EXPORTED, StagedTables, insert_into, raise_sequence, sequence, shape_of};
+use super::{StagedTables, insert_into, raise_sequence, sequence, shape_of};
 use crate::error::Fault;
 use crate::transaction::SqliteTransaction;
 

@@ -5,18 +5,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use countersign_core::store::{Cell, ExportHeader, Intent, StoreError, TableRow};
-use countersign_sql::{ColumnType, TableShape, quote};
+use countersign_sql::{ColumnType, EXPORTED, LEFT_OUT, TableReader as _, TableShape, quote};
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 
-use super::export::read;
 use super::staging_error::StagingError;
-use super::{
-    EXPORTED, LEFT_OUT, content, exported_tables, insert_into, raise_sequence, sequence, shape_of,
-};
+use super::{content, insert_into, raise_sequence, sequence, shape_of};
 use crate::cell::Bound;
 use crate::connect::connect;
 use crate::error::Fault;
 use crate::schema::{self, MIGRATIONS};
+use crate::sql_reader::State;
 use crate::transaction_guard as guard;
 
 /// The tables of an export, in a database without a name that is gone with this.
@@ -234,19 +232,14 @@ impl StagedTables {
         mut each: impl FnMut(TableRow) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let explain = |fault: Fault| fault.while_trying(READ, Path::new("what is imported"));
-        for name in exported_tables() {
-            let Some(shape) = shape_of(&self.connection, name).map_err(explain)? else {
+        for table in EXPORTED {
+            let Some(shape) = shape_of(&self.connection, table.name).map_err(explain)? else {
                 continue;
             };
-            let select = shape.select(quote, "true");
-            let mut statement = self
-                .connection
-                .prepare(&select)
-                .map_err(|error| explain(error.into()))?;
-            let mut rows = statement.query([]).map_err(|error| explain(error.into()))?;
-            while let Some(row) = rows.next().map_err(|error| explain(error.into()))? {
-                each(read(&shape, row).map_err(explain)?)?;
-            }
+            let told = State(&self.connection).walk(&shape.select(quote, "true"), &[], |cells| {
+                each(shape.row::<State<'_>>(cells).map_err(explain)?)
+            });
+            told.map_err(explain)??;
         }
         Ok(())
     }
@@ -258,11 +251,11 @@ impl StagedTables {
     /// Returns [`StoreError`] when they can't be read.
     pub fn last_numbers(&self) -> Result<Vec<(&'static str, i64)>, StoreError> {
         let mut numbers = Vec::new();
-        for name in exported_tables() {
-            let last = sequence(&self.connection, name);
+        for table in EXPORTED {
+            let last = sequence(&self.connection, table.name);
             let last =
                 last.map_err(|fault| fault.while_trying(READ, Path::new("what is imported")))?;
-            numbers.extend(last.map(|last| (name, last)));
+            numbers.extend(last.map(|last| (table.name, last)));
         }
         Ok(numbers)
     }
@@ -295,7 +288,7 @@ fn open(version: u32) -> Result<Connection, Fault> {
 }
 
 /// Says whether a table gives numbers to its rows, each once.
-fn is_numbered(connection: &Connection, table: &str) -> Result<bool, Fault> {
+pub(super) fn is_numbered(connection: &Connection, table: &str) -> Result<bool, Fault> {
     let mut statement = connection.prepare_cached(
         "SELECT 1 FROM sqlite_schema
          WHERE type = 'table' AND name = ?1 AND sql LIKE '%AUTOINCREMENT%'",

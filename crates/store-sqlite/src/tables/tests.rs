@@ -7,8 +7,10 @@ use countersign_core::store::{
     AdminStore as _, Cell, ExportHeader, ExportPart, ExportScope, Intent, Settings, StoreError,
     TableRow,
 };
+use countersign_sql::{EXPORTED, LEFT_OUT, Withheld};
 use tempfile::TempDir;
 
+use super::staged::is_numbered;
 use super::*;
 use crate::store::SqliteStore;
 
@@ -81,11 +83,13 @@ fn each_exported_table_stands_after_those_that_it_refers_to() {
 }
 
 #[test]
-fn what_is_left_out_of_a_table_is_a_column_of_it() {
+fn what_is_said_of_a_table_holds_of_the_schema() {
     let (store, _directory) = fresh();
     for table in EXPORTED {
         let shape = shape_of(&store.connection, table.name).unwrap().unwrap();
         assert!(!shape.key.is_empty(), "{}", table.name);
+        let numbers = is_numbered(&store.connection, table.name).unwrap();
+        assert_eq!(numbers, table.is_numbered, "{}", table.name);
         if let Withheld::Sealed(column) = table.withheld {
             let column = shape.columns.iter().find(|it| it.name == column).unwrap();
             assert_eq!(column.holds, ColumnType::Bytes);
