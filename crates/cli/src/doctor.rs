@@ -23,6 +23,7 @@ mod issuers;
 mod listeners;
 mod mosquitto_files;
 mod places;
+mod server;
 mod settings;
 mod store;
 mod version;

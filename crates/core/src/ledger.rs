@@ -23,7 +23,7 @@ use crate::time::Timestamp;
 use crate::told_sessions::ToldSessions;
 
 pub use self::brokers::MOST_BROKERS;
-pub use self::client_ids::{MOST_CLIENT_IDS, MOST_PRUNED};
+pub use self::client_ids::is_full_of_client_ids;
 pub use self::hand_back::{Judged, JudgedSessions, MayAudit};
 pub use self::sign_in::{MOST_OF_USER, MOST_SESSIONS, RecordedSignIn, SignInEffects};
 pub use self::transaction::LedgerTransaction;

@@ -23,6 +23,8 @@ pub(crate) enum Fault {
     Postgres(tokio_postgres::Error),
     /// What was to be added is there already; says what.
     Taken(String),
+    /// The server is of this version.
+    TooOld(String),
 }
 
 impl Fault {
@@ -54,6 +56,10 @@ impl Fault {
                 None => error(StoreErrorKind::Unavailable, of_client(&cause, place)),
             },
             Self::Taken(what) => error(StoreErrorKind::Conflict, what),
+            Self::TooOld(version) => error(
+                StoreErrorKind::Unavailable,
+                format!("{place} is of PostgreSQL {version}; this needs 14 or newer"),
+            ),
         }
     }
 }

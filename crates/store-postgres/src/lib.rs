@@ -28,6 +28,7 @@ mod error;
 mod followers;
 mod gate;
 mod groups;
+mod health;
 mod hooks;
 mod imported_rows;
 mod imports;
@@ -72,6 +73,7 @@ mod web_sessions;
 
 pub use address::Address;
 pub use broker_lock::BrokerLock;
+pub use health::ServerFacts;
 pub use place::Place;
 pub use store::PostgresStore;
 pub use transaction::PostgresTransaction;

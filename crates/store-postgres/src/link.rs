@@ -7,9 +7,10 @@ use std::future::Future;
 use std::io;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
-use tokio_postgres::{Client, Error, NoTls};
+use tokio_postgres::{Client, Connection, Error, NoTls};
 
 use crate::address::Address;
 use crate::error::{Fault, ends_connection};
@@ -34,24 +35,19 @@ impl Link {
             .map_err(|_| Fault::Lost)?;
         let connected: Option<Result<_, Error>> =
             runtime.block_on(timeout_of(LONGEST_CONNECT, async {
-                let client = match &address.tls {
-                    None => {
-                        let (client, connection) = address.config.connect(NoTls).await?;
-                        tokio::spawn(connection);
-                        client
-                    }
-                    Some(tls) => {
-                        let (client, connection) = address.config.connect(tls.clone()).await?;
-                        tokio::spawn(connection);
-                        client
-                    }
+                let (client, version) = match &address.tls {
+                    None => begin(address.config.connect(NoTls).await?),
+                    Some(tls) => begin(address.config.connect(tls.clone()).await?),
                 };
+                if let Some(version) = version.filter(|it| is_too_old(it)) {
+                    return Ok(Err(Fault::TooOld(version)));
+                }
                 client.batch_execute(SETTINGS).await?;
-                Ok(client)
+                Ok(Ok(client))
             }));
         match connected {
             Some(Ok(client)) => Ok(Self {
-                client,
+                client: client?,
                 runtime: Some(runtime),
                 limit: Cell::new(ADMIN_LIMIT),
                 is_lost: Cell::new(false),
@@ -128,6 +124,25 @@ impl fmt::Debug for Link {
     }
 }
 
+/// Has a connection go on beside the client; returns the version of the server besides.
+fn begin<S, T>((client, connection): (Client, Connection<S, T>)) -> (Client, Option<String>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let version = connection.parameter("server_version").map(str::to_owned);
+    tokio::spawn(connection);
+    (client, version)
+}
+
+/// Whether a version, as a server says it, is before those that have all that is asked of them.
+fn is_too_old(version: &str) -> bool {
+    let end = version.find(|it: char| !it.is_ascii_digit());
+    let major = version.get(..end.unwrap_or(version.len()));
+    let major: Option<u32> = major.and_then(|it| it.parse().ok());
+    major.is_some_and(|major| major < OLDEST)
+}
+
 /// Whether a connection failed before PostgreSQL or its certificate was judged.
 fn is_about_the_network(error: &Error) -> bool {
     let cause = error.source().and_then(|cause| cause.downcast_ref());
@@ -159,6 +174,9 @@ const SETTINGS: &str = "
     SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') = 'off';";
 
+/// The first version that is used.
+const OLDEST: u32 = 14;
+
 const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 
 /// What an answer may take that a login waits for.
@@ -166,3 +184,21 @@ pub(crate) const GATE_LIMIT: Duration = Duration::from_secs(5);
 
 /// What any other answer may take: more than PostgreSQL itself allows a statement.
 pub(crate) const ADMIN_LIMIT: Duration = Duration::from_secs(70);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_before_14_is_too_old() {
+        for (version, expected) in [
+            ("13.16 (Debian 13.16-0+deb11u1)", true),
+            ("9.6.24", true),
+            ("14beta1", false),
+            ("15.18 (Debian 15.18-0+deb12u1)", false),
+            ("", false),
+        ] {
+            assert_eq!(is_too_old(version), expected, "{version}");
+        }
+    }
+}

@@ -20,6 +20,15 @@ pub(crate) fn create(
         return Err(StoreError::new(action, StoreErrorKind::Conflict)
             .with_detail(format!("{place} holds a store")));
     }
+    let encoding = encoding(connection).map_err(explain)?;
+    if encoding != "UTF8" {
+        return Err(
+            StoreError::new(action, StoreErrorKind::Unavailable).with_detail(format!(
+                "{place} keeps texts as {encoding}, in which some names can't be stored; \
+             `createdb --encoding UTF8 --template template0` makes another"
+            )),
+        );
+    }
     let make = || {
         connection.run("CREATE SCHEMA countersign")?;
         for migration in MIGRATIONS {
@@ -70,6 +79,11 @@ fn version(connection: &Connection) -> Result<Option<i64>, Fault> {
     }
     let statement = connection.prepare("SELECT version FROM store WHERE id = 1")?;
     statement.query_row((), |row| row.get(0)).map(Some)
+}
+
+fn encoding(connection: &Connection) -> Result<String, Fault> {
+    let statement = connection.prepare("SELECT current_setting('server_encoding')")?;
+    statement.query_row((), |row| row.get(0))
 }
 
 fn newest() -> i64 {

@@ -43,5 +43,5 @@ impl Columns {
 }
 
 fn nonsense<R: SqlReader>() -> R::Fault {
-    R::nonsense("a column of what followers are told of".into())
+    R::nonsense("a column that was read".into())
 }

@@ -2,8 +2,9 @@
 //!
 //! A store says how it is asked ([`SqlReader`]), and what its tables look like
 //! ([`TableShape`]). What followers are told of, and which of them of what, stands here once
-//! ([`FOLLOWED`]), and is read here once ([`snapshot_page`], [`changes_since`]). So does what
-//! exports have ([`EXPORTED`], [`export`]).
+//! ([`FOLLOWED`]), and is read here once ([`snapshot_page`], [`changes_since`]). The same
+//! goes for what exports have ([`EXPORTED`], [`export`]), and for how records are found that
+//! can't be read ([`unreadable_records`]).
 
 mod columns;
 mod export;
@@ -13,6 +14,7 @@ mod groups;
 mod kind;
 mod log;
 mod reader;
+mod records;
 mod shape;
 mod source;
 mod table_reader;
@@ -24,6 +26,7 @@ pub use groups::groups_beginning;
 pub use kind::{KeyPart, ObjectKind};
 pub use log::{first_object_change, last_object_change, last_to_cut};
 pub use reader::SqlReader;
+pub use records::{Record, RecordReader, unreadable_records};
 pub use shape::{Column, ColumnType, TableShape, quote, quoted};
 pub use source::{changes_since, snapshot_page};
 pub use table_reader::TableReader;

@@ -2,7 +2,6 @@
 
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::CredentialId;
-use countersign_core::ledger::{MOST_CLIENT_IDS, MOST_PRUNED};
 use countersign_core::name::TenantId;
 use countersign_core::ownership::{Holder, StoredSession};
 use countersign_core::store::StoreError;
@@ -206,13 +205,6 @@ fn counts(connection: &Connection) -> Result<ClientIdCounts, Fault> {
             pruned: row.get(1)?,
         })
     })?)
-}
-
-/// Says whether so many client ids are remembered that there is no room for all
-/// that brokers are presented.
-pub(crate) fn is_full(connection: &Connection) -> Result<bool, Fault> {
-    let ClientIdCounts { records, pruned } = counts(connection)?;
-    Ok(records >= MOST_CLIENT_IDS || pruned >= MOST_PRUNED)
 }
 
 /// The client ids that `sql` finds, which are bounded by `at` and `most`.

@@ -142,6 +142,19 @@ impl AnyStore {
         }
     }
 
+    /// Reads every record as the gate does, and names those that can't be read; nothing, if
+    /// all can.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read at all.
+    pub fn unreadable_records(&mut self) -> Result<Vec<String>, StoreError> {
+        match self {
+            Self::File(store) => store.unreadable_records(),
+            Self::Postgres(store) => store.unreadable_records(),
+        }
+    }
+
     /// Reads what an export of `scope` has, as it is at one moment: the header, then each
     /// row. Memory does not grow with the store.
     ///

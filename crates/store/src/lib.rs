@@ -11,3 +11,4 @@ mod rows;
 
 pub use any_store::{AnyBrokerLock, AnyStore};
 pub use any_transaction::AnyTransaction;
+pub use countersign_postgres::ServerFacts;

@@ -1,6 +1,7 @@
 //! A real PostgreSQL in a folder of its own, reached by a socket in it alone.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 use crate::artifacts;
+use crate::broker::Port;
 use crate::broker::process::{Process, User, give, we_are_root};
 
 /// A PostgreSQL that forgets what it was told when the machine fails, ended when dropped.
@@ -20,11 +22,23 @@ pub struct Postgres {
     programs: PathBuf,
     dir: TempDir,
     databases: AtomicU64,
+    /// Where it is reached by TCP, too.
+    port: Option<Port>,
 }
 
 impl Postgres {
     /// Makes one and starts it.
     pub fn start() -> Result<Self> {
+        Self::start_by(None, "", &[])
+    }
+
+    /// Makes one that is reached on 127.0.0.1, too, with these settings besides and these
+    /// files in its folder of data.
+    pub fn start_on_tcp(settings: &str, files: &[(&str, Vec<u8>)]) -> Result<Self> {
+        Self::start_by(Some(Port::reserve()), settings, files)
+    }
+
+    fn start_by(port: Option<Port>, settings: &str, files: &[(&str, Vec<u8>)]) -> Result<Self> {
         let programs = artifacts::postgres()?;
         let dir = tempfile::Builder::new()
             .prefix("countersign-postgres-")
@@ -45,31 +59,56 @@ impl Postgres {
             user.run(&mut initdb);
         }
         run(&mut initdb)?;
-        fs::write(data.join("postgresql.auto.conf"), SETTINGS)?;
+        fs::write(
+            data.join("postgresql.auto.conf"),
+            format!("{SETTINGS}{settings}"),
+        )?;
+        for (name, content) in files {
+            let path = data.join(name);
+            fs::write(&path, content)?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+            if let Some(user) = user {
+                user.own(&path)?;
+            }
+        }
         let log = dir.path().join("log");
         let mut args: Vec<String> = ["-D", &shown(&data), "-k", &shown(dir.path())]
             .map(str::to_owned)
             .into();
-        args.extend(["-c", "listen_addresses="].map(str::to_owned));
+        let listens = match &port {
+            Some(_) => "listen_addresses=127.0.0.1",
+            None => "listen_addresses=",
+        };
+        args.extend(["-c", listens].map(str::to_owned));
+        if let Some(port) = &port {
+            args.extend(["-p".to_owned(), port.number().to_string()]);
+        }
         let program = shown(&programs.join("postgres"));
         let mut server =
             Process::new(program, args, Vec::new(), log, false).of_user(user, libc::SIGQUIT);
         server.spawn()?;
-        server.wait_for_log(0, "ready to accept connections", PATIENCE)?;
+        server.wait_for_log(0, READY, PATIENCE)?;
         Ok(Self {
             server,
             programs,
             dir,
             databases: AtomicU64::new(0),
+            port,
         })
+    }
+
+    /// Has it follow a server that is no more. Its settings say `wal_level = replica`.
+    pub fn become_standby(&mut self) -> Result<()> {
+        self.crash()?;
+        fs::write(self.folder().join("data/standby.signal"), "")?;
+        self.start_again()
     }
 
     /// Starts it again after it was ended.
     pub fn start_again(&mut self) -> Result<()> {
         let mark = self.server.log_mark();
         self.server.spawn()?;
-        self.server
-            .wait_for_log(mark, "ready to accept connections", PATIENCE)?;
+        self.server.wait_for_log(mark, READY, PATIENCE)?;
         Ok(())
     }
 
@@ -95,19 +134,29 @@ impl Postgres {
         self.dir.path()
     }
 
+    /// The port at which it is reached by TCP or, without one, of its socket.
+    pub fn port(&self) -> u16 {
+        self.port.as_ref().map_or(5_432, Port::number)
+    }
+
     /// The address of a database.
     pub fn url(&self, database: &str) -> String {
         let folder = shown(self.folder()).replace('/', "%2F");
-        format!("postgres://{NAME}@{folder}/{database}")
+        let port = self.port();
+        format!("postgres://{NAME}@{folder}:{port}/{database}")
+    }
+
+    /// The folder of PostgreSQL's own programs.
+    pub fn programs(&self) -> &Path {
+        &self.programs
     }
 
     /// Runs statements as an administrator; returns what they print, without headings.
     pub fn sql(&self, database: &str, statements: &str) -> Result<String> {
         let mut psql = Command::new(self.programs.join("psql"));
         psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
-            .args(["--set", "ON_ERROR_STOP=1", "--username", NAME, "--host"])
-            .arg(self.folder())
-            .args(["--command", statements, database]);
+            .args(["--set", "ON_ERROR_STOP=1", "--command", statements])
+            .arg(self.url(database));
         run(&mut psql)
     }
 }
@@ -144,6 +193,9 @@ max_wal_senders = 0
 shared_buffers = 64MB
 wal_level = minimal
 ";
+
+/// What it says once it does what it is there for, be it as a standby.
+const READY: &str = "system is ready to accept";
 
 /// A start takes a second, or more on a machine with other work.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -13,17 +13,19 @@ use countersign_admin::scheme::{ListReplacedSchemes, ListRevealingSchemes};
 use countersign_admin::sealed::CountSealed;
 use countersign_admin::settings::ShowSettings;
 use countersign_admin::tenant::ListTenants;
+use countersign_core::ledger::is_full_of_client_ids;
 use countersign_core::name::LoginName;
 use countersign_core::scheme::SchemeName;
 use countersign_core::store::{
-    AuditQuery, Directory as _, GateStore as _, StoreError, StoreErrorKind, all_rows,
+    AdminStore as _, AuditQuery, Directory as _, GateStore as _, Intent, StoreError,
+    StoreErrorKind, all_rows,
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::{Timestamp, rfc3339};
 use countersign_sqlite::SqliteStore;
 use countersign_store::AnyStore;
 
-use super::{Problem, Report, fleet, issuers};
+use super::{Problem, Report, fleet, issuers, server};
 use crate::identity::ActingAs;
 use crate::invocation::{as_caller, now, open_at};
 use crate::output::Output;
@@ -73,11 +75,15 @@ pub(super) fn check(
     let Some((_acting, mut store)) = report.take("store", opened) else {
         return Content::default();
     };
-    // Whether a database is whole is for PostgreSQL to say.
-    if let AnyStore::File(file) = &store {
-        report.note("integrity", integrity(file));
-        report.note("records", records(file));
+    match &mut store {
+        AnyStore::File(file) => report.note("integrity", integrity(file)),
+        // Whether a database is whole is for PostgreSQL to say.
+        AnyStore::Postgres(database) => match database.server_facts() {
+            Ok(facts) => report.note_all("server", server::problems(&facts)),
+            Err(error) => report.note("server", Err(unusable(place, &error))),
+        },
     }
+    report.note("records", records(&mut store));
     report.note("audit", audit_chain(&mut store));
     report.note("argon2", argon2(&mut store));
     report.note("clock", clock(&mut store, now()));
@@ -180,14 +186,18 @@ fn remedy(error: &StoreError) -> &'static str {
 /// Looks at the store's content.
 fn look<C: Command>(store: &mut AnyStore, command: &C) -> Result<C::Output, Problem> {
     let looked = as_caller(|context| countersign_admin::run(store, context, command));
-    let of_its_kind = match store {
-        AnyStore::File(_) => remedy,
-        AnyStore::Postgres(_) => remedy_in_database,
-    };
     looked.map_err(|error| {
-        let remedy = error.store().map_or("look at the path", of_its_kind);
+        let remedy = error.store().map_or("look at the path", remedy_of(store));
         Problem::new(error.to_string(), remedy)
     })
+}
+
+/// What helps where a store can't be used.
+fn remedy_of(store: &AnyStore) -> fn(&StoreError) -> &'static str {
+    match store {
+        AnyStore::File(_) => remedy,
+        AnyStore::Postgres(_) => remedy_in_database,
+    }
 }
 
 fn integrity(store: &SqliteStore) -> Result<(), Problem> {
@@ -249,13 +259,14 @@ fn ended_authorities(store: &mut AnyStore, now: Timestamp) -> Result<Vec<Problem
 }
 
 /// Whether every record can be read as a broker reads it.
-fn records(store: &SqliteStore) -> Result<(), Problem> {
-    let unreadable = store
-        .unreadable_records()
-        .map_err(|error| Problem::new(error.to_string(), remedy(&error)))?;
+fn records(store: &mut AnyStore) -> Result<(), Problem> {
+    let remedy = remedy_of(store);
+    let unusable = |error: StoreError| Problem::new(error.to_string(), remedy(&error));
+    let unreadable = store.unreadable_records().map_err(unusable)?;
     let is_full = store
-        .is_full_of_client_ids()
-        .map_err(|error| Problem::new(error.to_string(), remedy(&error)))?;
+        .begin(Intent::Read)
+        .and_then(|mut transaction| is_full_of_client_ids(&mut transaction))
+        .map_err(unusable)?;
     if unreadable.is_empty() && is_full {
         return Err(Problem::new(
             "the store remembers as many client ids as it has room for: a credential over \

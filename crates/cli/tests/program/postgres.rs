@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 use crate::serve::Service;
 use crate::support::{Fixture, Ran, finish};
 
+mod health;
+
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// A database, and the program on it.
@@ -27,7 +29,11 @@ struct Database {
 impl Database {
     /// One that holds no store.
     fn empty() -> Self {
-        let server = Postgres::start().unwrap();
+        Self::empty_on(Postgres::start().unwrap())
+    }
+
+    /// One of this server.
+    fn empty_on(server: Postgres) -> Self {
         let name = server.database().unwrap();
         Self {
             fixture: Fixture::empty(),
@@ -38,7 +44,12 @@ impl Database {
 
     /// One with a store in it.
     fn new() -> Self {
-        let database = Self::empty();
+        Self::new_on(Postgres::start().unwrap())
+    }
+
+    /// The same of this server.
+    fn new_on(server: Postgres) -> Self {
+        let database = Self::empty_on(server);
         database.run("init --argon2 m=8,t=1,p=1").done();
         database
     }

@@ -9,7 +9,7 @@ use crate::connect::SessionChange;
 use crate::name::TenantId;
 use crate::ownership::{ClientIdClaim, Holder, Kept, StoredSession};
 use crate::presence::{ClientIdUse, SessionEnd};
-use crate::store::rows::{ArrivalRow, ClientIdRecord, ClientIdsOf};
+use crate::store::rows::{ArrivalRow, ClientIdRecord, ClientIdRows, ClientIdsOf};
 use crate::store::{LoginEffects, Recorded, StoreError};
 use crate::time::Timestamp;
 
@@ -342,12 +342,23 @@ fn has_room(
         && writing.count_client_ids_of(whose, now.minus(HOUR), limit)? < limit)
 }
 
+/// Says whether so many client ids are remembered that there is no room for more than a limit
+/// of each credential, or that none are pruned any more.
+///
+/// # Errors
+///
+/// Returns [`StoreError`] when the store can't be read.
+pub fn is_full_of_client_ids(rows: &mut impl ClientIdRows) -> Result<bool, StoreError> {
+    let counts = rows.count_client_ids()?;
+    Ok(counts.records >= MOST_CLIENT_IDS || counts.pruned >= MOST_PRUNED)
+}
+
 /// With so many records, uses without a stored session are not remembered, and
 /// of stored ones no more than a credential's limit.
-pub const MOST_CLIENT_IDS: u64 = 1_000_000;
+const MOST_CLIENT_IDS: u64 = 1_000_000;
 
 /// So many are left of what was pruned: some 100 MB.
-pub const MOST_PRUNED: u64 = 4_000_000;
+pub(super) const MOST_PRUNED: u64 = 4_000_000;
 
 /// So many of them are there before unauthenticated clients add no more.
 const MOST_PRUNED_UNPROVED: u64 = MOST_PRUNED / 2;

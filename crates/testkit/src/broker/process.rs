@@ -54,6 +54,11 @@ impl User {
         })
     }
 
+    /// Gives this user a file.
+    pub(crate) fn own(self, path: &Path) -> Result<()> {
+        Ok(chown(path, Some(self.uid), Some(self.gid))?)
+    }
+
     /// Has a program run as this user.
     pub(crate) fn run(self, command: &mut Command) {
         command.uid(self.uid).gid(self.gid);
