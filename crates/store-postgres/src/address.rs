@@ -2,22 +2,26 @@
 
 use core::fmt;
 use core::str::FromStr;
+use std::env;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use countersign_core::store::{StoreError, StoreErrorKind};
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
 use crate::password_file;
 use crate::place::Place;
+use crate::service_file::{PASSWORD, Service};
 use crate::tls::Tls;
+use crate::tls_words::TlsWords;
 
 /// The address of a database, `postgres://USER@HOST/DATABASE`.
 ///
 /// It holds no password: that comes from the file that `PGPASSFILE` names, or else
 /// `~/.pgpass`. Other hosts than this one are reached by TLS, whose certificate must be
-/// theirs: `sslrootcert=FILE` says who signs it.
+/// theirs: `sslrootcert=FILE` says who signs it. `service=NAME` takes what is missing from
+/// the file of services.
 #[derive(Clone)]
 pub struct Address {
     pub(crate) config: Config,
@@ -52,17 +56,15 @@ fn parse(url: &str) -> Result<Address, String> {
     }
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
     let mut kept = Vec::new();
-    let (mut roots, mut is_plain) = (None, false);
+    let mut tls_words = TlsWords::default();
+    let mut service = None;
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').ok_or(FORM)?;
+        let word = unescaped(value).ok_or(FORM)?;
         match key {
-            "sslmode" if value == "verify-full" => {}
-            "sslmode" if value == "disable" => is_plain = true,
-            "sslmode" => {
-                return Err("`sslmode` is `verify-full`, or `disable` on this machine".into());
-            }
-            "sslrootcert" => roots = Some(unescaped(value).ok_or(FORM)?),
-            "password" => return Err(NO_PASSWORD.into()),
+            PASSWORD => return Err(NO_PASSWORD.into()),
+            "service" => service = Some(word),
+            _ if TlsWords::are_of(key) => tls_words.put(key, &word),
             _ => kept.push(pair),
         }
     }
@@ -76,22 +78,22 @@ fn parse(url: &str) -> Result<Address, String> {
     if config.get_password().is_some() {
         return Err(NO_PASSWORD.into());
     }
+    let named = || env::var("PGSERVICE").ok().filter(|name| !name.is_empty());
+    if let Some(name) = service.or_else(named) {
+        add_service(&mut config, &mut tls_words, &name)?;
+    }
     if config.get_hosts().is_empty() {
         return Err("it names no host; a socket is `?host=FOLDER`".into());
     }
     if config.get_dbname().is_none() {
         return Err("it names no database".into());
     }
-    let is_here = config.get_hosts().iter().all(is_this_machine);
-    if is_plain && !is_here {
-        return Err("`sslmode=disable` is for this machine alone".into());
-    }
-    let is_tls = !is_here || roots.is_some();
-    let tls = is_tls
-        .then(|| Tls::verifying(roots.as_deref()))
-        .transpose()?;
+    let mut addresses = config.get_hostaddrs().iter();
+    let is_here =
+        config.get_hosts().iter().all(is_this_machine) && addresses.all(IpAddr::is_loopback);
+    let tls = tls_words.resolve(config.get_hosts(), is_here)?;
     config
-        .ssl_mode(if is_tls {
+        .ssl_mode(if tls.is_some() {
             SslMode::Require
         } else {
             SslMode::Disable
@@ -100,11 +102,63 @@ fn parse(url: &str) -> Result<Address, String> {
         .connect_timeout(CONNECT)
         .tcp_user_timeout(SILENCE)
         .keepalives_idle(SILENCE);
-    if let Some(password) = password_file::password_for(&config) {
+    if config.get_password().is_none()
+        && let Some(password) = password_file::password_for(&config)
+    {
         config.password(password.as_bytes());
     }
     let place = Place::of(&config);
     Ok(Address { config, tls, place })
+}
+
+/// Adds what the file of services says of one, as far as the address does not say it.
+fn add_service(config: &mut Config, tls_words: &mut TlsWords, name: &str) -> Result<(), String> {
+    let service = Service::find(name)?;
+    let wrong = |key: &str| format!("`{key}` of the service `{name}` is not valid");
+    // Host and port belong together.
+    let has_host = !config.get_hosts().is_empty();
+    for (key, value) in service.words() {
+        match key {
+            "host" | "hostaddr" | "port" if has_host => {}
+            "host" => {
+                for host in value.split(',') {
+                    config.host(host);
+                }
+            }
+            "hostaddr" => {
+                for address in value.split(',') {
+                    config.hostaddr(address.parse().map_err(|_| wrong(key))?);
+                }
+            }
+            "port" => {
+                for port in value.split(',') {
+                    config.port(port.parse().map_err(|_| wrong(key))?);
+                }
+            }
+            "user" if config.get_user().is_none() => {
+                config.user(value);
+            }
+            "dbname" if config.get_dbname().is_none() => {
+                config.dbname(value);
+            }
+            "user" | "dbname" => {}
+            PASSWORD => {
+                config.password(value);
+            }
+            "target_session_attrs" if value == "read-write" => {
+                config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+            }
+            "target_session_attrs" if value == "any" => {}
+            _ if TlsWords::are_of(key) => tls_words.put(key, value),
+            "application_name" | "connect_timeout" => {}
+            _ => {
+                return Err(format!(
+                    "the service `{name}` says `{key}`, which is not taken; leave it out"
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn is_this_machine(host: &Host) -> bool {

@@ -58,6 +58,7 @@ mod row_reader;
 mod schema;
 mod schemes;
 mod secrets;
+mod service_file;
 mod settings;
 mod sql;
 mod sql_reader;
@@ -66,8 +67,10 @@ mod stored_sessions;
 mod tables;
 mod tenants;
 mod tls;
+mod tls_words;
 mod tokens;
 mod transaction;
+mod user_file;
 mod users;
 mod web_sessions;
 

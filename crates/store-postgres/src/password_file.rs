@@ -1,9 +1,6 @@
 //! Passwords of databases, from the file that PostgreSQL's own programs read.
 
 use std::env;
-use std::fs::{self, File};
-use std::io::Read as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use tokio_postgres::Config;
@@ -11,6 +8,7 @@ use tokio_postgres::config::Host;
 use zeroize::Zeroizing;
 
 use crate::place::PORT;
+use crate::user_file::UserFile;
 
 /// The password for the first host of `config`: what `PGPASSWORD` says, or else the line of the
 /// file that fits. A file that others may read is passed over. All this is as PostgreSQL's own
@@ -24,17 +22,7 @@ pub(crate) fn password_for(config: &Config) -> Option<Zeroizing<String>> {
         Some(path) => PathBuf::from(path),
         None => PathBuf::from(env::var_os("HOME")?).join(".pgpass"),
     };
-    let facts = fs::metadata(&path).ok()?;
-    if !facts.is_file() || facts.permissions().mode() & OTHERS != 0 {
-        return None;
-    }
-    let mut content = Zeroizing::new(String::with_capacity(LONGEST));
-    let most = u64::try_from(LONGEST).unwrap_or(u64::MAX);
-    File::open(path)
-        .ok()?
-        .take(most)
-        .read_to_string(&mut content)
-        .ok()?;
+    let file = UserFile::read(&path).ok().filter(UserFile::is_private)?;
     let host = match config.get_hosts().first()? {
         Host::Tcp(name) => name.clone(),
         Host::Unix(folder) => folder.to_string_lossy().into_owned(),
@@ -49,7 +37,7 @@ pub(crate) fn password_for(config: &Config) -> Option<Zeroizing<String>> {
         .get_user()
         .map_or_else(|| env::var("USER").unwrap_or_default(), Into::into);
     let database = config.get_dbname().unwrap_or_default();
-    find(&content, [&host, &port, database, &user])
+    find(&file.text, [&host, &port, database, &user])
 }
 
 /// The password of the first line that fits.
@@ -85,10 +73,6 @@ fn fields(line: &str) -> Vec<Zeroizing<String>> {
     fields.push(field);
     fields
 }
-
-/// Who is not the owner.
-const OTHERS: u32 = 0o077;
-const LONGEST: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {

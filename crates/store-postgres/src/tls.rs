@@ -15,8 +15,10 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use crate::user_file::UserFile;
 
 /// How the other end is told from others: its certificate is for its name, and signed by
 /// one of the roots.
@@ -24,8 +26,12 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 pub(crate) struct Tls(Arc<ClientConfig>);
 
 impl Tls {
-    /// Believes the roots in this file, or those of the system.
-    pub(crate) fn verifying(roots: Option<&str>) -> Result<Self, String> {
+    /// Believes the roots in this file, or those of the system. The other end is shown the
+    /// certificate in the first of two files, whose private key is in the second.
+    pub(crate) fn verifying(
+        roots: Option<&str>,
+        identity: Option<(&str, &str)>,
+    ) -> Result<Self, String> {
         let path = Path::new(roots.unwrap_or(SYSTEMS_ROOTS));
         let unusable = |why: &str| {
             format!(
@@ -47,10 +53,42 @@ impl Tls {
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?
-            .with_root_certificates(store)
-            .with_no_client_auth();
+            .with_root_certificates(store);
+        let config =
+            match identity {
+                None => config.with_no_client_auth(),
+                Some((certificate, key)) => {
+                    let shown = (chain_in(certificate)?, key_in(key)?);
+                    config.with_client_auth_cert(shown.0, shown.1).map_err(|_| {
+                    format!("`{key}` is not the private key of the certificate in `{certificate}`")
+                })?
+                }
+            };
         Ok(Self(Arc::new(config)))
     }
+}
+
+/// The certificate that is shown, and those that signed it.
+fn chain_in(path: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let chain: Vec<_> = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .map_err(|_| format!("`{path}` can't be read, or is no PEM file"))?;
+    if chain.is_empty() {
+        return Err(format!("`{path}` holds no certificate"));
+    }
+    Ok(chain)
+}
+
+/// A private key, which others must not be able to read.
+fn key_in(path: &str) -> Result<PrivateKeyDer<'static>, String> {
+    let file = UserFile::read(Path::new(path)).map_err(|_| format!("`{path}` can't be read"))?;
+    if !file.is_private_or_of_root() {
+        return Err(format!(
+            "`{path}` is a private key, and others may read it; chmod 600 {path}"
+        ));
+    }
+    PrivateKeyDer::from_pem_slice(file.text.as_bytes())
+        .map_err(|_| format!("`{path}` holds no private key, or one that a password locks"))
 }
 
 impl fmt::Debug for Tls {

@@ -16,6 +16,7 @@ use crate::serve::Service;
 use crate::support::{Fixture, Ran, finish};
 
 mod health;
+mod reached;
 
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -69,6 +70,8 @@ impl Database {
             .env("COUNTERSIGN_KEY_FILE", self.key())
             .env_remove("PGPASSFILE")
             .env_remove("PGPASSWORD")
+            .env_remove("PGSERVICE")
+            .env_remove("PGSERVICEFILE")
             .env("HOME", self.fixture.directory.path());
         command
     }
