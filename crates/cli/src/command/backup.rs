@@ -1,6 +1,6 @@
 //! `countersign backup`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -23,6 +23,9 @@ impl Backup {
     /// Root is one user where the store lies, and another where the copy goes.
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         let path = std::path::absolute(&self.file)?;
+        if invocation.store.file().is_none() {
+            return Err(CliError::refused(of_database(&path)));
+        }
         let mut progress = Progress::default();
         let mut target = {
             let _there = ActingAs::for_keeper_of(&path)?;
@@ -46,4 +49,14 @@ impl Backup {
         invocation.output.act(&done, &json!({ "path": path }))?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// How a store in a database is copied, without who is connected or signed in.
+fn of_database(path: &Path) -> String {
+    format!(
+        "a store in a database is copied by `pg_dump --format=custom --schema=countersign \
+         --exclude-table-data='countersign.(broker|presence|web_session)' --file={} ADDRESS`; keep \
+         a copy of the key file, too",
+        path.display()
+    )
 }

@@ -37,7 +37,10 @@ impl Restore {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         let owner = self.owner.as_deref().map(Account::require).transpose()?;
         let path = std::path::absolute(&self.file)?;
-        let store = std::path::absolute(invocation.store.require_file("a backup of a file")?)?;
+        let Some(store) = invocation.store.file() else {
+            return Err(CliError::refused(of_database(&path)));
+        };
+        let store = std::path::absolute(store)?;
         let mut backup = {
             let _there = ActingAs::for_keeper_of(&path)?;
             open_backup(&path)?
@@ -62,6 +65,16 @@ impl Restore {
             .made(Mark::Done, &done, &path, &["key"], hints)?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// How a copy of a store in a database becomes one, where there is none.
+fn of_database(path: &Path) -> String {
+    format!(
+        "a store in a database is restored by `pg_restore --exit-on-error --no-owner \
+         --dbname=ADDRESS {}`, into a database that `createdb --encoding=UTF8 \
+         --template=template0` made",
+        path.display()
+    )
 }
 
 /// Opens a file that is whole by itself.

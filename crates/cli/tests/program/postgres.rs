@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::serve::Service;
 use crate::support::{Fixture, Ran, finish};
 
+mod dump;
 mod health;
 mod reached;
 
@@ -258,8 +259,8 @@ fn every_day_work_is_done_in_a_database_as_in_a_file() {
     std::fs::remove_file(database.key()).unwrap();
     assert_eq!(sealed(), false);
     for (line, told) in [
-        ("backup copy.db", "back up the store"),
-        ("restore copy.db", "needs a store in a file"),
+        ("backup copy.db", "is copied by `pg_dump "),
+        ("restore copy.db", "is restored by `pg_restore "),
         ("doctor --config x.conf", "needs a store in a file"),
     ] {
         let ran = database.run(line);
