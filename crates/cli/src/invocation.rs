@@ -136,7 +136,7 @@ pub(crate) fn open_at(place: &StorePlace, output: Output) -> Result<AnyStore, St
 
 fn tell_upgrade(store: &AnyStore, output: Output) {
     if let Some(upgraded) = store.upgraded() {
-        output.notice(&upgraded.to_string());
+        output.notice(&upgraded);
     }
 }
 

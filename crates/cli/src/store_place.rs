@@ -115,7 +115,9 @@ impl StorePlace {
     pub(crate) fn open_as_it_is(&self) -> Result<AnyStore, StoreError> {
         match self {
             Self::File(path) => SqliteStore::open_as_it_is(path).map(AnyStore::File),
-            Self::Database(database) => database.open(),
+            Self::Database(database) => {
+                AnyStore::open_database_as_it_is(&database.url, database.key())
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The numbers of the locks that PostgreSQL holds for whoever is connected: that of writers,
-//! and those of brokers' names.
+//! that of the schema, and those of brokers' names.
 
 use sha2::{Digest as _, Sha256};
 
@@ -9,6 +9,11 @@ use crate::sql::Connection;
 /// The lock that whoever writes holds until the end of the transaction.
 pub(crate) fn writer() -> i64 {
     number("writer")
+}
+
+/// The lock that all hold together who use the schema, and whoever changes it alone.
+pub(crate) fn schema() -> i64 {
+    number("schema")
 }
 
 /// Says whether a live broker has this name.

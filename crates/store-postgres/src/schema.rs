@@ -1,8 +1,15 @@
-//! The numbered schema: how a database is told to hold a store, and how it gets one.
+//! The numbered schema: how a database is told to hold a store, how it gets one, and how one
+//! of an older version is brought up to date.
+//!
+//! Whoever is connected holds a lock together with all others, and whoever changes the schema
+//! holds it alone: no program of an older version meets tables that it does not know.
+
+use std::time::Duration;
 
 use countersign_core::store::{StoreError, StoreErrorKind};
 
 use crate::error::Fault;
+use crate::link::ADMIN_LIMIT;
 use crate::locks;
 use crate::place::Place;
 use crate::sql::Connection;
@@ -31,24 +38,26 @@ pub(crate) fn create(
     }
     let make = || {
         connection.run("CREATE SCHEMA countersign")?;
-        for migration in MIGRATIONS {
-            connection.run(migration)?;
-        }
+        migrate(connection, 0, MIGRATIONS)?;
         fill(connection)?;
-        connection.run("COMMIT")
+        connection.run("COMMIT")?;
+        connection.run(&share())
     };
     make().map_err(explain)
 }
 
-/// Fails unless the database holds a store with the schema of this version.
+/// Keeps the schema as it is while the connection lasts. Fails unless the database holds a
+/// store with the schema of these steps.
 pub(crate) fn check(
     connection: &Connection,
     place: &Place,
     action: &'static str,
+    migrations: &[&str],
 ) -> Result<(), StoreError> {
-    let found = version(connection).map_err(|fault| fault.while_trying(action, place))?;
+    let found = connection.run(&share()).and_then(|()| version(connection));
+    let found = found.map_err(|fault| fault.while_trying(action, place))?;
     let error = |kind, detail| Err(StoreError::new(action, kind).with_detail(detail));
-    let newest = newest();
+    let newest = newest(migrations);
     match found {
         None => error(
             StoreErrorKind::Missing,
@@ -86,8 +95,81 @@ fn encoding(connection: &Connection) -> Result<String, Fault> {
     statement.query_row((), |row| row.get(0))
 }
 
-fn newest() -> i64 {
-    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+/// Brings an older schema up to date, in one transaction. Returns what it had, unless it is
+/// that of these steps or none that they know.
+///
+/// Nobody else is connected meanwhile: of two that begin at once one waits, and finds that
+/// there is nothing left to do.
+pub(crate) fn upgrade(
+    connection: &Connection,
+    place: &Place,
+    action: &'static str,
+    migrations: &[&str],
+) -> Result<Option<i64>, StoreError> {
+    let explain = |fault: Fault| fault.while_trying(action, place);
+    let older = || {
+        let found = version(connection).map_err(explain)?;
+        Ok(found.filter(|version| *version < newest(migrations)))
+    };
+    for _ in 0..ATTEMPTS {
+        if older()?.is_none() {
+            return Ok(None);
+        }
+        match connection.run(&alone()).map_err(explain) {
+            // Whoever is connected may have brought it up to date.
+            Err(error) if error.kind() == StoreErrorKind::Busy => {
+                connection.run("ROLLBACK").map_err(explain)?;
+            }
+            Err(error) => return Err(error),
+            Ok(()) => {
+                let found = older()?;
+                connection.link.limit(UPGRADE);
+                let from = found.unwrap_or(newest(migrations));
+                let done = migrate(connection, from, migrations);
+                let done = done.and_then(|()| connection.run("COMMIT"));
+                connection.link.limit(ADMIN_LIMIT);
+                return done.map_err(explain).map(|()| found);
+            }
+        }
+    }
+    Err(StoreError::new(action, StoreErrorKind::Older).with_detail(format!(
+        "{place} has an older schema, and services or commands of an older version use it; stop \
+         them"
+    )))
+}
+
+/// Takes each step that a schema lacks.
+fn migrate(connection: &Connection, from: i64, migrations: &[&str]) -> Result<(), Fault> {
+    let steps = (1_i64..).zip(migrations);
+    for (number, step) in steps.filter(|(number, _)| *number > from) {
+        connection.run(step)?;
+        connection.run(&format!("UPDATE store SET version = {number} WHERE id = 1"))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn newest(migrations: &[&str]) -> i64 {
+    i64::try_from(migrations.len()).unwrap_or(i64::MAX)
+}
+
+/// Holds the schema together with others. Whoever changes it does so for a few seconds.
+fn share() -> String {
+    format!(
+        "SET lock_timeout = {wait}; SELECT pg_advisory_lock_shared({lock}); RESET lock_timeout",
+        wait = ATTEMPT.saturating_mul(ATTEMPTS).as_millis(),
+        lock = locks::schema()
+    )
+}
+
+/// Begins to change the schema, which nobody else holds from here to the end.
+fn alone() -> String {
+    format!(
+        "BEGIN; SET LOCAL lock_timeout = {wait}; SET LOCAL statement_timeout = {longest};
+         SELECT pg_advisory_xact_lock({lock})",
+        wait = ATTEMPT.as_millis(),
+        longest = UPGRADE.as_millis(),
+        lock = locks::schema()
+    )
 }
 
 /// Two that make a store do so one after the other.
@@ -96,4 +178,15 @@ fn begin() -> String {
 }
 
 /// Every step from nothing to the schema of this version.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001.sql")];
+
+/// So often whoever changes the schema waits for others to be gone,
+const ATTEMPTS: u32 = 6;
+/// so long each time, and whoever connects as long as all of that for a change to end.
+const ATTEMPT: Duration = Duration::from_millis(500);
+
+/// What a change of the schema may take.
+const UPGRADE: Duration = Duration::from_secs(3_600);
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use crate::error::Fault;
 use crate::key_file::KeyFile;
 use crate::link::{GATE_LIMIT, Link};
 use crate::place::Place;
-use crate::schema;
+use crate::schema::{self, MIGRATIONS};
 use crate::sql::Connection;
 
 /// One connection to a store in a PostgreSQL database. Serves one thread at a time, and
@@ -30,6 +30,8 @@ pub struct PostgresStore {
     /// The schemes that every store knows, read once.
     pub(crate) built_in: Schemes,
     pub(crate) key_file: Arc<KeyFile>,
+    /// The schema that it had before this connection brought it up to date, if it did.
+    pub(crate) upgraded_from: Option<i64>,
 }
 
 impl PostgresStore {
@@ -44,6 +46,7 @@ impl PostgresStore {
             commits: 0,
             built_in: Schemes::built_in(),
             key_file: Arc::default(),
+            upgraded_from: None,
         }
     }
 
@@ -59,6 +62,7 @@ impl PostgresStore {
             commits: 0,
             built_in: self.built_in.clone(),
             key_file: Arc::clone(&self.key_file),
+            upgraded_from: None,
         })
     }
 
@@ -130,7 +134,7 @@ impl PostgresStore {
 pub(crate) fn connect(address: &Address, action: &'static str) -> Result<Connection, StoreError> {
     let link = Link::open(address).map_err(|fault| fault.while_trying(action, &address.place))?;
     let connection = Connection::of(link);
-    schema::check(&connection, &address.place, action)?;
+    schema::check(&connection, &address.place, action, MIGRATIONS)?;
     Ok(connection)
 }
 

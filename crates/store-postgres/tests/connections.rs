@@ -168,7 +168,7 @@ fn a_name_is_held_on_after_its_connection_was_cut() {
     // It is taken again by itself.
     let other = database.open();
     let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
-        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        AND mode = 'ExclusiveLock' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     while database.sql().number(held) == 0 {}
     let error = other.lock_broker("b1").unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Conflict);

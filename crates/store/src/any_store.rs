@@ -32,7 +32,7 @@ use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 use countersign_core::token::{TokenKey, TokenRecord};
 use countersign_postgres::{Address, PostgresStore};
-use countersign_sqlite::{SqliteStore, Upgrade};
+use countersign_sqlite::SqliteStore;
 
 use crate::AnyTransaction;
 use crate::delegate::methods;
@@ -80,6 +80,16 @@ impl AnyStore {
         Ok(Self::with_key(store, key))
     }
 
+    /// The same, and does not bring it up to date.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresStore::open_as_it_is`], and when `url` is no address of a database.
+    pub fn open_database_as_it_is(url: &str, key: Option<&Path>) -> Result<Self, StoreError> {
+        let store = PostgresStore::open_as_it_is(Address::parse(url)?)?;
+        Ok(Self::with_key(store, key))
+    }
+
     /// Makes a store in the database at `url`, which has none.
     ///
     /// # Errors
@@ -124,12 +134,17 @@ impl AnyStore {
         }
     }
 
-    /// What opening it did to a store of an older schema, if it was one.
+    /// What opening it did to a store of an older schema, if it was one, to be shown.
     #[must_use]
-    pub fn upgraded(&self) -> Option<&Upgrade> {
+    pub fn upgraded(&self) -> Option<String> {
         match self {
-            Self::File(store) => store.upgraded(),
-            Self::Postgres(_) => None,
+            Self::File(store) => store.upgraded().map(ToString::to_string),
+            Self::Postgres(store) => store.upgraded().map(|(from, to)| {
+                format!(
+                    "the store was brought up to date from schema {from} to {to}. The way back: \
+                     a dump of the database from before, and the older version"
+                )
+            }),
         }
     }
 
