@@ -4,7 +4,7 @@ use countersign_admin::error::Noun;
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::{AdminError, Command, Context, ErrorKind, Permission, Tx, run};
 use countersign_core::name::TenantId;
-use countersign_core::store::{AdminStore, Intent};
+use countersign_core::store::{AdminStore, Intent, StoreError, StoreErrorKind};
 use zeroize::Zeroize as _;
 
 use crate::clients::{self, Secret};
@@ -256,6 +256,7 @@ fn details(tx: &mut Tx<'_>, tenant: &TenantId) -> Result<Option<Json>, AdminErro
 /// The words for a refusal: the plugin's, where it has some.
 fn told(error: &AdminError) -> String {
     let subject = error.subject();
+    let store = error.store().map(StoreError::kind);
     match (error.kind(), subject.noun) {
         (_, Noun::Command) => error.to_string(),
         // Who has nothing to do with a tenant is not told that there is one.
@@ -267,6 +268,7 @@ fn told(error: &AdminError) -> String {
         (ErrorKind::NotFound, Noun::Group) => "Group not found".into(),
         (ErrorKind::Exists, Noun::Role) => "Role already exists".into(),
         (ErrorKind::Exists, Noun::Credential) => "Client already exists".into(),
+        _ if store == Some(StoreErrorKind::Replica) => error.to_string(),
         (ErrorKind::Unavailable, _) => "the store can't be used now; try again".into(),
         _ => error.to_string(),
     }

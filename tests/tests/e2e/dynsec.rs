@@ -28,7 +28,7 @@ fn start(version: Version) -> (Fixture, Login) {
 }
 
 /// The response to one command of a client that hears responses.
-fn ask(client: &mut Client, command: &Value) -> Value {
+pub(crate) fn ask(client: &mut Client, command: &Value) -> Value {
     let message = json!({ "commands": [command] }).to_string();
     client.publish(TOPIC, &message, 1, false).unwrap();
     let answer = client.receive(PATIENCE).unwrap();
@@ -40,7 +40,7 @@ fn ask(client: &mut Client, command: &Value) -> Value {
 }
 
 /// Connects, and hears responses.
-fn listening(login: &Login, client_id: &str, port: u16) -> Client {
+pub(crate) fn listening(login: &Login, client_id: &str, port: u16) -> Client {
     let mut client = login.connect(client_id).accepted(port);
     assert_eq!(client.subscribe(&[(RESPONSE, 0)]).unwrap(), [0]);
     client

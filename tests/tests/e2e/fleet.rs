@@ -11,6 +11,7 @@ use countersign_tests::{
 };
 use serde_json::{Value, json};
 
+mod commands;
 mod registering;
 
 /// Has a store follow the centre at `address` as a new follower.

@@ -9,7 +9,7 @@ use countersign_core::credential::CredentialId;
 use countersign_core::jwt::{Ttl, Whoami};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
-use countersign_core::store::AdminStore;
+use countersign_core::store::{AdminStore, StoreErrorKind};
 use countersign_core::time::{Timestamp, rfc3339};
 
 use super::error::CommandError;
@@ -102,6 +102,10 @@ pub(super) fn run_job<S: AdminStore>(
 
 impl From<AdminError> for CommandError {
     fn from(error: AdminError) -> Self {
+        let store = error.store();
+        if store.is_some_and(|it| it.kind() == StoreErrorKind::Replica) {
+            return Self::AtCentre(error.to_string());
+        }
         match (error.kind(), error.subject().noun) {
             (ErrorKind::Forbidden, _) | (ErrorKind::NotFound, Noun::Tenant) => Self::NotAdmin,
             (ErrorKind::NotFound, Noun::Thing) => Self::NotFound("the tenant has no such thing"),

@@ -15,7 +15,7 @@ use std::borrow::Cow;
 /// | -91006 | there is no such tenant, role or thing, or not for this session |
 /// | -91007 | something stands in the way of it as things are now |
 /// | -91008 | too many commands in a second, or too many without an answer |
-/// | -91009 | the store can't be used now; try again |
+/// | -91009 | the store can't be used now; try again, or at the centre that is named |
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum CommandError {
     /// The message can't be read.
@@ -36,6 +36,8 @@ pub(crate) enum CommandError {
     LimitExceeded,
     /// The store can't be used now.
     Unavailable,
+    /// It is done at the centre, which this names.
+    AtCentre(String),
 }
 
 impl CommandError {
@@ -50,7 +52,7 @@ impl CommandError {
             Self::NotFound(_) => -91_006,
             Self::Conflict(_) => -91_007,
             Self::LimitExceeded => -91_008,
-            Self::Unavailable => -91_009,
+            Self::Unavailable | Self::AtCentre(_) => -91_009,
         }
     }
 
@@ -59,6 +61,7 @@ impl CommandError {
         match self {
             Self::Malformed(why) | Self::WrongSession(why) | Self::NotFound(why) => why,
             Self::Parameter(why) | Self::Conflict(why) => why,
+            Self::AtCentre(why) => why,
             Self::Unknown => "there is no such command",
             Self::NotAdmin => "the session does not administer its tenant",
             Self::LimitExceeded => "too many commands at once; wait for the answers",

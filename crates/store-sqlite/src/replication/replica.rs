@@ -206,11 +206,8 @@ pub(crate) fn check_is_none(store: &SqliteStore) -> Result<(), StoreError> {
     let Some(replica) = store.replica()? else {
         return Ok(());
     };
-    let detail = format!(
-        "`{}` is a replica of {}; change it there",
-        store.path.display(),
-        replica.source
-    );
+    // Sessions are told this as well, so there is no path in it.
+    let detail = format!("it is a replica of {}; change it there", replica.source);
     Err(StoreError::new("change the store", StoreErrorKind::Replica).with_detail(detail))
 }
 
