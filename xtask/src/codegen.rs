@@ -21,7 +21,7 @@ pub enum Product {
     Header,
     /// docs/reference
     Reference,
-    /// crates/store-sqlite/migrations/all.sql
+    /// crates/store-sqlite/migrations/all.sql and its digest
     Schema,
 }
 

@@ -70,6 +70,7 @@ impl Command for CreateFollower {
             rotated_at: tx.now,
             progress: None,
             lag: None,
+            machine: None,
             refused: 0,
         };
         tx.put_follower(&follower)?;
@@ -329,6 +330,8 @@ impl Command for RotateFollower {
         let before = find(tx, &self.0)?;
         let secret = random_secret(tx.random)?;
         let follower = Follower {
+            // Whose machine it is from now on is for the new secret to say.
+            machine: None,
             digest: SecretDigest::of(&secret),
             rotated_at: tx.now,
             ..before.clone()

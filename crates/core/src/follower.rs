@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::given::Given;
+use crate::hex;
 use crate::hook::is_name_of_broker;
 use crate::name::TenantId;
 use crate::secret::SecretDigest;
@@ -17,6 +18,8 @@ pub struct Follower {
     pub tenants: Option<Vec<TenantId>>,
     /// What its secret is known by.
     pub digest: SecretDigest,
+    /// The key of its machine, once that has shown one with this secret.
+    pub machine: Option<MachineKey>,
     /// Grows when it is told of other tenants than before: its replica is begun anew.
     pub era: i64,
     /// When it was made.
@@ -43,6 +46,37 @@ pub struct FollowerProgress {
     /// How much its broker wrote that was not handed back by then, where it said; counted
     /// up to [`MOST_WAITING`].
     pub waiting: Option<u32>,
+}
+
+/// The public key (X25519, RFC 7748) of a follower's machine, for which its centre seals
+/// the seeds of second factors.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct MachineKey([u8; 32]);
+
+impl MachineKey {
+    /// A key by its bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Parses 64 lower-case hexadecimal digits; none for any other text.
+    #[must_use]
+    pub fn parse(digits: &str) -> Option<Self> {
+        hex::decode(digits)?.try_into().ok().map(Self)
+    }
+}
+
+impl fmt::Display for MachineKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(&self.0))
+    }
 }
 
 /// What waits to be handed back is counted so far.

@@ -49,6 +49,13 @@ pub enum HandedAct {
         /// The user's name.
         name: String,
     },
+    /// A code of a user's second factor was accepted, and is not to be again.
+    CodeUsed {
+        /// The number of the user's credential.
+        credential: i64,
+        /// The step of the code (RFC 6238).
+        step: i64,
+    },
     /// Logins of a user, or under a name that no user has, failed.
     Failed {
         /// The name.
@@ -139,6 +146,7 @@ impl HandedAct {
         match self {
             Self::Activated { .. } => "activated",
             Self::Cleared { .. } => "cleared",
+            Self::CodeUsed { .. } => "code-used",
             Self::Failed { .. } => "failed",
             Self::Kicked { .. } => "kicked",
             Self::Register { by, .. } => by.as_str(),

@@ -12,7 +12,7 @@ use crate::broker::BrokerRecord;
 use crate::client_id::ClientIdTie;
 use crate::connect::FailedLogin;
 use crate::credential::{Credential, CredentialId};
-use crate::follower::{FollowerName, FollowerProgress};
+use crate::follower::{FollowerName, FollowerProgress, MachineKey};
 use crate::hand_back::HandBack;
 use crate::lockout::Lockout;
 use crate::name::TenantId;
@@ -26,7 +26,7 @@ pub use self::brokers::MOST_BROKERS;
 pub use self::client_ids::is_full_of_client_ids;
 pub use self::hand_back::{Judged, JudgedSessions, MayAudit};
 pub use self::sign_in::{MOST_OF_USER, MOST_SESSIONS, RecordedSignIn, SignInEffects};
-pub use self::transaction::LedgerTransaction;
+pub use self::transaction::{Durability, LedgerTransaction, Pace};
 
 mod arrivals;
 mod bans;
@@ -288,6 +288,26 @@ pub trait Ledger {
         brokers::note_follower(self, name, progress)
     }
 
+    /// Ties the secret of a follower to the key of its machine, where none is known yet;
+    /// says whether it is tied to this one now. Its replica is begun anew then, where one is
+    /// begun already (`is_begun`).
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be written.
+    fn pin_machine(
+        &mut self,
+        name: &FollowerName,
+        key: &MachineKey,
+        is_begun: bool,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>
+    where
+        Self: Sized,
+    {
+        brokers::pin_machine(self, name, key, is_begun, now)
+    }
+
     /// Judges, item by item, what the follower with this secret hands back, and writes
     /// down what it may say. What was judged before is not judged again. None where no
     /// follower has this secret.
@@ -370,22 +390,4 @@ pub trait Ledger {
     {
         upkeep::prune_audit(self, last, before)
     }
-}
-
-/// How long a transaction may wait for the lock.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Pace {
-    /// 20 ms: the host waits meanwhile.
-    Host,
-    /// A second, and it lets others go first.
-    Journal,
-}
-
-/// What a commit survives.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Durability {
-    /// The end of the process.
-    Kill,
-    /// A power failure as well.
-    PowerFailure,
 }

@@ -57,6 +57,17 @@ impl SealKey {
             .collect()
     }
 
+    /// 256 bits that follow from this key for a purpose, and help nobody to guess it or
+    /// those of another purpose.
+    #[must_use]
+    pub fn derive(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
+        let mut hasher = Sha256::new();
+        hasher.update(b"countersign/derived/v1");
+        hasher.update(associated_data(purpose, b""));
+        hasher.update(*self.0);
+        Zeroizing::new(hasher.finalize().into())
+    }
+
     /// Seals `plaintext` for a purpose and a subject.
     ///
     /// `nonce` is 192 random bits that were used for nothing else.

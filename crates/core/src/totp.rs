@@ -153,6 +153,12 @@ impl Step {
     pub const fn at(now: Timestamp) -> Self {
         Self(now.as_millis().div_euclid(STEP_MILLIS))
     }
+
+    /// The one after it.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
 }
 
 /// Splits a password that a code is appended to, where a protocol has one

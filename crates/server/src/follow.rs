@@ -11,17 +11,20 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use countersign_core::store::{
-    GateStore as _, ObjectName, ReplicaChanges, ReplicaPlace, SnapshotPage, StoreError,
+    GateStore as _, ObjectName, ReplicaChanges, ReplicaObject, ReplicaPlace, SnapshotPage,
+    StoreError,
 };
 use countersign_sqlite::{SqliteStore, StagedSnapshot, newest_schema};
 use zeroize::Zeroizing;
 
 use self::centre::{Answered, Centre};
 pub use self::centre::{CentreError, CentreUrl, CentreUrlError};
+use self::seeds::Seeds;
 use crate::who::now;
 
 mod centre;
 mod hand_back;
+mod seeds;
 mod sessions;
 
 /// Whom to follow.
@@ -77,8 +80,8 @@ pub fn follow(
 ) -> Result<(), FollowError> {
     let _lock = store.hold_for_service()?;
     store.become_replica(&following.source.to_string())?;
-    let mut centre = Centre::of(following)?;
-    let (mut broker, mut other) = (store.reopen()?, Centre::of(following)?);
+    let mut centre = Centre::of(following, Seeds::of(&store))?;
+    let (mut broker, mut other) = (store.reopen()?, Centre::of(following, None)?);
     let (trouble, of_hand_back) = mpsc::channel();
     std::thread::scope(|scope| {
         let handing = std::thread::Builder::new()
@@ -154,7 +157,7 @@ fn step(
         return snapshot(store, centre, is_over, tell);
     };
     let waiting = store.count_to_hand_back()?;
-    match changes(centre, place, WAIT, waiting)? {
+    match changes(centre, place, WAIT, waiting, tell)? {
         None => Ok(Next::Snapshot),
         Some(changes) if changes.place == place && changes.objects.is_empty() => {
             store.note_contact(place, now())?;
@@ -181,10 +184,11 @@ fn snapshot(
         if is_over.load(Ordering::Relaxed) {
             return Ok(Next::Snapshot);
         }
-        let page: SnapshotPage = match centre.ask(&page_path(after.as_ref()), None)? {
+        let mut page: SnapshotPage = match centre.ask(&page_path(after.as_ref()), None)? {
             Answered::Told(page) => page,
             Answered::Behind => return Ok(Next::Snapshot),
         };
+        open_seeds(centre, &mut page.objects, tell);
         staged.add(&page.objects)?;
         let count = u64::try_from(page.objects.len()).unwrap_or(u64::MAX);
         objects = objects.saturating_add(count);
@@ -199,7 +203,7 @@ fn snapshot(
         return Ok(Next::Snapshot);
     };
     let waiting = store.count_to_hand_back()?;
-    let Some(changes) = changes(centre, first, 0, waiting)? else {
+    let Some(changes) = changes(centre, first, 0, waiting, tell)? else {
         return Ok(Next::Snapshot);
     };
     staged.add(&changes.objects)?;
@@ -214,15 +218,30 @@ fn changes(
     place: ReplicaPlace,
     wait: u64,
     waiting: u32,
+    tell: &mut impl FnMut(FollowNews),
 ) -> Result<Option<ReplicaChanges>, FollowError> {
     let schema = newest_schema();
     let path = format!(
         "/replication/v1/changes?after={place}&wait={wait}&schema={schema}&waiting={waiting}"
     );
-    Ok(match centre.ask(&path, None)? {
-        Answered::Told(changes) => Some(changes),
+    let told = centre.ask::<ReplicaChanges>(&path, None)?;
+    Ok(match told {
+        Answered::Told(mut changes) => {
+            open_seeds(centre, &mut changes.objects, tell);
+            Some(changes)
+        }
         Answered::Behind => None,
     })
+}
+
+fn open_seeds(
+    centre: &mut Centre<'_>,
+    objects: &mut [ReplicaObject],
+    tell: &mut impl FnMut(FollowNews),
+) {
+    if centre.open_seeds(objects) {
+        tell(FollowNews::Trouble(SEEDS_MISSING.into()));
+    }
 }
 
 fn page_path(after: Option<&ObjectName>) -> String {
@@ -273,6 +292,9 @@ fn sleep(rest: Duration, is_over: &AtomicBool) {
     }
 }
 
+const SEEDS_MISSING: &str = "the centre did not tell second factors, so their users are refused \
+    here: it has no key file that opens them, or took another machine for this follower; \
+    `countersign follower rotate` there, with the new secret here, lets it take this one";
 /// So many seconds the centre waits for something to change.
 const WAIT: u64 = 2;
 /// Between two questions lies so much at least, so that what is done at once comes at

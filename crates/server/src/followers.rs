@@ -13,7 +13,7 @@ use axum::extract::Request;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Response};
-use countersign_core::follower::{Follower, FollowerProgress, MOST_WAITING};
+use countersign_core::follower::{Follower, FollowerProgress, MOST_WAITING, MachineKey};
 use countersign_core::ledger::Ledger as _;
 use countersign_core::secret::{Secret, SecretDigest};
 use countersign_core::store::{GateStore as _, ObjectName, ReplicaPlace, SinceThen, StoreError};
@@ -37,6 +37,7 @@ use self::sessions::Telling;
 mod answers;
 mod hand_back;
 mod known;
+pub(crate) mod seeds;
 mod sessions;
 
 /// What requests of followers share.
@@ -124,8 +125,14 @@ impl Followers {
             return Err(too_often(seconds));
         }
         match asked {
-            Asked::Snapshot(words) => self.tell_page(around, &digest, words).await,
-            Asked::Changes(words) => self.tell_changes(around, &digest, words).await,
+            Asked::Snapshot(words) => {
+                let machine = seeds::shown(&head.headers);
+                self.tell_page(around, &digest, machine, words).await
+            }
+            Asked::Changes(words) => {
+                let machine = seeds::shown(&head.headers);
+                self.tell_changes(around, &digest, machine, words).await
+            }
             Asked::HandBack => self.take_hand_back(around, &digest, body).await,
             Asked::Sessions => self.hear_sessions(around, &digest, body).await,
         }
@@ -136,12 +143,22 @@ impl Followers {
         &self,
         around: Around<'_>,
         digest: &SecretDigest,
+        machine: Option<MachineKey>,
         words: PageWords,
     ) -> Result<Response<Body>, Problem> {
         let (after, secret) = (words.after(), digest.clone());
         let read = around.workers.run(move |store| {
-            let page = store.snapshot_page(&secret, after.as_ref())?;
-            Ok::<_, StoreError>(page.map(|(follower, page)| (follower, json(&page))))
+            let Some((follower, mut page)) = store.snapshot_page(&secret, after.as_ref())? else {
+                return Ok::<_, StoreError>(None);
+            };
+            seeds::tell(
+                store,
+                &follower,
+                machine,
+                after.is_some(),
+                &mut page.objects,
+            )?;
+            Ok(Some((follower, json(&page))))
         });
         let (follower, text) = read.await??.ok_or_else(|| self.gone(around, digest))?;
         let progress = FollowerProgress {
@@ -159,6 +176,7 @@ impl Followers {
         &self,
         around: Around<'_>,
         digest: &SecretDigest,
+        machine: Option<MachineKey>,
         words: ChangesWords,
     ) -> Result<Response<Body>, Problem> {
         let place: ReplicaPlace = words
@@ -174,14 +192,17 @@ impl Followers {
             last.mark_unchanged();
             let secret = digest.clone();
             let read = around.workers.run(move |store| {
-                let told = store.changes_for_follower(&secret, place)?;
-                Ok::<_, StoreError>(told.map(|(follower, told)| {
-                    let told = match told {
-                        SinceThen::Behind => None,
-                        SinceThen::Changes(it) => Some((it.place != place, json(&it))),
-                    };
-                    (follower, told)
-                }))
+                let Some((follower, told)) = store.changes_for_follower(&secret, place)? else {
+                    return Ok::<_, StoreError>(None);
+                };
+                let told = match told {
+                    SinceThen::Behind => None,
+                    SinceThen::Changes(mut it) => {
+                        seeds::tell(store, &follower, machine, true, &mut it.objects)?;
+                        Some((it.place != place, json(&it)))
+                    }
+                };
+                Ok(Some((follower, told)))
             });
             let found = read.await??;
             let (follower, told) = found.ok_or_else(|| self.gone(around, digest))?;

@@ -600,7 +600,8 @@ CREATE TABLE follower (
     handed_seq bigint,
     schema bigint,
     waiting bigint,
-    refused bigint NOT NULL DEFAULT 0
+    refused bigint NOT NULL DEFAULT 0,
+    machine bytea
 );
 
 CREATE TABLE follower_tenant (
@@ -1092,7 +1093,7 @@ BEGIN
 END
 $$;
 
-CREATE TRIGGER followed_person AFTER INSERT OR DELETE OR UPDATE OF credential, seed, is_confirmed, platform_admin ON person
+CREATE TRIGGER followed_person AFTER INSERT OR DELETE OR UPDATE OF credential, seed, is_confirmed, last_step, platform_admin ON person
     FOR EACH ROW EXECUTE FUNCTION tell_person();
 
 CREATE FUNCTION tell_person_grant() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -1,6 +1,6 @@
 //! Followers of this store.
 
-use countersign_core::follower::{Follower, FollowerName, FollowerProgress};
+use countersign_core::follower::{Follower, FollowerName, FollowerProgress, MachineKey};
 use countersign_core::hand_back::{Asked, HandBackPlace, Maker};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::secret::SecretDigest;
@@ -122,6 +122,24 @@ impl FollowerRows for PostgresTransaction<'_> {
         })
     }
 
+    fn pin_machine(
+        &mut self,
+        name: &FollowerName,
+        key: &MachineKey,
+        is_begun: bool,
+    ) -> Result<bool, StoreError> {
+        self.run("write down the key of a machine", |connection| {
+            let pinned = connection
+                .prepare(
+                    "UPDATE follower SET machine = $2,
+                         era = era + $3
+                     WHERE name = $1 AND machine IS NULL",
+                )?
+                .execute(params![name.as_str(), key.as_bytes(), i64::from(is_begun)])?;
+            Ok(pinned > 0)
+        })
+    }
+
     fn note_refused(&mut self, name: &FollowerName, count: u64) -> Result<(), StoreError> {
         self.run("write down what was refused to a follower", |connection| {
             let count = i64::try_from(count).unwrap_or(i64::MAX);
@@ -168,10 +186,10 @@ fn put(connection: &Connection, follower: &Follower) -> Result<(), Fault> {
         .execute([follower.name.as_str()])?;
     connection
         .prepare(
-            "INSERT INTO follower (name, digest, is_whole, era, created_at, rotated_at)
-             VALUES ($1, $2, $3, $4, $5, $6)
+            "INSERT INTO follower (name, digest, is_whole, era, created_at, rotated_at, machine)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (name) DO UPDATE SET digest = $2, is_whole = $3, era = $4,
-                 created_at = $5, rotated_at = $6,
+                 created_at = $5, rotated_at = $6, machine = $7,
                  handed_seq = CASE WHEN follower.digest = $2 THEN follower.handed_seq END",
         )?
         .execute(params![
@@ -181,6 +199,7 @@ fn put(connection: &Connection, follower: &Follower) -> Result<(), Fault> {
             follower.era,
             follower.created_at.as_millis(),
             follower.rotated_at.as_millis(),
+            follower.machine.as_ref().map(MachineKey::as_bytes),
         ])?;
     let statement =
         connection.prepare("INSERT INTO follower_tenant (follower, tenant) VALUES ($1, $2)")?;
@@ -220,6 +239,7 @@ fn read(connection: &Connection, sql: &str, values: impl Params) -> Result<Vec<F
                 lag.map(|lag| u64::try_from(lag).unwrap_or(0))
             },
             refused: columns.small()?,
+            machine: columns.maybe_hash()?.map(MachineKey::from_bytes),
             tenants: if is_whole {
                 None
             } else {
@@ -245,7 +265,8 @@ fn tenants(connection: &Connection, name: &FollowerName) -> Result<Vec<TenantId>
 macro_rules! follower_columns {
     () => {
         "SELECT name, digest, is_whole, era, created_at, rotated_at, position, last_seen,
-             schema, waiting, (SELECT max(seq) FROM object_change) - position, refused
+             schema, waiting, (SELECT max(seq) FROM object_change) - position, refused,
+             machine
          FROM follower"
     };
 }

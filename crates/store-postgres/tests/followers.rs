@@ -270,6 +270,7 @@ impl Pair {
             progress: None,
             lag: None,
             refused: 0,
+            machine: None,
         };
         let mut transaction = centre.begin(Intent::Write).unwrap();
         transaction.put_follower(&follower).unwrap();

@@ -130,7 +130,7 @@ pub const FOLLOWED: &[FollowedTable] = &[
     of_credential("attribute"),
     FollowedTable {
         tenant: "NULL",
-        unheeded: &["last_step", "last_tenant"],
+        unheeded: &["last_tenant"],
         masked: &[("seed", Mask::Sealed), ("platform_admin", Mask::OfStore)],
         ..of_credential("person")
     },

@@ -435,6 +435,7 @@ mod tests {
             progress: None,
             lag: None,
             refused: 0,
+            machine: None,
         };
         let shapes = FOLLOWED.iter().map(|it| TableShape {
             name: it.name.into(),

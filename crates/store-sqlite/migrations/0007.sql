@@ -377,7 +377,8 @@ ALTER TABLE credential ADD COLUMN limits TEXT;
 
 -- Machines of brokers that keep a replica of this store. is_whole: told of all tenants,
 -- else of those in follower_tenant. position and last_seen are what it said last,
--- as are schema and waiting, how much it has to hand back. handed_seq is up to where was
+-- as are schema and waiting, how much it has to hand back. machine is the public key of its
+-- machine, once it has shown one. handed_seq is up to where was
 -- judged what the replica with handed_stamp handed back; refused counts what was refused.
 CREATE TABLE follower (
     name TEXT PRIMARY KEY,
@@ -392,7 +393,8 @@ CREATE TABLE follower (
     handed_seq INTEGER,
     schema INTEGER,
     waiting INTEGER,
-    refused INTEGER NOT NULL DEFAULT 0
+    refused INTEGER NOT NULL DEFAULT 0,
+    machine BLOB
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE follower_tenant (
@@ -495,6 +497,16 @@ WHEN NEW.last_used_at IS NOT NULL AND NEW.last_used_at IS NOT OLD.last_used_at
     DELETE FROM hand_back WHERE kind = 'used' AND number = NEW.id;
     INSERT INTO hand_back (seq, kind, number, at)
         VALUES ((SELECT last_seq FROM replica), 'used', NEW.id, NEW.last_used_at);
+END;
+
+-- at is when the step began: a step is 30 s.
+CREATE TRIGGER hand_back_code_used AFTER UPDATE OF last_step ON person
+WHEN NEW.last_step > coalesce(OLD.last_step, -1)
+    AND EXISTS (SELECT 1 FROM replica WHERE is_taking = 0) BEGIN
+    UPDATE replica SET last_seq = last_seq + 1;
+    DELETE FROM hand_back WHERE kind = 'code-used' AND number = NEW.credential;
+    INSERT INTO hand_back (seq, kind, number, value, at)
+        VALUES ((SELECT last_seq FROM replica), 'code-used', NEW.credential, NEW.last_step, NEW.last_step * 30000);
 END;
 
 CREATE TRIGGER hand_back_retired AFTER DELETE ON secret
@@ -809,7 +821,7 @@ WHEN EXISTS (SELECT 1 FROM follower) BEGIN
         VALUES ('credential', NEW.credential, NULL, NULL);
 END;
 
-CREATE TRIGGER followed_person_changed AFTER UPDATE OF credential, seed, is_confirmed, platform_admin ON person
+CREATE TRIGGER followed_person_changed AFTER UPDATE OF credential, seed, is_confirmed, last_step, platform_admin ON person
 WHEN EXISTS (SELECT 1 FROM follower) BEGIN
     INSERT INTO object_change (kind, number, tenant, name)
         VALUES ('credential', NEW.credential, NULL, NULL);

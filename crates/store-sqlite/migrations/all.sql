@@ -440,7 +440,8 @@ CREATE TABLE follower (
     handed_seq INTEGER,
     schema INTEGER,
     waiting INTEGER,
-    refused INTEGER NOT NULL DEFAULT 0
+    refused INTEGER NOT NULL DEFAULT 0,
+    machine BLOB
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE follower_tenant (
     follower TEXT NOT NULL REFERENCES follower (name) ON DELETE CASCADE,
@@ -609,6 +610,14 @@ WHEN NEW.last_used_at IS NOT NULL AND NEW.last_used_at IS NOT OLD.last_used_at
     DELETE FROM hand_back WHERE kind = 'used' AND number = NEW.id;
     INSERT INTO hand_back (seq, kind, number, at)
         VALUES ((SELECT last_seq FROM replica), 'used', NEW.id, NEW.last_used_at);
+END;
+CREATE TRIGGER hand_back_code_used AFTER UPDATE OF last_step ON person
+WHEN NEW.last_step > coalesce(OLD.last_step, -1)
+    AND EXISTS (SELECT 1 FROM replica WHERE is_taking = 0) BEGIN
+    UPDATE replica SET last_seq = last_seq + 1;
+    DELETE FROM hand_back WHERE kind = 'code-used' AND number = NEW.credential;
+    INSERT INTO hand_back (seq, kind, number, value, at)
+        VALUES ((SELECT last_seq FROM replica), 'code-used', NEW.credential, NEW.last_step, NEW.last_step * 30000);
 END;
 CREATE TRIGGER hand_back_retired AFTER DELETE ON secret
 WHEN EXISTS (SELECT 1 FROM replica WHERE is_taking = 0) BEGIN
@@ -869,7 +878,7 @@ WHEN EXISTS (SELECT 1 FROM follower) BEGIN
     INSERT INTO object_change (kind, number, tenant, name)
         VALUES ('credential', NEW.credential, NULL, NULL);
 END;
-CREATE TRIGGER followed_person_changed AFTER UPDATE OF credential, seed, is_confirmed, platform_admin ON person
+CREATE TRIGGER followed_person_changed AFTER UPDATE OF credential, seed, is_confirmed, last_step, platform_admin ON person
 WHEN EXISTS (SELECT 1 FROM follower) BEGIN
     INSERT INTO object_change (kind, number, tenant, name)
         VALUES ('credential', NEW.credential, NULL, NULL);

@@ -14,7 +14,7 @@ use countersign_core::change::{Change, ChangeSeq, KickRequestId};
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::control_note::{ControlNote, NoteKey, NoteKind};
 use countersign_core::credential::{Credential, CredentialId};
-use countersign_core::follower::{Follower, FollowerName, FollowerProgress};
+use countersign_core::follower::{Follower, FollowerName, FollowerProgress, MachineKey};
 use countersign_core::hand_back::{Asked, HandBackPlace, Maker};
 use countersign_core::hook::{Hook, HookName};
 use countersign_core::imported::ImportMark;
@@ -188,6 +188,7 @@ delegate! {
         followers(page: &Page<FollowerName>) -> Listed<Follower>;
         put_follower(follower: &Follower) -> ();
         note_follower(name: &FollowerName, progress: FollowerProgress) -> ();
+        pin_machine(name: &FollowerName, key: &MachineKey, is_begun: bool) -> bool;
         note_refused(name: &FollowerName, count: u64) -> ();
         ask_to_register(by: Maker, name: &LoginName, at: Timestamp) -> Option<Asked>;
         remove_follower(name: &FollowerName) -> bool;

@@ -40,6 +40,7 @@ mod client_ids;
 mod control_notes;
 mod followers;
 mod hand_back;
+mod hand_back_of_users;
 mod hooks;
 mod imports;
 mod issuers;
@@ -75,6 +76,7 @@ pub use client_ids::*;
 pub use control_notes::*;
 pub use followers::*;
 pub use hand_back::*;
+pub use hand_back_of_users::*;
 pub use hooks::*;
 pub use imports::*;
 pub use issuers::*;
@@ -123,6 +125,7 @@ macro_rules! store_suite {
             a_first_use_has_one_winner,
             a_follower_is_found_by_its_secret_and_it_is_known_what_it_handed_back,
             a_follower_reads_back_as_it_was_written_and_loses_its_tenants,
+            the_first_machine_of_a_secret_is_the_one,
             what_a_follower_may_say_counts_once,
             sessions_of_followers_are_listed_and_decide_nothing,
             a_broker_of_a_follower_is_never_taken_for_another,
@@ -132,6 +135,7 @@ macro_rules! store_suite {
             whom_a_follower_asks_for_is_made_as_at_one_broker,
             a_follower_has_nobody_made_who_would_not_be_made_at_one_broker,
             refusals_of_a_follower_are_written_down_in_a_bounded_number,
+            a_code_that_a_follower_took_is_used_up,
             failures_of_followers_add_up_and_a_login_ends_them,
             a_grant_goes_with_its_role_and_its_tenant,
             a_grant_needs_its_role_and_its_tenant,

@@ -1,5 +1,7 @@
 //! A centre, and brokers elsewhere that follow it.
 
+mod second_factor;
+
 use std::time::{Duration, Instant};
 
 use countersign_testkit::broker::Version;

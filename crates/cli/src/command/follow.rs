@@ -17,6 +17,8 @@ use zeroize::Zeroizing;
 
 use crate::error::CliError;
 use crate::invocation::Invocation;
+use crate::new_store;
+use crate::store_files::key_of;
 
 #[derive(Args, Debug)]
 pub(crate) struct Follow {
@@ -37,9 +39,13 @@ impl Follow {
         // Root may be needed to read it, and is given up when the store is opened.
         let secret = self.token_file.as_deref().map(secret_in).transpose()?;
         let path = invocation.store.require_file("a replica")?;
-        if !path.exists() {
-            SqliteStore::create(path, &Settings::default()).map_err(CliError::elsewhere)?;
-        }
+        // What the centre seals for this machine is sealed for what follows from its key.
+        new_store::make_key(&key_of(path), None, || {
+            if !path.exists() {
+                SqliteStore::create(path, &Settings::default()).map_err(CliError::elsewhere)?;
+            }
+            Ok(())
+        })?;
         let store = invocation.open()?.into_file("follow a centre")?;
         let secret = secret.map_or_else(|| read_secret(io::stdin().lock()), Ok)?;
         let is_over = Arc::new(AtomicBool::new(false));

@@ -1,9 +1,10 @@
 //! The brokers that use a store, as far as it remembers them.
 
 use super::{Durability, Ledger, LedgerTransaction as _, Pace};
+use crate::audit::{AuditChain, AuditEntry};
 use crate::broker::BrokerRecord;
-use crate::follower::{FollowerName, FollowerProgress};
-use crate::store::rows::{BrokerRows, FollowerRows as _};
+use crate::follower::{FollowerName, FollowerProgress, MachineKey};
+use crate::store::rows::{AuditRows as _, BrokerRows, FollowerRows as _};
 use crate::store::{StoreError, all_rows};
 use crate::time::Timestamp;
 
@@ -53,5 +54,31 @@ pub(super) fn note_follower(
     writing.commit_surviving(Durability::Kill)
 }
 
+pub(super) fn pin_machine(
+    ledger: &mut impl Ledger,
+    name: &FollowerName,
+    key: &MachineKey,
+    is_begun: bool,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let action = "write down the key of a follower's machine";
+    let mut writing = ledger.begin_writing(action, Pace::Journal)?;
+    let is_new = writing.pin_machine(name, key, is_begun)?;
+    if !is_new {
+        let found = writing.follower(name)?;
+        return Ok(found.is_some_and(|it| it.machine.as_ref() == Some(key)));
+    }
+    let entry = AuditEntry {
+        after: Some(format!(r#"{{"machine":"{key}"}}"#)),
+        ..AuditEntry::done(now, format!("broker:{name}"), PIN, name.as_str())
+    };
+    writing.append_audit(AuditChain::Acts, &[entry])?;
+    // What is sealed for this key is told from now on.
+    writing.commit_surviving(Durability::PowerFailure)?;
+    Ok(true)
+}
+
+/// What the audit calls it.
+const PIN: &str = "follower.pin-machine";
 /// So many brokers are remembered. Who starts them is who administers them.
 pub const MOST_BROKERS: u64 = 1_000;

@@ -9,25 +9,25 @@ use core::time::Duration;
 
 use super::{Durability, Ledger, LedgerTransaction, Pace, kicks};
 use crate::audit::{AuditChain, AuditEntry, AuditOutcome};
-use crate::change::{Change, KickRequestId};
-use crate::client_id::{ClientIdRule, ClientIdTie};
+use crate::change::KickRequestId;
 use crate::credential::{Credential, CredentialId};
 use crate::follower::Follower;
 use crate::hand_back::{HandBack, HandBackPlace, HandedAct, HandedBack, HandedItem, tie_of};
-use crate::lifecycle::State;
 use crate::name::{LoginName, TenantId};
 use crate::reason::Reason;
 use crate::scheme::Schemes;
 use crate::secret::{SecretDigest, SecretId};
 use crate::store::StoreError;
-use crate::store::rows::{AuditRows as _, CredentialUse, FollowerRows as _, KickTarget};
+use crate::store::rows::{AuditRows as _, FollowerRows as _, KickTarget};
 use crate::time::Timestamp;
+use crate::totp::Step;
 
 pub use self::sessions::JudgedSessions;
 
 mod failures;
 mod registrations;
 pub(super) mod sessions;
+mod uses;
 
 /// What became of what a follower handed back.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -150,6 +150,7 @@ impl Judge<'_> {
             HandedAct::Kicked { request } => self.kicked(writing, KickRequestId(*request)),
             HandedAct::Register { by, name } => self.asked(writing, *by, name),
             HandedAct::Activated { credential }
+            | HandedAct::CodeUsed { credential, .. }
             | HandedAct::Retired { credential, .. }
             | HandedAct::Tied { credential, .. }
             | HandedAct::Used { credential } => {
@@ -164,6 +165,9 @@ impl Judge<'_> {
                 let at = at.min(self.now);
                 match &item.what {
                     HandedAct::Activated { .. } => self.activated(writing, &found, at),
+                    HandedAct::CodeUsed { step, .. } => {
+                        self.code_used(writing, &found, Step(*step))
+                    }
                     HandedAct::Retired { secret, .. } => {
                         self.retired(writing, &found, SecretId(*secret))
                     }
@@ -205,6 +209,7 @@ impl Judge<'_> {
             HandedAct::Register { by, name } => self.is_made(writing, *by, name),
             HandedAct::Activated { .. }
             | HandedAct::Cleared { .. }
+            | HandedAct::CodeUsed { .. }
             | HandedAct::Failed { .. }
             | HandedAct::Kicked { .. }
             | HandedAct::Retired { .. }
@@ -249,115 +254,6 @@ impl Judge<'_> {
         let user = credential.kind.user();
         let mut grants = user.iter().flat_map(|user| &user.grants);
         is_of || grants.any(|grant| tenants.contains(&grant.tenant))
-    }
-
-    /// A first use: Inactive becomes Active, and nothing else does.
-    fn activated(
-        &self,
-        writing: &mut impl LedgerTransaction,
-        found: &Credential,
-        at: Timestamp,
-    ) -> Verdict {
-        match found.state {
-            State::Active => return Ok(Ok(())),
-            State::Inactive => {}
-            State::Revoked => return refuse(found, Reason::Revoked),
-            State::Suspended => return refuse(found, Reason::Suspended),
-        }
-        let change = CredentialUse {
-            state: State::Active,
-            activates: true,
-            ties: None,
-            at,
-        };
-        if writing.use_credential(found, &change)? {
-            let as_json = |state: State| Some(format!(r#"{{"state":"{state}"}}"#));
-            let entry = AuditEntry {
-                before: as_json(found.state),
-                after: as_json(State::Active),
-                ..self.done("credential.activate", found)
-            };
-            writing.append_audit(AuditChain::Acts, &[entry])?;
-        }
-        Ok(Ok(()))
-    }
-
-    /// A tie to the client id of the first use, of what is not tied. Who comes first has
-    /// won.
-    fn tied(
-        &self,
-        writing: &mut impl LedgerTransaction,
-        found: &Credential,
-        generation: i64,
-        client_id: &str,
-        at: Timestamp,
-    ) -> Verdict {
-        let Some(tie) = tie_of(client_id) else {
-            return refuse(found, Reason::Malformed);
-        };
-        if found.client_id_tie == Some(tie) {
-            return Ok(Ok(()));
-        }
-        if let Some(cause) = self.obstacle(writing, found, generation, &tie)? {
-            return refuse(found, cause);
-        }
-        let change = CredentialUse {
-            state: found.state,
-            activates: false,
-            ties: Some(tie),
-            at,
-        };
-        if !writing.use_credential(found, &change)? {
-            return refuse(found, Reason::ClientIdMismatch);
-        }
-        let entry = self.done("credential.tie", found);
-        writing.append_audit(AuditChain::Acts, &[entry])?;
-        writing.append_change(self.now, &Change::Credential(found.id))?;
-        Ok(Ok(()))
-    }
-
-    /// Why a credential can't be tied.
-    fn obstacle(
-        &self,
-        writing: &mut impl LedgerTransaction,
-        found: &Credential,
-        generation: i64,
-        tie: &ClientIdTie,
-    ) -> Result<Option<Reason>, StoreError> {
-        match found.state {
-            State::Active | State::Inactive => {}
-            State::Revoked => return Ok(Some(Reason::Revoked)),
-            State::Suspended => return Ok(Some(Reason::Suspended)),
-        }
-        let is_wanted = found.client_id_rule == ClientIdRule::FirstUse;
-        if !is_wanted || found.client_id_tie.is_some() || found.generation.0 != generation {
-            return Ok(Some(Reason::ClientIdMismatch));
-        }
-        let is_anothers = writing.is_bound_to_another(tie, Some(found.id))?;
-        Ok(is_anothers.then_some(Reason::ClientIdOwned))
-    }
-
-    /// The end of a secret that was to count until a newer one is used.
-    fn retired(
-        &self,
-        writing: &mut impl LedgerTransaction,
-        found: &Credential,
-        secret: SecretId,
-    ) -> Verdict {
-        let mut newest_first = found.secrets.iter();
-        let Some(place) = newest_first.position(|it| it.id == secret) else {
-            // It ended before, or is none of this credential's.
-            return Ok(Ok(()));
-        };
-        let ends = found.secrets.get(place).is_some_and(|it| it.until_used);
-        if place == 0 || !ends {
-            return refuse(found, Reason::Malformed);
-        }
-        writing.remove_secret(secret)?;
-        let entry = self.done("credential.retire-secret", found);
-        writing.append_audit(AuditChain::Acts, &[entry])?;
-        writing.append_change(self.now, &Change::Credential(found.id))?;
-        Ok(Ok(()))
     }
 
     /// The end of a session that the follower was asked for.

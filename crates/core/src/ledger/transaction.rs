@@ -1,6 +1,6 @@
 //! One transaction on the rows that brokers write.
 
-use super::{Durability, credentials};
+use super::credentials;
 use crate::credential::{Credential, CredentialId};
 use crate::store::StoreError;
 use crate::store::rows::{
@@ -61,4 +61,22 @@ pub trait LedgerTransaction:
     fn commit_surviving(self, durability: Durability) -> Result<(), StoreError>
     where
         Self: Sized;
+}
+
+/// How long a transaction may wait for the lock.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pace {
+    /// 20 ms: the host waits meanwhile.
+    Host,
+    /// A second, and it lets others go first.
+    Journal,
+}
+
+/// What a commit survives.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Durability {
+    /// The end of the process.
+    Kill,
+    /// A power failure as well.
+    PowerFailure,
 }

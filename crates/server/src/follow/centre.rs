@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_core::hook::KickUrl;
+use countersign_core::store::ReplicaObject;
 use countersign_core::url::host_and_port;
 use rustls_pki_types::ServerName;
 use serde::de::DeserializeOwned;
@@ -14,6 +15,8 @@ use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 use zeroize::Zeroizing;
 
 use super::Following;
+use super::seeds::Seeds;
+use crate::followers::seeds::MACHINE;
 use crate::trust::trusting;
 
 /// The address of a centre: `https://HOST[:PORT]`, or `http` on this machine.
@@ -78,6 +81,8 @@ pub(super) struct Centre<'a> {
     following: &'a Following,
     trust: Arc<ClientConfig>,
     connection: Option<BufReader<Connection>>,
+    /// What opens seeds that it seals for this machine, where it is to.
+    seeds: Option<Seeds>,
 }
 
 enum Connection {
@@ -116,13 +121,21 @@ impl<'a> Centre<'a> {
     /// # Errors
     ///
     /// Returns [`CentreError::Authorities`] when it can't be said whom to trust.
-    pub(super) fn of(following: &'a Following) -> Result<Self, CentreError> {
+    pub(super) fn of(following: &'a Following, seeds: Option<Seeds>) -> Result<Self, CentreError> {
         let trust = trusting(following.authorities.as_deref());
         Ok(Self {
             following,
             trust: trust.map_err(CentreError::Authorities)?,
             connection: None,
+            seeds,
         })
+    }
+
+    /// Seals the seeds among some objects that it told for the replica. Says whether some
+    /// can't be opened, where all could.
+    pub(super) fn open_seeds(&mut self, objects: &mut [ReplicaObject]) -> bool {
+        let seeds = self.seeds.as_mut();
+        seeds.is_some_and(|seeds| seeds.take(objects))
     }
 
     /// Asks for something, or hands `body` over.
@@ -163,10 +176,13 @@ impl<'a> Centre<'a> {
     fn request(&self, path: &str, body: Option<&str>) -> io::Result<Zeroizing<String>> {
         let (_, authority, folder) = self.parts()?;
         let method = if body.is_some() { "POST" } else { "GET" };
-        let about = body.map_or_else(String::new, |body| {
+        let mut about = body.map_or_else(String::new, |body| {
             let length = body.len();
             format!("Content-Type: application/json\r\nContent-Length: {length}\r\n")
         });
+        if let Some(seeds) = &self.seeds {
+            about = format!("{about}{MACHINE}: {}\r\n", seeds.machine());
+        }
         Ok(Zeroizing::new(format!(
             "{method} {folder}{path} HTTP/1.1\r\nHost: {authority}\r\nAuthorization: Bearer {}\r\n\
              {about}\r\n{}",

@@ -216,6 +216,10 @@ fn act(
             credential: number?,
         },
         "cleared" => HandedAct::Cleared { name: name? },
+        "code-used" => HandedAct::CodeUsed {
+            credential: number?,
+            step: value?,
+        },
         "failed" => HandedAct::Failed {
             name: name?,
             count: u32::try_from(value?).ok()?,

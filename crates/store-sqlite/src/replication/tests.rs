@@ -412,6 +412,7 @@ fn put_follower(
         progress: None,
         lag: None,
         refused: 0,
+        machine: None,
     };
     let mut transaction = centre.begin(Intent::Write).unwrap();
     transaction.put_follower(&follower).unwrap();

@@ -1,6 +1,6 @@
 //! Followers.
 
-use countersign_core::follower::{Follower, FollowerName, FollowerProgress};
+use countersign_core::follower::{Follower, FollowerName, FollowerProgress, MachineKey};
 use countersign_core::hand_back::{Asked, HandBackPlace, Maker};
 use countersign_core::name::LoginName;
 use countersign_core::secret::SecretDigest;
@@ -86,6 +86,22 @@ impl FollowerRows for MemoryTransaction<'_> {
             follower.progress = Some(progress);
         }
         Ok(())
+    }
+
+    fn pin_machine(
+        &mut self,
+        name: &FollowerName,
+        key: &MachineKey,
+        is_begun: bool,
+    ) -> Result<bool, StoreError> {
+        let unknown = self.tables.followers.row(name);
+        let unknown = unknown.filter(|it| it.machine.is_none());
+        Ok(unknown
+            .map(|it| {
+                it.machine = Some(*key);
+                it.era = it.era.saturating_add(is_begun.into());
+            })
+            .is_some())
     }
 
     fn note_refused(&mut self, name: &FollowerName, count: u64) -> Result<(), StoreError> {

@@ -1,12 +1,47 @@
 //! Followers of a centre.
 
-use countersign_core::follower::{Follower, FollowerName, FollowerProgress};
+use countersign_core::follower::{Follower, FollowerName, FollowerProgress, MachineKey};
 use countersign_core::hand_back::HandBackPlace;
+use countersign_core::ledger::Ledger;
 use countersign_core::secret::{Secret, SecretDigest};
 use countersign_core::store::rows::FollowerRows as _;
 use countersign_core::store::{AdminStore, GateStore, Intent, all_rows};
 
-use super::{at, commit, look, tenant, tenant_id};
+use super::{at, audit, commit, look, tenant, tenant_id};
+
+/// The first key that a machine shows with a secret counts, until there is another secret.
+/// What a replica has by then is told anew.
+pub fn the_first_machine_of_a_secret_is_the_one(mut store: impl GateStore + AdminStore) {
+    let [key, other] = [[1; 32], [2; 32]].map(MachineKey::from_bytes);
+    commit(&mut store, &[], |transaction| {
+        transaction.put_follower(&follower("a"))
+    });
+    let pin = |store: &mut _, key, is_begun| {
+        Ledger::pin_machine(store, &name("a"), &key, is_begun, at(1)).unwrap()
+    };
+    for _ in 0..2 {
+        assert!(pin(&mut store, key, false));
+        assert!(!pin(&mut store, other, true));
+    }
+    let written = audit(&mut store);
+    let pins = written.iter().filter(|it| it.act == "follower.pin-machine");
+    assert_eq!(pins.count(), 1);
+    let era = commit(&mut store, &[], |transaction| {
+        let pinned = transaction.follower(&name("a"))?.unwrap();
+        assert_eq!((pinned.machine, pinned.era), (Some(key), follower("a").era));
+        transaction.put_follower(&Follower {
+            machine: None,
+            ..pinned.clone()
+        })?;
+        Ok(pinned.era)
+    });
+    assert!(pin(&mut store, other, true));
+    look(&mut store, |transaction| {
+        let found = transaction.follower(&name("a"))?.unwrap();
+        assert_eq!((found.machine, found.era), (Some(other), era + 1));
+        Ok(())
+    });
+}
 
 /// All of a follower is kept and written over, but for how far it has followed; it is
 /// listed by name, and is not told of all once its tenants are gone.
@@ -121,5 +156,6 @@ pub(super) fn follower(text: &str) -> Follower {
         progress: None,
         lag: None,
         refused: 0,
+        machine: None,
     }
 }

@@ -13,7 +13,7 @@ use countersign_core::secret::{Secret, SecretDigest};
 use countersign_core::store::{AdminStore, GateStore};
 use countersign_core::time::Timestamp;
 
-use super::people::{JANE, factor, grant, user, with_user};
+use super::people::{JANE, grant, user};
 use super::{
     acts, add, at, audit, commit, credential, digest, found, login_name, make_roles, tenant_id,
 };
@@ -281,41 +281,6 @@ pub fn refusals_of_a_follower_are_written_down_in_a_bounded_number(
     );
 }
 
-/// Failures of several brokers add up to a lock, and a login ends what was counted, but
-/// for whoever needs a code as well.
-pub fn failures_of_followers_add_up_and_a_login_ends_them(mut store: impl GateStore + AdminStore) {
-    make_roles(&mut store, "acme", &["viewer"]);
-    let jane = user(vec![grant("acme", Some("viewer"))], None);
-    add(&mut store, &jane, 1);
-    follow(&mut store, Some(&["acme"]));
-    let fails = |count| handed(&[(5, failed(JANE, count))]);
-    let clears = handed(&[(5, HandedAct::Cleared { name: JANE.into() })]);
-    let begun = |stamp, handed: &HandBack| HandBack {
-        stamp,
-        ..handed.clone()
-    };
-    hand_back(&mut store, &begun(1, &fails(3)));
-    assert_eq!(hand_back(&mut store, &begun(2, &clears)).refused, 0);
-    assert_eq!(store.lockout(&login_name(JANE)).unwrap().failures, 0);
-    hand_back(&mut store, &begun(3, &fails(3)));
-    hand_back(&mut store, &begun(4, &fails(4)));
-    // The fifth locks, and what came then was not judged.
-    let locked = store.lockout(&login_name(JANE)).unwrap();
-    assert_eq!(locked.failures, 5);
-    assert!(locked.is_locked(at(299_000)));
-    assert_eq!(hand_back(&mut store, &begun(5, &clears)).refused, 1);
-    let later = at(301_000);
-    let with_factor = with_user(&found(&mut store, JANE), |user| {
-        user.second_factor = Some(factor(true));
-    });
-    commit(&mut store, &[], |transaction| {
-        transaction.update_credential(&with_factor)
-    });
-    let judged = store.take_hand_back(&secret(), &begun(6, &clears), &mut || Some(0), later);
-    assert_eq!(judged.unwrap().unwrap().refused, 1);
-    assert_eq!(store.lockout(&login_name(JANE)).unwrap().failures, 5);
-}
-
 pub(super) fn hand_back(store: &mut impl GateStore, handed: &HandBack) -> Judged {
     let judged = store.take_hand_back(&secret(), handed, &mut || Some(0), NOW);
     judged.unwrap().unwrap()
@@ -336,7 +301,7 @@ pub(super) fn handed(items: &[(i64, HandedAct)]) -> HandBack {
     }
 }
 
-fn failed(name: &str, count: u32) -> HandedAct {
+pub(super) fn failed(name: &str, count: u32) -> HandedAct {
     HandedAct::Failed {
         name: name.into(),
         count,
@@ -363,6 +328,7 @@ pub(super) fn follow(store: &mut impl AdminStore, tenants: Option<&[&str]>) {
         progress: None,
         lag: None,
         refused: 0,
+        machine: None,
     };
     commit(store, &[], |transaction| {
         transaction.put_follower(&follower)

@@ -1,6 +1,6 @@
 //! Followers of this store, and whether it follows another one.
 
-use crate::follower::{Follower, FollowerName, FollowerProgress};
+use crate::follower::{Follower, FollowerName, FollowerProgress, MachineKey};
 use crate::hand_back::{Asked, HandBackPlace, Maker};
 use crate::name::LoginName;
 use crate::secret::SecretDigest;
@@ -93,6 +93,20 @@ pub trait FollowerRows {
         name: &FollowerName,
         progress: FollowerProgress,
     ) -> Result<(), StoreError>;
+
+    /// Writes down the key of a follower's machine, if the follower is there and no key of
+    /// it is known yet; says whether that was so. A replica that is begun already
+    /// (`is_begun`) is begun anew: what is sealed for the key is not in it.
+    ///
+    /// # Errors
+    ///
+    /// See [`FollowerRows`].
+    fn pin_machine(
+        &mut self,
+        name: &FollowerName,
+        key: &MachineKey,
+        is_begun: bool,
+    ) -> Result<bool, StoreError>;
 
     /// Adds to how much of what a follower said was refused, if it is there.
     ///
