@@ -4,12 +4,14 @@ use core::fmt;
 use core::str::FromStr;
 use std::env;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_core::store::{StoreError, StoreErrorKind};
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
+use crate::error::Fault;
 use crate::password_file;
 use crate::place::Place;
 use crate::service_file::{PASSWORD, Service};
@@ -24,6 +26,8 @@ use crate::tls_words::TlsWords;
 /// the file of services.
 #[derive(Clone)]
 pub struct Address {
+    /// As it was said.
+    url: Arc<str>,
     pub(crate) config: Config,
     pub(crate) tls: Option<Tls>,
     pub(crate) place: Place,
@@ -40,6 +44,11 @@ impl Address {
             StoreError::new("read the store's address", StoreErrorKind::Unavailable)
                 .with_detail(wrong)
         })
+    }
+
+    /// Reads it anew, with the files that it names: passwords and certificates are renewed.
+    pub(crate) fn read_again(&self) -> Result<Self, Fault> {
+        parse(&self.url).map_err(Fault::Address)
     }
 }
 
@@ -108,7 +117,12 @@ fn parse(url: &str) -> Result<Address, String> {
         config.password(password.as_bytes());
     }
     let place = Place::of(&config);
-    Ok(Address { config, tls, place })
+    Ok(Address {
+        url: url.into(),
+        config,
+        tls,
+        place,
+    })
 }
 
 /// Adds what the file of services says of one, as far as the address does not say it.

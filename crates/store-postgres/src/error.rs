@@ -13,6 +13,8 @@ use crate::place::Place;
 /// Why something failed, before it is known what was tried on which store.
 #[derive(Debug)]
 pub(crate) enum Fault {
+    /// What the address names is not there any more, or is of no use; says what.
+    Address(String),
     /// A stored value makes no sense. Names the place, not the value.
     Content(String),
     /// What was to be changed is not there.
@@ -42,6 +44,7 @@ impl Fault {
     pub(crate) fn while_trying(self, action: &'static str, place: &Place) -> StoreError {
         let error = |kind, detail: String| StoreError::new(action, kind).with_detail(detail);
         match self {
+            Self::Address(wrong) => error(StoreErrorKind::Unavailable, format!("{place}: {wrong}")),
             Self::Content(what) => error(
                 StoreErrorKind::Damaged,
                 format!("{place}: {what} makes no sense; restore a backup"),

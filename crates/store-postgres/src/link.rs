@@ -28,6 +28,7 @@ pub(crate) struct Link {
 impl Link {
     /// Connects, within a few seconds.
     pub(crate) fn open(address: &Address) -> Result<Self, Fault> {
+        let address = &address.read_again()?;
         let runtime = Builder::new_current_thread()
             .enable_io()
             .enable_time()

@@ -1,13 +1,16 @@
 //! How a database is reached: by TLS, with a client's certificate, by the name of a service.
 
 use std::fs::{self, Permissions};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
 use countersign_testkit::postgres::Postgres;
+use nix::sys::signal::Signal;
 
-use super::Database;
+use super::{Database, ask};
+use crate::serve::Service;
 use crate::support::{Ran, finish};
 
 /// Makes a certificate, signed by itself or by `ca` of the same folder, and its key.
@@ -158,6 +161,45 @@ fn a_certificate_of_ones_own_opens_a_database_by_tls() {
         at("certified", "localhost", &[&roots, &alone]),
         "go together",
     );
+}
+
+#[test]
+fn a_certificate_that_was_renewed_is_shown_where_a_connection_is_made_anew() {
+    let database = certified();
+    let token = database.json("token create --scope platform")["secret"].clone();
+    let token = token.as_str().unwrap();
+    let url = format!(
+        "postgres://certified@localhost:{}/test0?sslrootcert={}&sslcert={}&sslkey={}",
+        database.server.port(),
+        database.beside("ca.crt"),
+        database.beside("shown.crt"),
+        database.beside("shown.key"),
+    );
+    let show = |name: &str| {
+        for end in ["crt", "key"] {
+            let from = database.beside(&format!("{name}.{end}"));
+            fs::copy(from, database.beside(&format!("shown.{end}"))).unwrap();
+        }
+        let cut =
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'certified'";
+        database.server.sql("test0", cut).unwrap();
+    };
+    show("certified");
+    let mut command = database.command_at(&url);
+    command.args(["serve", "--listen", "127.0.0.1:0"]);
+    let mut service = Service::start(&database.fixture, &mut command);
+    let at: SocketAddr = service.wait_for("listening on http://").parse().unwrap();
+    let answer = || ask(at, token, "GET /api/v1/tenants", None).0;
+    assert_eq!(answer(), 200);
+    show("other");
+    assert_eq!(answer(), 503);
+    fs::remove_file(database.beside("shown.key")).unwrap();
+    assert_eq!(answer(), 503);
+    show("certified");
+    assert_eq!(answer(), 200);
+    let log = service.log();
+    assert!(!log.contains("panicked"), "{log}");
+    assert_eq!(service.end(Signal::SIGTERM), Some(0));
 }
 
 #[test]
