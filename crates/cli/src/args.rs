@@ -150,12 +150,15 @@ enum Command {
     )]
     Doctor(Doctor),
     /// Copy the store while it is used.
+    ///
+    /// Of a store in a database this says which command of PostgreSQL does.
     #[command(after_help = "Examples:\n  countersign backup /var/backups/countersign.db")]
     Backup(Backup),
     /// Make a store of a backup.
     ///
     /// There must be no store yet. The backup is checked from end to end. The key
-    /// file is not in it: put a copy of that beside the store.
+    /// file is not in it: put a copy of that beside the store. Of a store in a
+    /// database this says which command of PostgreSQL does it.
     #[command(
         after_help = "Examples:\n  countersign restore /var/backups/countersign.db --owner mosquitto"
     )]
