@@ -183,6 +183,8 @@ pub struct HandBackPlace {
     pub stamp: i64,
     /// The last number that was judged.
     pub seq: i64,
+    /// The last row of that file's audit whose refusals were told.
+    pub audit: i64,
 }
 
 /// What came of asking the centre to make somebody.

@@ -13,18 +13,16 @@ use crate::client_id::ClientIdTie;
 use crate::connect::FailedLogin;
 use crate::credential::{Credential, CredentialId};
 use crate::follower::{FollowerName, FollowerProgress, MachineKey};
-use crate::hand_back::HandBack;
 use crate::lockout::Lockout;
 use crate::name::TenantId;
 use crate::registrar::Registrar;
-use crate::secret::SecretDigest;
 use crate::store::{Batch, LoginEffects, Recorded, Registered, SessionUndo, StoreError};
 use crate::time::Timestamp;
-use crate::told_sessions::ToldSessions;
 
 pub use self::brokers::MOST_BROKERS;
 pub use self::client_ids::is_full_of_client_ids;
-pub use self::hand_back::{Judged, JudgedSessions, MayAudit};
+pub use self::followers::FollowerLedger;
+pub use self::hand_back::{Judged, JudgedRefusals, JudgedSessions, MayAudit};
 pub use self::sign_in::{MOST_OF_USER, MOST_SESSIONS, RecordedSignIn, SignInEffects};
 pub use self::transaction::{Durability, LedgerTransaction, Pace};
 
@@ -34,6 +32,7 @@ mod brokers;
 pub(crate) mod client_ids;
 pub(crate) mod credentials;
 mod devices;
+mod followers;
 mod hand_back;
 mod kicks;
 mod lockouts;
@@ -306,46 +305,6 @@ pub trait Ledger {
         Self: Sized,
     {
         brokers::pin_machine(self, name, key, is_begun, now)
-    }
-
-    /// Judges, item by item, what the follower with this secret hands back, and writes
-    /// down what it may say. What was judged before is not judged again. None where no
-    /// follower has this secret.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`StoreError`] when the store can't be written; nothing of it counts then.
-    fn take_hand_back(
-        &mut self,
-        secret: &SecretDigest,
-        handed: &HandBack,
-        may_audit: &mut MayAudit<'_>,
-        now: Timestamp,
-    ) -> Result<Option<Judged>, StoreError>
-    where
-        Self: Sized,
-    {
-        hand_back::take(self, secret, handed, may_audit, now)
-    }
-
-    /// Takes a part of what the follower with this secret says of who is connected at its
-    /// broker. None where no follower has this secret.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`StoreError`] when the store can't be written; of this part nothing counts
-    /// then.
-    fn take_sessions(
-        &mut self,
-        secret: &SecretDigest,
-        told: &ToldSessions,
-        may_audit: &mut MayAudit<'_>,
-        now: Timestamp,
-    ) -> Result<Option<JudgedSessions>, StoreError>
-    where
-        Self: Sized,
-    {
-        hand_back::sessions::take(self, secret, told, may_audit, now)
     }
 
     /// Writes a batch down, in short transactions, so that no login waits long

@@ -60,6 +60,7 @@ pub mod tenant;
 pub mod thing;
 pub mod time;
 pub mod token;
+pub mod told_refusals;
 pub mod told_sessions;
 pub mod topic;
 pub mod totp;

@@ -24,6 +24,7 @@ use crate::who::now;
 
 mod centre;
 mod hand_back;
+mod refusals;
 mod seeds;
 mod sessions;
 

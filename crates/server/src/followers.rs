@@ -37,6 +37,7 @@ use self::sessions::Telling;
 mod answers;
 mod hand_back;
 mod known;
+mod refusals;
 pub(crate) mod seeds;
 mod sessions;
 
@@ -49,6 +50,8 @@ pub(crate) struct Followers {
     /// What is judged of what each hands back.
     judging: Arc<Judging>,
     telling: Telling,
+    /// How often each tells who was refused.
+    refusals: Rates,
     known: Mutex<Known>,
     thread: Option<JoinHandle<()>>,
     is_over: watch::Sender<bool>,
@@ -73,6 +76,7 @@ impl Followers {
             rates: Rates::of(EACH, BURST),
             judging: Arc::default(),
             telling: Telling::default(),
+            refusals: refusals::rates(),
             known: Mutex::default(),
             thread: Some(thread),
             is_over,
@@ -107,6 +111,7 @@ impl Followers {
             Some("snapshot") => (Asked::Snapshot(read_query(uri.query())?), Method::GET),
             Some("changes") => (Asked::Changes(read_query(uri.query())?), Method::GET),
             Some("hand-back") => (Asked::HandBack, Method::POST),
+            Some("refusals") => (Asked::Refusals, Method::POST),
             Some("sessions") => (Asked::Sessions, Method::POST),
             Some(_) | None => return Err(Problem::not_found()),
         };
@@ -134,6 +139,7 @@ impl Followers {
                 self.tell_changes(around, &digest, machine, words).await
             }
             Asked::HandBack => self.take_hand_back(around, &digest, body).await,
+            Asked::Refusals => self.hear_refusals(around, &digest, body).await,
             Asked::Sessions => self.hear_sessions(around, &digest, body).await,
         }
     }
@@ -292,6 +298,7 @@ impl Drop for Followers {
 enum Asked {
     Changes(ChangesWords),
     HandBack,
+    Refusals,
     Sessions,
     Snapshot(PageWords),
 }

@@ -586,7 +586,8 @@ CREATE TABLE registered_name (
 
 -- Machines of brokers that keep a replica of this store. is_whole: told of all tenants,
 -- else of those in follower_tenant. handed_seq is up to where was judged what the replica
--- with handed_stamp handed back.
+-- with handed_stamp handed back, handed_audit up to which row of its audit refusals were
+-- told.
 CREATE TABLE follower (
     name text COLLATE "C" PRIMARY KEY,
     digest bytea NOT NULL UNIQUE,
@@ -598,6 +599,7 @@ CREATE TABLE follower (
     last_seen bigint,
     handed_stamp bigint,
     handed_seq bigint,
+    handed_audit bigint NOT NULL DEFAULT 0,
     schema bigint,
     waiting bigint,
     refused bigint NOT NULL DEFAULT 0,

@@ -35,7 +35,7 @@ impl FollowerRows for PostgresTransaction<'_> {
     fn handed_back(&mut self, name: &FollowerName) -> Result<Option<HandBackPlace>, StoreError> {
         self.run("look up what a follower handed back", |connection| {
             let statement = connection.prepare(
-                "SELECT handed_stamp, handed_seq FROM follower
+                "SELECT handed_stamp, handed_seq, handed_audit FROM follower
                  WHERE name = $1 AND handed_seq IS NOT NULL",
             )?;
             let mut rows = statement.query([name.as_str()])?;
@@ -46,6 +46,7 @@ impl FollowerRows for PostgresTransaction<'_> {
             Ok(Some(HandBackPlace {
                 stamp: columns.number()?,
                 seq: columns.number()?,
+                audit: columns.number()?,
             }))
         })
     }
@@ -56,9 +57,13 @@ impl FollowerRows for PostgresTransaction<'_> {
         place: HandBackPlace,
     ) -> Result<(), StoreError> {
         self.run("write down what a follower handed back", |connection| {
+            let values = params![name.as_str(), place.stamp, place.seq, place.audit];
             connection
-                .prepare("UPDATE follower SET handed_stamp = $2, handed_seq = $3 WHERE name = $1")?
-                .execute(params![name.as_str(), place.stamp, place.seq])?;
+                .prepare(
+                    "UPDATE follower SET handed_stamp = $2, handed_seq = $3, handed_audit = $4
+                     WHERE name = $1",
+                )?
+                .execute(values)?;
             Ok(())
         })
     }

@@ -378,8 +378,9 @@ ALTER TABLE credential ADD COLUMN limits TEXT;
 -- Machines of brokers that keep a replica of this store. is_whole: told of all tenants,
 -- else of those in follower_tenant. position and last_seen are what it said last,
 -- as are schema and waiting, how much it has to hand back. machine is the public key of its
--- machine, once it has shown one. handed_seq is up to where was
--- judged what the replica with handed_stamp handed back; refused counts what was refused.
+-- machine, once it has shown one. handed_seq is up to where was judged what the replica with
+-- handed_stamp handed back, handed_audit up to which row of its audit refusals were told;
+-- refused counts what was refused.
 CREATE TABLE follower (
     name TEXT PRIMARY KEY,
     digest BLOB NOT NULL UNIQUE,
@@ -391,6 +392,7 @@ CREATE TABLE follower (
     last_seen INTEGER,
     handed_stamp INTEGER,
     handed_seq INTEGER,
+    handed_audit INTEGER NOT NULL DEFAULT 0,
     schema INTEGER,
     waiting INTEGER,
     refused INTEGER NOT NULL DEFAULT 0,

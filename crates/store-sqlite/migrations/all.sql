@@ -438,6 +438,7 @@ CREATE TABLE follower (
     last_seen INTEGER,
     handed_stamp INTEGER,
     handed_seq INTEGER,
+    handed_audit INTEGER NOT NULL DEFAULT 0,
     schema INTEGER,
     waiting INTEGER,
     refused INTEGER NOT NULL DEFAULT 0,

@@ -49,13 +49,7 @@ impl AuditRows for SqliteTransaction<'_> {
 
     fn audit_after(&mut self, after: i64, most: usize) -> Result<Vec<AuditRow>, StoreError> {
         self.run("follow the audit", |connection| {
-            let mut statement = connection.prepare_cached(AFTER)?;
-            let mut rows = statement.query(params![after, most])?;
-            let mut found = Vec::new();
-            while let Some(row) = rows.next()? {
-                found.push(read_row(&mut RowReader::of(row))?);
-            }
-            Ok(found)
+            rows_after(connection, after, most)
         })
     }
 
@@ -147,6 +141,21 @@ fn append(connection: &Connection, chain: AuditChain, entries: &[AuditEntry]) ->
 fn list(connection: &Connection, query: &AuditQuery, part: Part<'_>) -> Result<FoundRows, Fault> {
     let found = select(connection, query, part)?;
     Ok(found.and(staged(connection, query, part)?))
+}
+
+/// The rows after the one with this number, of both chains.
+pub(crate) fn rows_after(
+    connection: &Connection,
+    after: i64,
+    most: usize,
+) -> Result<Vec<AuditRow>, Fault> {
+    let mut statement = connection.prepare_cached(AFTER)?;
+    let mut rows = statement.query(params![after, most])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read_row(&mut RowReader::of(row))?);
+    }
+    Ok(found)
 }
 
 /// The row with this number.

@@ -13,6 +13,7 @@ mod difference;
 mod hand_back;
 mod news;
 mod object;
+mod refusals;
 mod replica;
 mod snapshot;
 mod source;

@@ -59,6 +59,7 @@ mod schemes;
 mod selections;
 mod things;
 mod tokens;
+mod told_refusals;
 mod told_sessions;
 
 pub use accounts::*;
@@ -94,6 +95,7 @@ pub use schemes::*;
 pub use selections::*;
 pub use things::*;
 pub use tokens::*;
+pub use told_refusals::*;
 pub use told_sessions::*;
 
 /// Makes a test of each sentence of the suite.
@@ -132,6 +134,8 @@ macro_rules! store_suite {
             sessions_that_a_follower_can_not_have_are_refused,
             a_follower_answers_what_it_was_asked_to_end,
             nothing_else_of_a_follower_counts,
+            refusals_of_followers_are_told_once_and_under_their_names,
+            a_follower_names_nobody_whom_it_is_not_told_of,
             whom_a_follower_asks_for_is_made_as_at_one_broker,
             a_follower_has_nobody_made_who_would_not_be_made_at_one_broker,
             refusals_of_a_follower_are_written_down_in_a_bounded_number,

@@ -14,6 +14,7 @@ use countersign_tests::{
 use serde_json::{Value, json};
 
 mod commands;
+mod refusals;
 mod registering;
 
 /// Has a store follow the centre at `address` as a new follower.

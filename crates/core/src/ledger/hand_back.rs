@@ -22,9 +22,11 @@ use crate::store::rows::{AuditRows as _, FollowerRows as _, KickTarget};
 use crate::time::Timestamp;
 use crate::totp::Step;
 
+pub use self::refusals::JudgedRefusals;
 pub use self::sessions::JudgedSessions;
 
 mod failures;
+pub(super) mod refusals;
 mod registrations;
 pub(super) mod sessions;
 mod uses;
@@ -44,7 +46,7 @@ pub struct Judged {
 /// not be since the last one; none where it can't be either.
 pub type MayAudit<'a> = dyn FnMut() -> Option<u64> + 'a;
 
-/// See [`Ledger::take_hand_back`].
+/// See [`FollowerLedger::take_hand_back`](crate::ledger::FollowerLedger::take_hand_back).
 pub(super) fn take(
     ledger: &mut impl Ledger,
     secret: &SecretDigest,
@@ -57,9 +59,8 @@ pub(super) fn take(
         return Ok(None);
     };
     let before = writing.handed_back(&follower.name)?;
-    let mut seq = before
-        .filter(|place| place.stamp == handed.stamp)
-        .map_or(0, |place| place.seq);
+    let of_its = before.filter(|place| place.stamp == handed.stamp);
+    let (mut seq, audit) = of_its.map_or((0, 0), |place| (place.seq, place.audit));
     let actor = format!("broker:{}", follower.name);
     let mut judge = Judge {
         follower: &follower,
@@ -86,6 +87,7 @@ pub(super) fn take(
     let place = HandBackPlace {
         stamp: handed.stamp,
         seq,
+        audit,
     };
     if before != Some(place) {
         writing.put_handed_back(&follower.name, place)?;

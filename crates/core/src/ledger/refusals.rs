@@ -48,14 +48,7 @@ pub(super) fn add(
             writing.add_refusal(&row)?;
             continue;
         }
-        let row = RefusalRow {
-            subject: RefusalRow::ALL_OTHERS,
-            address: "",
-            client_id: "",
-            topic: if is_use { RefusalRow::ALL_OTHERS } else { "" },
-            about: None,
-            ..row
-        };
+        let row = RefusalRow::of_all_others(row.minute, row.broker, row.act, row.cause, row.count);
         if !writing.add_to_refusal(&row)? {
             writing.add_refusal(&row)?;
         }

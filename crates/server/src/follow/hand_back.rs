@@ -8,6 +8,7 @@ use countersign_core::store::GateStore as _;
 use countersign_sqlite::SqliteStore;
 
 use super::centre::{Answered, Centre};
+use super::refusals::Refusals;
 use super::sessions::Sessions;
 use super::{A_MOMENT, CentreError, FollowError, pause, sleep};
 use crate::who::now;
@@ -22,12 +23,12 @@ pub(super) fn hand_back(
 ) {
     let (mut failures, mut trouble) = (0_u32, None);
     let mut empty_at = None;
-    let mut sessions = Sessions::new();
+    let (mut sessions, mut refusals) = (Sessions::new(), Refusals::new());
     while !is_over.load(Ordering::Relaxed) {
         // While nobody commits, there is nothing new.
         let mark = store.mark().ok();
         let is_new = mark.is_none() || mark != empty_at;
-        if !is_new && !sessions.is_due(mark) {
+        if !is_new && !sessions.is_due(mark) && !refusals.is_due() {
             sleep(A_MOMENT, is_over);
             continue;
         }
@@ -38,6 +39,9 @@ pub(super) fn hand_back(
             empty_at = mark;
             if sessions.is_due(mark) {
                 sessions.step(store, centre, mark)?;
+            }
+            if refusals.is_due() {
+                refusals.step(store, centre)?;
             }
             Ok::<_, FollowError>(())
         };

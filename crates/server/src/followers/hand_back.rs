@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::http::Response;
 use countersign_core::hand_back::{HandBack, MOST_ITEMS};
-use countersign_core::ledger::Ledger as _;
+use countersign_core::ledger::FollowerLedger as _;
 use countersign_core::secret::SecretDigest;
 use countersign_sqlite::newest_schema;
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::Response;
-use countersign_core::ledger::Ledger as _;
+use countersign_core::ledger::FollowerLedger as _;
 use countersign_core::secret::SecretDigest;
 use countersign_core::told_sessions::{MOST_TOLD, ToldSessions};
 use countersign_sqlite::newest_schema;

@@ -45,10 +45,9 @@ impl SqliteStore {
                      WHERE seq <= ?1 AND known_from IS NULL AND is_sent = 0",
                 )?
                 .execute([last.seq])?;
-            let stamp = "SELECT stamp FROM replica WHERE id = 1";
             Ok(Some(HandBack {
                 schema: schema::newest(MIGRATIONS),
-                stamp: connection.query_row(stamp, [], |row| row.get(0))?,
+                stamp: stamp(connection)?,
                 items,
             }))
         })
@@ -105,6 +104,14 @@ impl SqliteStore {
             end_taking(connection)
         })
     }
+}
+
+/// What tells the numbers of this replica from those of another file.
+pub(super) fn stamp(connection: &Connection) -> Result<i64, Fault> {
+    let sql = "SELECT stamp FROM replica WHERE id = 1";
+    Ok(connection
+        .prepare_cached(sql)?
+        .query_row([], |row| row.get(0))?)
 }
 
 /// What is written up to [`end_taking`] is what the centre tells, and nothing to hand back

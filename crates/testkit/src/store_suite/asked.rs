@@ -5,6 +5,7 @@ use countersign_core::certificate::AuthorityId;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::hand_back::{HandBack, HandedAct, Maker};
 use countersign_core::kind::{Application, Kind};
+use countersign_core::ledger::FollowerLedger as _;
 use countersign_core::lifecycle::State;
 use countersign_core::reason::Reason;
 use countersign_core::registrar::Registrar;

@@ -109,7 +109,11 @@ pub fn a_follower_reads_back_as_it_was_written_and_loses_its_tenants(
 pub fn a_follower_is_found_by_its_secret_and_it_is_known_what_it_handed_back(
     mut store: impl GateStore + AdminStore,
 ) {
-    let place = HandBackPlace { stamp: -3, seq: 7 };
+    let place = HandBackPlace {
+        stamp: -3,
+        seq: 7,
+        audit: 9,
+    };
     let renewed = Follower {
         digest: SecretDigest::of(&Secret::new(b"new".to_vec())),
         ..follower("a")

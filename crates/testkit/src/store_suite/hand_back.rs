@@ -6,7 +6,7 @@ use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::follower::{Follower, FollowerName};
 use countersign_core::hand_back::{HandBack, HandedAct, HandedItem};
 use countersign_core::hex;
-use countersign_core::ledger::Judged;
+use countersign_core::ledger::{FollowerLedger as _, Judged};
 use countersign_core::lifecycle::State;
 use countersign_core::reason::Reason;
 use countersign_core::secret::{Secret, SecretDigest};

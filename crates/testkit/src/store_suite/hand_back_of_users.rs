@@ -2,6 +2,7 @@
 
 use countersign_core::credential::CredentialId;
 use countersign_core::hand_back::{HandBack, HandedAct};
+use countersign_core::ledger::FollowerLedger as _;
 use countersign_core::reason::Reason;
 use countersign_core::store::{AdminStore, GateStore};
 use countersign_core::totp::Step;

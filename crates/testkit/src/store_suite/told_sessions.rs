@@ -3,7 +3,7 @@
 use countersign_core::change::KickRequestId;
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::hand_back::{HandBack, HandedAct, HandedItem};
-use countersign_core::ledger::JudgedSessions;
+use countersign_core::ledger::{FollowerLedger as _, JudgedSessions};
 use countersign_core::name::TenantId;
 use countersign_core::presence::{Presence, PresenceEvent, SessionNumber};
 use countersign_core::store::rows::heard_since;

@@ -25,7 +25,7 @@ pub struct JudgedSessions {
     pub refused: u64,
 }
 
-/// See [`Ledger::take_sessions`].
+/// See [`FollowerLedger::take_sessions`](crate::ledger::FollowerLedger::take_sessions).
 pub(in crate::ledger) fn take(
     ledger: &mut impl Ledger,
     secret: &SecretDigest,

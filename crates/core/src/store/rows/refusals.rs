@@ -56,6 +56,33 @@ impl<'a> RefusalRow<'a> {
         }
     }
 
+    /// A sum of all that have no row of their own.
+    #[must_use]
+    pub fn of_all_others(
+        minute: Timestamp,
+        broker: &'a str,
+        act: RefusedAct,
+        cause: Reason,
+        count: i64,
+    ) -> Self {
+        Self {
+            minute,
+            broker,
+            act,
+            subject: Self::ALL_OTHERS,
+            address: "",
+            cause,
+            client_id: "",
+            topic: if act == RefusedAct::Login {
+                ""
+            } else {
+                Self::ALL_OTHERS
+            },
+            about: None,
+            count,
+        }
+    }
+
     /// What the audit says of it.
     #[must_use]
     pub fn entry(&self) -> AuditEntry {

@@ -1,7 +1,7 @@
 //! What a broker wrote goes back to the centre, and counts there once.
 
 use countersign_core::hand_back::{HandBack, HandedBack};
-use countersign_core::ledger::Ledger as _;
+use countersign_core::ledger::{FollowerLedger as _, Ledger as _};
 
 use super::*;
 

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use countersign_core::ledger::Ledger as _;
+use countersign_core::ledger::FollowerLedger as _;
 
 use super::*;
 
