@@ -22,12 +22,10 @@ pub struct ShowMe;
 impl Command for ShowMe {
     type Output = ShownUser;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Own
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownUser, AdminError> {
@@ -142,12 +140,10 @@ pub struct ListOwnWebSessions;
 impl Command for ListOwnWebSessions {
     type Output = Vec<ShownWebSession>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Own
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<ShownWebSession>, AdminError> {

@@ -174,13 +174,11 @@ pub struct ListApiTokens {
 impl Command for ListApiTokens {
     type Output = Listed<ShownApiToken>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         let of_tenant = |tenant: &TenantId| Permission::Administer(tenant.clone());
         self.tenant.as_ref().map_or(Permission::Platform, of_tenant)
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<ShownApiToken>, AdminError> {
@@ -200,12 +198,10 @@ pub struct FindPresentedApiToken;
 impl Command for FindPresentedApiToken {
     type Output = Option<ShownApiToken>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Any
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Option<ShownApiToken>, AdminError> {
@@ -224,12 +220,10 @@ pub struct ListOwnApiTokens(pub Page<ApiTokenId>);
 impl Command for ListOwnApiTokens {
     type Output = Listed<ShownApiToken>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Own
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<ShownApiToken>, AdminError> {

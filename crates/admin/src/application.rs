@@ -111,12 +111,10 @@ pub struct ListApplications {
 impl Command for ListApplications {
     type Output = Listed<Credential>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::see(self.tenant.as_ref())
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<Credential>, AdminError> {
@@ -138,12 +136,10 @@ pub struct ShowApplication {
 impl Command for ShowApplication {
     type Output = Credential;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::See(self.tenant.clone())
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Credential, AdminError> {

@@ -24,12 +24,10 @@ pub struct ListAudit(pub AuditQuery);
 impl Command for ListAudit {
     type Output = Vec<AuditRow>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::see(self.0.tenant.as_ref())
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<AuditRow>, AdminError> {
@@ -50,12 +48,10 @@ pub struct ListAuditPage {
 impl Command for ListAuditPage {
     type Output = Listed<AuditRow>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::see(self.query.tenant.as_ref())
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<AuditRow>, AdminError> {
@@ -88,12 +84,10 @@ pub struct FollowedAudit {
 impl Command for FollowAudit {
     type Output = FollowedAudit;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::see(self.query.tenant.as_ref())
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<FollowedAudit, AdminError> {
@@ -117,12 +111,10 @@ pub struct FindAuditRow(pub i64);
 impl Command for FindAuditRow {
     type Output = Option<AuditRow>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::SeeAuditRow(self.0)
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Option<AuditRow>, AdminError> {
@@ -143,12 +135,10 @@ pub struct ShowAuditHeads;
 impl Command for ShowAuditHeads {
     type Output = AuditHeads;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<AuditHeads, AdminError> {
@@ -164,12 +154,10 @@ pub struct VerifyAudit(pub Vec<AuditHead>);
 impl Command for VerifyAudit {
     type Output = AuditCheck;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<AuditCheck, AdminError> {
@@ -206,12 +194,10 @@ pub(crate) struct FindLastAct {
 impl Command for FindLastAct {
     type Output = AuditHead;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<AuditHead, AdminError> {

@@ -143,12 +143,10 @@ pub struct ListAuthorities {
 impl Command for ListAuthorities {
     type Output = Vec<AuthorityRecord>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<AuthorityRecord>, AdminError> {
@@ -166,12 +164,10 @@ pub struct ShowAuthority(pub Fingerprint);
 impl Command for ShowAuthority {
     type Output = AuthorityRecord;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<AuthorityRecord, AdminError> {

@@ -261,12 +261,10 @@ pub struct ListBans {
 impl Command for ListBans {
     type Output = Listed<Ban>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::see(self.tenant.as_ref())
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<Ban>, AdminError> {

@@ -24,12 +24,10 @@ pub struct ListBrokers(pub Page<String>);
 impl Command for ListBrokers {
     type Output = Listed<KnownBroker>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<KnownBroker>, AdminError> {
@@ -44,12 +42,10 @@ pub struct ShowBroker(pub String);
 impl Command for ShowBroker {
     type Output = KnownBroker;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<KnownBroker, AdminError> {
@@ -84,12 +80,10 @@ pub struct KnownListener {
 impl Command for ListListeners {
     type Output = Vec<KnownListener>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::See(self.0.clone())
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<KnownListener>, AdminError> {
@@ -141,12 +135,10 @@ pub struct ReadMetrics;
 impl Command for ReadMetrics {
     type Output = Vec<(KnownBroker, Option<BrokerMetrics>)>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Self::Output, AdminError> {

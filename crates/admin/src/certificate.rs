@@ -108,12 +108,10 @@ pub struct ListCertificates(pub LoginName);
 impl Command for ListCertificates {
     type Output = Vec<ShownCertificate>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::SeeCredential(self.0.clone())
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<ShownCertificate>, AdminError> {

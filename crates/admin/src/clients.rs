@@ -37,15 +37,13 @@ pub struct ListClients {
 impl Command for ListClients {
     type Output = Listed<BrokerPresence>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         match (&self.tenant, &self.name) {
             (None, Some(name)) => Permission::SeeCredential(name.clone()),
             (tenant, _) => Permission::see(tenant.as_ref()),
         }
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<BrokerPresence>, AdminError> {
@@ -87,12 +85,10 @@ pub struct CountClients {
 impl Command for CountClients {
     type Output = u64;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::see(self.tenant.as_ref())
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<u64, AdminError> {
@@ -243,12 +239,10 @@ pub struct IsKicked(pub KickRequestId);
 impl Command for IsKicked {
     type Output = bool;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Any
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, AdminError> {

@@ -32,12 +32,15 @@ pub trait Command {
     /// What its caller gets.
     type Output;
 
+    /// Whether it looks or acts, where that does not depend on what it says.
+    const INTENT: Intent = Intent::Write;
+
     /// What its caller must be permitted.
     fn needs(&self) -> Permission;
 
     /// Whether it looks or acts.
     fn intent(&self) -> Intent {
-        Intent::Write
+        Self::INTENT
     }
 
     /// The passwords it stores. The runner hashes them before the transaction

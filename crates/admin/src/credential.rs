@@ -54,12 +54,10 @@ pub struct ShowCredential(pub LoginName);
 impl Command for ShowCredential {
     type Output = ShownCredential;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::SeeCredential(self.0.clone())
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownCredential, AdminError> {
@@ -110,13 +108,11 @@ impl CredentialPage {
 impl Command for ListCredentials {
     type Output = CredentialPage;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         let tenant = self.query.tenant.clone();
         tenant.map_or(Permission::Platform, Permission::SeeSome)
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<CredentialPage, AdminError> {

@@ -39,12 +39,10 @@ pub struct Surroundings {
 impl Command for LookAround {
     type Output = Surroundings;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Surroundings, AdminError> {
@@ -168,14 +166,12 @@ pub struct SeenEvents {
 impl Command for SeeEvents<'_> {
     type Output = SeenEvents;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         self.tenant.map_or(Permission::Any, |tenant| {
             Permission::SeeSome(tenant.clone())
         })
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<SeenEvents, AdminError> {

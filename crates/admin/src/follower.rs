@@ -87,12 +87,10 @@ pub struct ListFollowers(pub Page<FollowerName>);
 impl Command for ListFollowers {
     type Output = Listed<Follower>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<Follower>, AdminError> {
@@ -212,12 +210,10 @@ pub struct ReadFleetStatus(pub Page<FollowerName>);
 impl Command for ReadFleetStatus {
     type Output = Listed<FollowerStatus>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<FollowerStatus>, AdminError> {
@@ -245,12 +241,10 @@ pub struct ShowFollower(pub FollowerName);
 impl Command for ShowFollower {
     type Output = Follower;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Follower, AdminError> {

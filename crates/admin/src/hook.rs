@@ -175,12 +175,10 @@ pub struct ListHooks(pub Page<HookName>);
 impl Command for ListHooks {
     type Output = Listed<Hook>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<Hook>, AdminError> {
@@ -195,12 +193,10 @@ pub struct ShowHook(pub HookName);
 impl Command for ShowHook {
     type Output = Hook;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Hook, AdminError> {

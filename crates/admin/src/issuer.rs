@@ -161,12 +161,10 @@ pub struct ListIssuers {
 impl Command for ListIssuers {
     type Output = Vec<IssuerRecord>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<IssuerRecord>, AdminError> {
@@ -182,12 +180,10 @@ pub struct ShowIssuer(pub IssuerName);
 impl Command for ShowIssuer {
     type Output = IssuerRecord;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<IssuerRecord, AdminError> {

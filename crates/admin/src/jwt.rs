@@ -149,12 +149,10 @@ pub struct ListTokens {
 impl Command for ListTokens {
     type Output = Listed<ShownToken>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::see(self.tenant.as_ref())
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<ShownToken>, AdminError> {

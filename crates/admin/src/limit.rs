@@ -118,15 +118,13 @@ pub struct ShowLimits(pub Limited);
 impl Command for ShowLimits {
     type Output = ShownLimits;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         match &self.0 {
             Limited::Credential(name) => Permission::SeeCredential(name.clone()),
             Limited::Role(tenant, _) | Limited::Tenant(tenant) => Permission::See(tenant.clone()),
         }
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownLimits, AdminError> {

@@ -110,12 +110,10 @@ pub struct ListOperators(pub Page<LoginName>);
 impl Command for ListOperators {
     type Output = Listed<Credential>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<Credential>, AdminError> {
@@ -130,12 +128,10 @@ pub struct ShowOperator(pub LoginName);
 impl Command for ShowOperator {
     type Output = Credential;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Credential, AdminError> {

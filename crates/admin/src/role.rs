@@ -105,12 +105,10 @@ pub struct ListRoles {
 impl Command for ListRoles {
     type Output = Listed<ShownRole>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::see(self.tenant.as_ref())
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<ShownRole>, AdminError> {
@@ -138,12 +136,10 @@ pub struct ListGroups {
 impl Command for ListGroups {
     type Output = Vec<GroupPath>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::see(Some(&self.tenant))
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<GroupPath>, AdminError> {
@@ -167,12 +163,10 @@ pub struct ShowRole {
 impl Command for ShowRole {
     type Output = ShownRole;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::See(self.tenant.clone())
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownRole, AdminError> {

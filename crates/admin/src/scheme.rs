@@ -18,12 +18,10 @@ pub struct ListSchemes;
 impl Command for ListSchemes {
     type Output = Schemes;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Schemes, AdminError> {
@@ -38,12 +36,10 @@ pub struct ShowScheme(pub SchemeName);
 impl Command for ShowScheme {
     type Output = Scheme;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Scheme, AdminError> {
@@ -141,12 +137,10 @@ pub struct ListRevealingSchemes;
 impl Command for ListRevealingSchemes {
     type Output = Vec<SchemeName>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<SchemeName>, AdminError> {
@@ -171,12 +165,10 @@ pub struct ListReplacedSchemes;
 impl Command for ListReplacedSchemes {
     type Output = Vec<SchemeName>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<SchemeName>, AdminError> {

@@ -32,12 +32,10 @@ pub struct CountSealed;
 impl Command for CountSealed {
     type Output = SealedContent;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<SealedContent, AdminError> {

@@ -56,12 +56,10 @@ pub struct ShowSettings;
 impl Command for ShowSettings {
     type Output = Settings;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Settings, AdminError> {

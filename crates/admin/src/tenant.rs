@@ -86,12 +86,10 @@ pub struct ListTenants(pub Page<TenantId>);
 impl Command for ListTenants {
     type Output = Listed<Tenant>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Any
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<Tenant>, AdminError> {
@@ -117,12 +115,10 @@ pub struct ShowTenant(pub TenantId);
 impl Command for ShowTenant {
     type Output = Tenant;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::See(self.0.clone())
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Tenant, AdminError> {

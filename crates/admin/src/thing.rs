@@ -91,12 +91,10 @@ pub struct ListThings {
 impl Command for ListThings {
     type Output = Listed<Credential>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::see(self.tenant.as_ref())
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<Credential>, AdminError> {
@@ -126,12 +124,10 @@ pub struct ShowThing {
 impl Command for ShowThing {
     type Output = Credential;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::See(self.tenant.clone())
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Credential, AdminError> {

@@ -151,12 +151,10 @@ pub struct ShowUser(pub LoginName);
 impl Command for ShowUser {
     type Output = ShownUser;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::ManageUser(self.0.clone())
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownUser, AdminError> {

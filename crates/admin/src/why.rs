@@ -25,13 +25,11 @@ pub struct PermitCheck(pub Option<LoginName>);
 impl Command for PermitCheck {
     type Output = bool;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         let of_name = |name: &LoginName| Permission::SeeName(name.clone());
         self.0.as_ref().map_or(Permission::Platform, of_name)
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, AdminError> {
@@ -57,12 +55,10 @@ pub struct NameReport {
 impl Command for LookIntoName {
     type Output = NameReport;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::SeeName(self.0.clone())
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<NameReport, AdminError> {

@@ -234,12 +234,10 @@ pub(crate) struct IsPermitted(pub(crate) Permission);
 impl Command for IsPermitted {
     type Output = ();
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         self.0.clone()
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, _: &mut Tx<'_>) -> Result<(), AdminError> {

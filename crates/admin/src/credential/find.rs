@@ -27,12 +27,10 @@ pub struct FindCredential {
 impl Command for FindCredential {
     type Output = ShownCredential;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::SeeSome(self.tenant.clone())
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownCredential, AdminError> {

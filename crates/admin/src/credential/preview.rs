@@ -27,13 +27,11 @@ pub struct PreviewChanges {
 impl Command for PreviewChanges {
     type Output = Vec<ChangeEffect>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         let first = self.names.first().cloned();
         first.map_or(Permission::Platform, Permission::Change)
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<ChangeEffect>, AdminError> {

@@ -61,12 +61,10 @@ pub struct CredentialRuleWarnings(pub ChangeCredentialRules);
 impl Command for CredentialRuleWarnings {
     type Output = Vec<RuleWarning>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         self.0.needs()
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<RuleWarning>, AdminError> {

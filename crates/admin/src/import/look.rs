@@ -62,12 +62,10 @@ pub struct ImportedRole {
 impl Command for LookUpTenant {
     type Output = ImportedTenant;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<ImportedTenant, AdminError> {
@@ -110,12 +108,10 @@ impl Command for LookUpCredentials {
     /// In the order of the names; none where a name is free.
     type Output = Vec<Option<KnownCredential>>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Self::Output, AdminError> {

@@ -116,12 +116,10 @@ impl Command for TryTable<'_> {
     /// In the order of the rows.
     type Output = Vec<Result<TriedRow, AdminError>>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Self::Output, AdminError> {

@@ -99,12 +99,10 @@ pub struct ListDueKeys;
 impl Command for ListDueKeys {
     type Output = Vec<(IssuerId, KeySource)>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Self::Output, AdminError> {

@@ -82,12 +82,10 @@ pub struct ShownKey {
 impl Command for ListKeys {
     type Output = Vec<ShownKey>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::See(self.tenant.clone())
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<ShownKey>, AdminError> {

@@ -35,12 +35,10 @@ pub struct PreviewRoleRules(pub ChangeRoleRules);
 impl Command for PreviewRoleRules {
     type Output = Vec<ChangeEffect>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         self.0.needs()
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<ChangeEffect>, AdminError> {
@@ -66,12 +64,10 @@ pub struct PreviewAssignment {
 impl Command for PreviewAssignment {
     type Output = Vec<ChangeEffect>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Administer(self.of.tenant.clone())
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<ChangeEffect>, AdminError> {
@@ -125,12 +121,10 @@ pub struct RoleRuleWarnings(pub ChangeRoleRules);
 impl Command for RoleRuleWarnings {
     type Output = Vec<RuleWarning>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         self.0.needs()
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<RuleWarning>, AdminError> {

@@ -38,12 +38,10 @@ pub struct Loser {
 impl<C: Plan> Command for PreviewTaking<C> {
     type Output = Vec<Loser>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<Loser>, AdminError> {

@@ -148,12 +148,10 @@ struct CountBelongings(DeleteTenant);
 impl Command for CountBelongings {
     type Output = Belongings;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         self.0.needs()
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Belongings, AdminError> {

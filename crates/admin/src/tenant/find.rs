@@ -22,12 +22,10 @@ pub struct FindTenant {
 impl Command for FindTenant {
     type Output = TenantId;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Any
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<TenantId, AdminError> {

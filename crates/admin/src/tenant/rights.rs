@@ -57,12 +57,10 @@ pub struct DeviceRights {
 impl Command for ReadTenantRights {
     type Output = TenantRights;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<TenantRights, AdminError> {

@@ -17,12 +17,10 @@ pub struct ListUsers(pub Page<LoginName>);
 impl Command for ListUsers {
     type Output = Listed<ShownUser>;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<ShownUser>, AdminError> {
@@ -56,12 +54,10 @@ pub struct GrantedUsers {
 impl Command for ListGrantedUsers {
     type Output = GrantedUsers;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Administer(self.tenant.clone())
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<GrantedUsers, AdminError> {

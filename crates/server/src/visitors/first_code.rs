@@ -67,12 +67,10 @@ pub(crate) struct IsWithoutUsers;
 impl Command for IsWithoutUsers {
     type Output = bool;
 
+    const INTENT: Intent = Intent::Read;
+
     fn needs(&self) -> Permission {
         Permission::Platform
-    }
-
-    fn intent(&self) -> Intent {
-        Intent::Read
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, AdminError> {
