@@ -1,5 +1,5 @@
-//! A Debian of this machine's own release with Mosquitto in it, to install our
-//! packages in. It is made once and kept in the cache.
+//! A Debian with Mosquitto in it, to install our packages in. It is made once and kept
+//! in the cache.
 
 use std::fs;
 use std::path::PathBuf;
@@ -37,10 +37,9 @@ pub fn obstacle() -> Option<&'static str> {
     }
 }
 
-/// The folder of the root, which nobody writes in.
-pub fn folder() -> Result<PathBuf> {
+/// The folder of the root of a release (`bookworm`), which nobody writes in.
+pub fn folder(suite: &str) -> Result<PathBuf> {
     let _alone = setup::lock()?;
-    let suite = apt::codename()?;
     let place = cache()?.join(format!("debian-{suite}"));
     let mark = cache()?.join(format!("debian-{suite}.packages"));
     let packages = PACKAGES.join(",");
@@ -57,11 +56,7 @@ pub fn folder() -> Result<PathBuf> {
     }
     read(
         Command::new("debootstrap")
-            .args([
-                "--variant=minbase",
-                &format!("--include={packages}"),
-                &suite,
-            ])
+            .args(["--variant=minbase", &format!("--include={packages}"), suite])
             .arg(&part)
             .arg(apt::mirror()?),
     )

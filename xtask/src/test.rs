@@ -16,7 +16,7 @@ use crate::command::{
 };
 use crate::demo::{self, Options};
 use crate::package;
-use crate::{codegen, debian_root, dist, fuzz, hostile, rmqtt, setup, structure};
+use crate::{apt, codegen, debian_root, dist, fuzz, hostile, rmqtt, setup, structure};
 
 /// A part of the tests, in the order in which they run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -50,6 +50,9 @@ pub enum Part {
     Hostile,
     /// The demo, each of whose steps fails when it shows something else
     Demo,
+    /// The same with the packages in a Debian 13: not among those that run where none is
+    /// named
+    Debian13,
     /// The tests with rmqtt, which takes minutes to build: not among those that run
     /// where none is named
     Rmqtt,
@@ -72,7 +75,7 @@ pub fn test(only: &[Part], keep_going: bool, names: &[String]) -> Result<ExitCod
     let mut lines = Vec::new();
     let mut total = Count::default();
     let parts = Part::value_variants().iter().filter(|part| match only {
-        [] => **part != Part::Rmqtt,
+        [] => !matches!(part, Part::Debian13 | Part::Rmqtt),
         only => only.contains(part),
     });
     for &part in parts {
@@ -126,6 +129,7 @@ impl Part {
             Self::Fuzz => "fuzz",
             Self::Hostile => "hostile",
             Self::Demo => "demo",
+            Self::Debian13 => "debian13",
             Self::Rmqtt => "rmqtt",
         }
     }
@@ -200,7 +204,8 @@ impl Part {
             }
             Self::Embed => embed(names),
             Self::E2e => end_to_end(names),
-            Self::Package => packages(names),
+            Self::Package => packages(&apt::codename()?, names),
+            Self::Debian13 => packages("trixie", names),
             Self::Fuzz => {
                 fuzz::fuzz(&fuzz::Options::default())?;
                 Ok(Count::default())
@@ -307,7 +312,7 @@ fn forget_packaged_crates(fingerprints: &Path) -> Result<()> {
 }
 
 /// Packages what users get, and runs the tests of it on a Debian of their own.
-fn packages(names: &[String]) -> Result<Count> {
+fn packages(suite: &str, names: &[String]) -> Result<Count> {
     if let Some(obstacle) = debian_root::obstacle() {
         println!("skipped: {obstacle}");
         return Ok(Count {
@@ -339,7 +344,7 @@ fn packages(names: &[String]) -> Result<Count> {
     );
     tests(
         with_brokers("package")
-            .env("COUNTERSIGN_DEBIAN", debian_root::folder()?)
+            .env("COUNTERSIGN_DEBIAN", debian_root::folder(suite)?)
             .env("COUNTERSIGN_PACKAGES", packages)
             .env("COUNTERSIGN_NEXT_PACKAGES", next),
         names,
