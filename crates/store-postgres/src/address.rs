@@ -250,6 +250,7 @@ mod tests {
             "postgres://db.example/fleet?sslmode=prefer",
             "postgres://localhost,db.example/fleet?sslmode=disable",
             "postgres://localhost/fleet?sslmode=require",
+            "postgres://localhost/fleet?hostaddr=203.0.113.5&sslmode=disable",
         ] {
             assert!(wrong(url).contains("sslmode"), "{url}");
         }

@@ -152,7 +152,7 @@ pub(crate) fn newest(migrations: &[&str]) -> i64 {
     i64::try_from(migrations.len()).unwrap_or(i64::MAX)
 }
 
-/// Holds the schema together with others. Whoever changes it does so for a few seconds.
+/// Holds the schema together with others, once nobody changes it any more.
 fn share() -> String {
     format!(
         "SET lock_timeout = {wait}; SELECT pg_advisory_lock_shared({lock}); RESET lock_timeout",

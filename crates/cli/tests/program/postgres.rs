@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use countersign_testkit::postgres::Postgres;
@@ -21,39 +22,54 @@ mod reached;
 
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// What tests share that do not end it. Ended with the program.
+static SHARED: LazyLock<Arc<Postgres>> = LazyLock::new(|| Arc::new(Postgres::start().unwrap()));
+
 /// A database, and the program on it.
 struct Database {
     fixture: Fixture,
-    server: Postgres,
+    server: Arc<Postgres>,
+    name: String,
     url: String,
 }
 
 impl Database {
     /// One that holds no store.
     fn empty() -> Self {
-        Self::empty_on(Postgres::start().unwrap())
+        Self::empty_on(&SHARED)
     }
 
     /// One of this server.
-    fn empty_on(server: Postgres) -> Self {
+    fn empty_on(server: &Arc<Postgres>) -> Self {
         let name = server.database().unwrap();
         Self {
             fixture: Fixture::empty(),
             url: server.url(&name),
-            server,
+            name,
+            server: Arc::clone(server),
         }
     }
 
     /// One with a store in it.
     fn new() -> Self {
-        Self::new_on(Postgres::start().unwrap())
+        Self::new_on(&SHARED)
     }
 
     /// The same of this server.
-    fn new_on(server: Postgres) -> Self {
+    fn new_on(server: &Arc<Postgres>) -> Self {
         let database = Self::empty_on(server);
         database.run("init --argon2 m=8,t=1,p=1").done();
         database
+    }
+
+    /// The same of a server that is this test's alone.
+    fn alone(server: Postgres) -> Self {
+        Self::new_on(&Arc::new(server))
+    }
+
+    /// The server, to be ended or begun.
+    fn server(&mut self) -> &mut Postgres {
+        Arc::get_mut(&mut self.server).unwrap()
     }
 
     fn key(&self) -> PathBuf {
@@ -193,7 +209,10 @@ fn fleet_init_makes_a_store_in_the_database_that_it_names() {
     let made = run(&["fleet", "init", &database.url, "--json"])
         .done()
         .json();
-    assert!(made["path"].as_str().unwrap().contains("test0"), "{made}");
+    assert!(
+        made["path"].as_str().unwrap().contains(&database.name),
+        "{made}"
+    );
     assert!(database.key().is_file(), "the key file");
     database.run("tenant create acme").done();
     let again = run(&["fleet", "init", &database.url]).refused(1);
@@ -214,7 +233,8 @@ fn every_day_work_is_done_in_a_database_as_in_a_file() {
         "{refused}"
     );
     let made = database.run("init --argon2 m=8,t=1,p=1").done();
-    assert!(made.stdout.contains("store made in `test0`"), "{made:?}");
+    let told = format!("store made in `{}`", database.name);
+    assert!(made.stdout.contains(&told), "{made:?}");
     let mode = database.key().metadata().unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let again = database.run("init").refused(1);
@@ -276,7 +296,7 @@ fn every_day_work_is_done_in_a_database_as_in_a_file() {
 
 #[test]
 fn what_keeps_a_database_from_being_used_is_told_without_its_secrets() {
-    let database = Database::new();
+    let database = Database::alone(Postgres::start().unwrap());
     let folder = database
         .server
         .folder()
@@ -365,7 +385,7 @@ fn ask(at: SocketAddr, token: &str, what: &str, body: Option<&Value>) -> (u16, V
 
 #[test]
 fn two_services_on_one_database_do_the_same_work_and_outlive_its_failure() {
-    let mut database = Database::new();
+    let mut database = Database::alone(Postgres::start().unwrap());
     let token = database.json("token create --scope platform")["secret"].clone();
     let token = token.as_str().unwrap();
     let other_log = Fixture::empty();
@@ -390,12 +410,12 @@ fn two_services_on_one_database_do_the_same_work_and_outlive_its_failure() {
     let seen = ask(at_one, token, "GET /api/v1/credentials/dev1@acme", None);
     assert_eq!(seen.1["state"], "Suspended", "{seen:?}");
     // What can't be looked up is an error, and never an empty answer.
-    database.server.crash().unwrap();
+    database.server().crash().unwrap();
     for at in [at_one, at_two] {
         let (status, problem) = ask(at, token, "GET /api/v1/tenants", None);
         assert_eq!((status, &problem["kind"]), (503, &json!("unavailable")));
     }
-    database.server.start_again().unwrap();
+    database.server().start_again().unwrap();
     for at in [at_one, at_two] {
         let (status, tenants) = ask(at, token, "GET /api/v1/tenants", None);
         assert_eq!((status, &tenants["items"][0]["id"]), (200, &json!("acme")));

@@ -39,7 +39,7 @@ fn each_record_that_can_t_be_read_is_named_as_in_a_file() {
     ] {
         raw.execute_batch(damage).unwrap();
         let schema = format!("SET search_path = countersign; {damage}");
-        database.server.sql("test0", &schema).unwrap();
+        database.server.sql(&database.name, &schema).unwrap();
         let found = check(&of_database(), "records");
         assert_eq!(found, check(&of_file(), "records"));
         let problem = found["problem"].as_str().unwrap();
@@ -51,7 +51,7 @@ fn each_record_that_can_t_be_read_is_named_as_in_a_file() {
 #[test]
 fn a_server_that_is_a_standby_or_may_lose_the_store_is_told_of() {
     let server = Postgres::start_on_tcp("wal_level = replica\n", &[]).unwrap();
-    let mut database = Database::new_on(server);
+    let mut database = Database::alone(server);
     let strong = "settings set --argon2 m=19456,t=2,p=1";
     database.run(strong).done();
     let ran = database.run("doctor --json");
@@ -69,7 +69,7 @@ fn a_server_that_is_a_standby_or_may_lose_the_store_is_told_of() {
     let mut command = database.command_at(&database.server.url("latin"));
     let refused = crate::support::finish(command.arg("init")).refused(3);
     assert!(refused.contains("keeps texts as LATIN1"), "{refused}");
-    database.server.become_standby().unwrap();
+    database.server().become_standby().unwrap();
     let ran = database.run("doctor --json");
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let found = check(&ran.json(), "server");

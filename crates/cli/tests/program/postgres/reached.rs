@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Arc, LazyLock};
 
 use countersign_testkit::postgres::Postgres;
 use nix::sys::signal::Signal;
@@ -45,8 +46,9 @@ hostssl all guarded 127.0.0.1/32 scram-sha-256
 const USERS: &str = "CREATE ROLE certified LOGIN SUPERUSER;
     CREATE ROLE guarded LOGIN SUPERUSER PASSWORD 'opensesame'";
 
-/// A database with a store that is reached by TLS, and the folder with the certificates.
-fn certified() -> Database {
+/// A server that is reached by TLS, and the certificate and the key of the authority that
+/// certified it. Ended with the program.
+static BY_TLS: LazyLock<([Vec<u8>; 2], Arc<Postgres>)> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
     let names = "subjectAltName=DNS:localhost";
     certify(folder.path(), "ca", "/CN=Test Authority", &[]);
@@ -66,11 +68,18 @@ fn certified() -> Database {
             ("pg_hba.conf", RULES.into()),
         ],
     );
-    let database = Database::new_on(server.unwrap());
-    database.server.sql("postgres", USERS).unwrap();
+    let server = server.unwrap();
+    server.sql("postgres", USERS).unwrap();
+    (["ca.crt", "ca.key"].map(read), Arc::new(server))
+});
+
+/// A database with a store that is reached by TLS, and certificates beside its key file.
+fn certified() -> Database {
+    let (authority, server) = &*BY_TLS;
+    let database = Database::new_on(server);
     let here = database.fixture.directory.path();
-    for file in ["ca.crt", "ca.key"] {
-        fs::copy(folder.path().join(file), here.join(file)).unwrap();
+    for (file, content) in ["ca.crt", "ca.key"].iter().zip(authority) {
+        fs::write(here.join(file), content).unwrap();
     }
     for (name, subject) in [("certified", "/CN=certified"), ("other", "/CN=other")] {
         certify(here, name, subject, &[]);
@@ -108,9 +117,10 @@ fn a_certificate_of_ones_own_opens_a_database_by_tls() {
             ["crt", "key"].map(|end| database.beside(&format!("{name}.{end}")));
         format!("sslcert={certificate}&sslkey={key}")
     };
+    let name = &database.name;
     let at = |user: &str, host: &str, words: &[&str]| {
         let words = words.join("&");
-        database.list_at(&format!("postgres://{user}@{host}:{port}/test0?{words}"))
+        database.list_at(&format!("postgres://{user}@{host}:{port}/{name}?{words}"))
     };
     at("certified", "localhost", &[&roots, &shows("certified")]).done();
     let told = |ran: Ran, what: &str| {
@@ -169,8 +179,9 @@ fn a_certificate_that_was_renewed_is_shown_where_a_connection_is_made_anew() {
     let token = database.json("token create --scope platform")["secret"].clone();
     let token = token.as_str().unwrap();
     let url = format!(
-        "postgres://certified@localhost:{}/test0?sslrootcert={}&sslcert={}&sslkey={}",
+        "postgres://certified@localhost:{}/{}?sslrootcert={}&sslcert={}&sslkey={}",
         database.server.port(),
+        database.name,
         database.beside("ca.crt"),
         database.beside("shown.crt"),
         database.beside("shown.key"),
@@ -180,9 +191,9 @@ fn a_certificate_that_was_renewed_is_shown_where_a_connection_is_made_anew() {
             let from = database.beside(&format!("{name}.{end}"));
             fs::copy(from, database.beside(&format!("shown.{end}"))).unwrap();
         }
-        let cut =
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'certified'";
-        database.server.sql("test0", cut).unwrap();
+        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE usename = 'certified' AND datname = current_database()";
+        database.server.sql(&database.name, cut).unwrap();
     };
     show("certified");
     let mut command = database.command_at(&url);
@@ -205,18 +216,18 @@ fn a_certificate_that_was_renewed_is_shown_where_a_connection_is_made_anew() {
 #[test]
 fn a_service_says_what_an_address_leaves_out() {
     let database = certified();
-    let port = database.server.port();
+    let (port, name) = (database.server.port(), &database.name);
     let [roots, certificate, key] =
         ["ca.crt", "certified.crt", "certified.key"].map(|file| database.beside(file));
     let by_password = format!(
-        "[guarded]\nhost=localhost\nport={port}\ndbname=test0\nuser=guarded\n\
+        "[guarded]\nhost=localhost\nport={port}\ndbname={name}\nuser=guarded\n\
          sslrootcert={roots}\npassword=opensesame\n"
     );
     let services = format!(
-        "# all of them\n[certified]\nhost=localhost\nport={port}\ndbname=test0\nuser=certified\n\
+        "# all of them\n[certified]\nhost=localhost\nport={port}\ndbname={name}\nuser=certified\n\
          application_name=shared\nsslmode=verify-full\nsslrootcert={roots}\n\
          sslcert={certificate}\nsslkey={key}\n\n[strange]\nhost=localhost\nchannel_binding=require\n\
-         \n[remote]\nhost=localhost\nhostaddr=203.0.113.5\nsslmode=disable\ndbname=test0\n"
+         \n[remote]\nhost=localhost\nhostaddr=203.0.113.5\nsslmode=disable\ndbname={name}\n"
     );
     database.write(".pg_service.conf", &services, 0o644);
     database.list_at("postgres://?service=certified").done();
