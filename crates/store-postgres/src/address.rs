@@ -131,6 +131,7 @@ fn add_service(config: &mut Config, tls_words: &mut TlsWords, name: &str) -> Res
     let wrong = |key: &str| format!("`{key}` of the service `{name}` is not valid");
     // Host and port belong together.
     let has_host = !config.get_hosts().is_empty();
+    let has_target = config.get_target_session_attrs() != TargetSessionAttrs::Any;
     for (key, value) in service.words() {
         match key {
             "host" | "hostaddr" | "port" if has_host => {}
@@ -159,6 +160,7 @@ fn add_service(config: &mut Config, tls_words: &mut TlsWords, name: &str) -> Res
             PASSWORD => {
                 config.password(value);
             }
+            "target_session_attrs" if has_target => {}
             "target_session_attrs" if value == "read-write" => {
                 config.target_session_attrs(TargetSessionAttrs::ReadWrite);
             }

@@ -5,7 +5,7 @@
 use countersign_core::name::TenantId;
 use countersign_core::store::{
     AdminStore as _, AdminTransaction as _, ExportHeader, ExportPart, ExportScope, Intent,
-    Settings, StoreError, TableRow,
+    Settings, StoreError, StoreErrorKind, TableRow,
 };
 use countersign_sql::EXPORTED;
 use countersign_sqlite::{SqliteStore, StagedTables};
@@ -142,7 +142,7 @@ fn each_row_of_an_export_is_in_the_database_and_no_number_is_given_twice() {
 }
 
 #[test]
-fn an_export_of_a_database_is_of_one_moment_and_ends_where_nobody_wants_more() {
+fn an_export_of_a_database_is_of_one_moment_and_whole_or_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let whole = scopes().remove(0);
     let export = Export::of(&mut sample(&folder), &whole);
@@ -173,6 +173,16 @@ fn an_export_of_a_database_is_of_one_moment_and_ends_where_nobody_wants_more() {
     });
     assert!(read.unwrap_err().to_string().contains("the reader"));
     assert_eq!(told, 3);
+    // One that is cut fails, and is never taken for a short one.
+    let read = store.export(&whole, |part| {
+        if matches!(part, ExportPart::Header(_)) {
+            let cut = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+                WHERE datname = current_database() AND pid <> pg_backend_pid()";
+            server.sql(&database, cut).unwrap();
+        }
+        Ok::<_, StoreError>(())
+    });
+    assert_eq!(read.unwrap_err().kind(), StoreErrorKind::Unavailable);
     // What was read of ends with the export.
     assert_eq!(Export::of(&mut store, &whole).rows.len(), rows - 2);
 }
