@@ -17,7 +17,7 @@ use axum::http::{HeaderMap, HeaderValue, Response};
 use axum::routing::{MethodFilter, MethodRouter, get, on};
 use countersign_admin::sign_in::SignInGuard;
 use countersign_core::hex;
-use countersign_core::store::GateStore as _;
+use countersign_store::AnyStore;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
 use tower_service::Service as _;
@@ -70,6 +70,8 @@ pub(crate) struct App {
     pub(crate) proxies: TrustedProxies,
     pub(crate) rates: Rates,
     pub(crate) patience: Patience,
+    /// Says whether the store is in a state to be used.
+    pub(crate) is_ready: fn(&mut AnyStore) -> Result<(), Problem>,
     /// As whom the requests of a test are taken.
     #[cfg(test)]
     pub(crate) everybody: std::sync::Mutex<Option<crate::call::Who>>,
@@ -283,11 +285,8 @@ async fn open_document(document: Bytes) -> Response<Body> {
 
 /// Says whether the store can be used.
 async fn readiness(app: Arc<App>) -> Response<Body> {
-    let looked = app
-        .workers
-        .run(|store| store.log_position().map(drop))
-        .await;
-    match looked.and_then(|looked| looked.map_err(Problem::from)) {
+    let looked = app.workers.run(app.is_ready).await;
+    match looked.and_then(|looked| looked) {
         Ok(()) => Response::new("ok\n".into()),
         Err(problem) => problem.response(),
     }

@@ -15,15 +15,18 @@ use countersign_core::store::{
     StoreError,
 };
 use countersign_sqlite::{SqliteStore, StagedSnapshot, newest_schema};
+use countersign_store::AnyStore;
 use zeroize::Zeroizing;
 
 use self::centre::{Answered, Centre};
 pub use self::centre::{CentreError, CentreUrl, CentreUrlError};
+pub use self::health::Health;
 use self::seeds::Seeds;
 use crate::who::now;
 
 mod centre;
 mod hand_back;
+mod health;
 mod refusals;
 mod seeds;
 mod sessions;
@@ -67,7 +70,7 @@ pub enum FollowError {
     Thread(#[source] io::Error),
 }
 
-/// Follows a centre until `is_over`.
+/// Follows a centre until `is_over`, and says meanwhile how that goes, where it is asked.
 ///
 /// # Errors
 ///
@@ -76,6 +79,7 @@ pub enum FollowError {
 pub fn follow(
     mut store: SqliteStore,
     following: &Following,
+    health: Option<Health>,
     is_over: &AtomicBool,
     mut tell: impl FnMut(FollowNews),
 ) -> Result<(), FollowError> {
@@ -84,6 +88,10 @@ pub fn follow(
     let mut centre = Centre::of(following, Seeds::of(&store))?;
     let (mut broker, mut other) = (store.reopen()?, Centre::of(following, None)?);
     let (trouble, of_hand_back) = mpsc::channel();
+    let watched = match health {
+        Some(health) => Some((health, AnyStore::from(store.reopen()?), trouble.clone())),
+        None => None,
+    };
     std::thread::scope(|scope| {
         let handing = std::thread::Builder::new()
             .name("countersign-hand-back".into())
@@ -91,6 +99,17 @@ pub fn follow(
                 hand_back::hand_back(&mut broker, &mut other, is_over, &trouble);
             });
         handing.map_err(FollowError::Thread)?;
+        if let Some((health, store, unwell)) = watched {
+            let watching = std::thread::Builder::new()
+                .name("countersign-health".into())
+                .spawn_scoped(scope, move || {
+                    if let Err(error) = health.answer(&store, is_over) {
+                        // Whoever listens may be gone, as it is over.
+                        let _ = unwell.send(format!("nobody is told how it goes: {error}"));
+                    }
+                });
+            watching.map_err(FollowError::Thread)?;
+        }
         take(&mut store, &mut centre, is_over, &of_hand_back, &mut tell);
         Ok(())
     })

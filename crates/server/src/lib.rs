@@ -52,7 +52,7 @@ pub use countersign_core::network::{Network, NetworkError};
 
 pub use self::door::{Door, DoorError};
 pub use self::follow::{
-    CentreError, CentreUrl, CentreUrlError, FollowError, FollowNews, Following, follow,
+    CentreError, CentreUrl, CentreUrlError, FollowError, FollowNews, Following, Health, follow,
 };
 pub use self::serve::{Bound, Options, ServeError, bind};
 pub use self::tls::{TlsError, TlsFiles};

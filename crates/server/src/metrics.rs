@@ -9,6 +9,7 @@ use countersign_admin::broker::ReadMetrics;
 use countersign_admin::{Caller, Context, OsRandom, run};
 use countersign_core::metrics::{BrokerMetrics, Counts, HashSeconds, UseCounts};
 use countersign_core::name::TenantId;
+use countersign_core::store::GateStore as _;
 use countersign_core::store::rows::KnownBroker;
 use countersign_core::time::Timestamp;
 use countersign_store::AnyStore;
@@ -64,13 +65,38 @@ fn read(
     Ok(run(store, &mut context, &ReadMetrics)?)
 }
 
-fn answer(call: &Call<'_>, brokers: &[(KnownBroker, Option<BrokerMetrics>)]) -> Answer {
+fn answer(call: &mut Call<'_>, brokers: &[(KnownBroker, Option<BrokerMetrics>)]) -> Answer {
     let told = brokers.iter();
     let told: Vec<_> = told
         .filter_map(|(broker, metrics)| Some((&*broker.record.name, metrics.as_ref()?)))
         .collect();
-    let text = exposition(&told, call.counts);
+    let mut text = exposition(&told, call.counts);
+    text.push_str(&replica(call.store, call.now));
     Answer::text(StatusCode::OK, KIND, text.into_bytes())
+}
+
+/// How a replica does; nothing of a store that is none, or can't be read.
+fn replica(store: &mut AnyStore, now: Timestamp) -> String {
+    let mut text = Exposition::default();
+    if let Ok(Some(replica)) = store.replica() {
+        if let Some(at) = replica.contact_at {
+            text.begin(
+                "replica_contact_seconds",
+                "gauge",
+                "How long ago the centre answered last.",
+            );
+            text.row("replica_contact_seconds", &[], now.since(at).as_secs());
+        }
+        if let Ok(waiting) = store.count_to_hand_back() {
+            text.begin(
+                "replica_waiting",
+                "gauge",
+                "What the broker wrote and the centre has not judged.",
+            );
+            text.row("replica_waiting", &[], waiting);
+        }
+    }
+    text.0
 }
 
 /// All that is counted, as Prometheus reads it.

@@ -29,6 +29,7 @@ use crate::listen::{Connections, Front, accept};
 use crate::metrics;
 use crate::network::TrustedProxies;
 use crate::patience::Patience;
+use crate::problem::Problem;
 use crate::rate::Rates;
 use crate::tls::{Tls, TlsError, TlsFiles};
 use crate::who::now;
@@ -173,24 +174,15 @@ impl Bound {
     ) -> Result<(), ServeError> {
         let _lock = store.hold_for_service()?;
         let proxies = TrustedProxies(self.options.trusted_proxies);
-        let app = App {
-            workers: Workers::start("countersign-http", STORE_THREADS, &store)?,
-            hashers: Workers::start("countersign-hash", HASH_THREADS, &store)?,
-            guard: Arc::new(SignInGuard::new(&mut OsRandom).map_err(|_| ServeError::Random)?),
-            counts: Arc::new(ServiceCounts::of(self.options.metrics_tenants)),
-            events: Arc::new(Events::start(&store)?),
-            organisations: Arc::default(),
-            visitors: Arc::default(),
-            stats: Arc::default(),
-            hooks: Arc::new(Hooks::default()),
-            followers: Arc::new(Followers::start(&store)?),
+        let beginning = Beginning {
+            threads: (STORE_THREADS, HASH_THREADS),
             hosts: Hosts(self.options.hosts),
             proxies: proxies.clone(),
-            rates: Rates::default(),
+            is_by_tenant: self.options.metrics_tenants,
             patience: self.patience,
-            #[cfg(test)]
-            everybody: std::sync::Mutex::default(),
+            is_ready: |store| Ok(store.log_position().map(drop)?),
         };
+        let app = beginning.app(&store)?;
         self.doors.look_for_tenants(&mut store);
         let code = app.visitors.first.look_for_users(&mut store);
         let code = code.map_err(|_| ServeError::Random)?;
@@ -245,6 +237,44 @@ impl Bound {
     }
 }
 
+/// What differs from one to another of those that answer requests.
+pub(crate) struct Beginning {
+    /// How many threads use the store, and hash passwords.
+    pub(crate) threads: (usize, usize),
+    pub(crate) hosts: Hosts,
+    pub(crate) proxies: TrustedProxies,
+    /// Whether what is counted is told by tenant.
+    pub(crate) is_by_tenant: bool,
+    pub(crate) patience: Patience,
+    pub(crate) is_ready: fn(&mut AnyStore) -> Result<(), Problem>,
+}
+
+impl Beginning {
+    /// What all requests share.
+    pub(crate) fn app(self, store: &AnyStore) -> Result<App, ServeError> {
+        let (threads, hashers) = self.threads;
+        Ok(App {
+            workers: Workers::start("countersign-http", threads, store)?,
+            hashers: Workers::start("countersign-hash", hashers, store)?,
+            guard: Arc::new(SignInGuard::new(&mut OsRandom).map_err(|_| ServeError::Random)?),
+            counts: Arc::new(ServiceCounts::of(self.is_by_tenant)),
+            events: Arc::new(Events::start(store)?),
+            organisations: Arc::default(),
+            visitors: Arc::default(),
+            stats: Arc::default(),
+            hooks: Arc::new(Hooks::default()),
+            followers: Arc::new(Followers::start(store)?),
+            hosts: self.hosts,
+            proxies: self.proxies,
+            rates: Rates::default(),
+            patience: self.patience,
+            is_ready: self.is_ready,
+            #[cfg(test)]
+            everybody: std::sync::Mutex::default(),
+        })
+    }
+}
+
 /// Looks at what brokers count, for what is told of the last hour.
 async fn look_each_minute(app: Arc<App>) {
     let mut minutes = tokio::time::interval(MINUTE);
@@ -265,7 +295,8 @@ fn print_first_code(code: &Secret) {
     let _ = writeln!(out, "first administrator: {code}").and_then(|()| out.flush());
 }
 
-async fn serve_all(
+/// Answers on listeners until it is told to end.
+pub(crate) async fn serve_all(
     listeners: Vec<(TcpListener, Answerer)>,
     tls: Option<Arc<Tls>>,
     connections: Arc<Connections>,
@@ -364,6 +395,9 @@ pub enum ServeError {
     /// The doors can't be opened as they are said.
     #[error(transparent)]
     Door(#[from] DoorError),
+    /// Nobody logs in there, so it is no address for others.
+    #[error("{0} can be reached from elsewhere; write an address of this machine, as 127.0.0.1")]
+    Elsewhere(SocketAddr),
     /// A socket that was handed over can't be used.
     #[error("a socket that systemd hands over can't be used: {0}")]
     HandedOver(#[source] io::Error),

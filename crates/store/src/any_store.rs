@@ -125,6 +125,19 @@ impl AnyStore {
         }
     }
 
+    /// How much of what a broker wrote to this replica its centre has not judged.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    pub fn count_to_hand_back(&self) -> Result<u32, StoreError> {
+        match self {
+            Self::File(store) => store.count_to_hand_back(),
+            // A database is no replica.
+            Self::Postgres(_) => Ok(0),
+        }
+    }
+
     /// Where the store lies, to be shown: its file, or its database and that one's host.
     #[must_use]
     pub fn place(&self) -> String {

@@ -14,24 +14,34 @@ use countersign_tests::{
 use serde_json::{Value, json};
 
 mod commands;
+mod health;
 mod refusals;
 mod registering;
 
 /// Has a store follow the centre at `address` as a new follower.
 fn follow(centre: &Cli, address: &str, name: &str, replica: &Cli, more: &[&str]) -> Background {
+    invite(centre, name, replica, more);
+    follow_again(address, replica)
+}
+
+/// Makes a follower, and lays its secret beside the replica.
+fn invite(centre: &Cli, name: &str, replica: &Cli, more: &[&str]) {
     let made = centre.json(&[&["follower", "create", name][..], more].concat());
     let secret = made["secret"].as_str().unwrap();
     let file = replica.store().with_extension("secret");
     std::fs::write(&file, secret).unwrap();
-    follow_again(address, replica)
 }
 
 fn follow_again(address: &str, replica: &Cli) -> Background {
+    follow_with(address, replica, &[])
+}
+
+fn follow_with(address: &str, replica: &Cli, more: &[&str]) -> Background {
     let file = replica.store().with_extension("secret");
     let source = format!("http://{address}");
     let file = file.to_str().unwrap();
     let line = ["follow", "--source", &source, "--token-file", file];
-    replica.tool(&line).background().unwrap()
+    replica.tool(&[&line, more].concat()).background().unwrap()
 }
 
 /// A number that whoever runs the tests may set.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, BufRead as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 use countersign_core::store::Settings;
-use countersign_server::{CentreUrl, FollowNews, Following, follow};
+use countersign_server::{CentreUrl, FollowNews, Following, Health, follow};
 use countersign_sqlite::SqliteStore;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -32,12 +33,18 @@ pub(crate) struct Follow {
     /// system without it.
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
+    /// Tell here whether it follows (`/readyz`) and what is counted (`/metrics`), to
+    /// whoever asks; an address of this machine.
+    #[arg(long, value_name = "ADDR:PORT")]
+    health_listen: Option<SocketAddr>,
 }
 
 impl Follow {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         // Root may be needed to read it, and is given up when the store is opened.
         let secret = self.token_file.as_deref().map(secret_in).transpose()?;
+        let health = self.health_listen.map(Health::listen).transpose();
+        let health = health.map_err(|error| CliError::refused(error.to_string()))?;
         let path = invocation.store.require_file("a replica")?;
         // What the centre seals for this machine is sealed for what follows from its key.
         new_store::make_key(&key_of(path), None, || {
@@ -61,7 +68,7 @@ impl Follow {
         };
         let output = invocation.output;
         let mut told: u64 = 0;
-        let followed = follow(store, &following, &is_over, |news| match news {
+        let followed = follow(store, &following, health, &is_over, |news| match news {
             FollowNews::Connected => output.notice("the centre answers"),
             FollowNews::Progress(objects) => {
                 if objects.saturating_sub(told) >= EACH {
