@@ -22,7 +22,7 @@ use crate::time::Timestamp;
 pub use self::brokers::MOST_BROKERS;
 pub use self::client_ids::is_full_of_client_ids;
 pub use self::followers::FollowerLedger;
-pub use self::hand_back::{Judged, JudgedRefusals, JudgedSessions, MayAudit};
+pub use self::hand_back::{HandBackOutcome, JudgedRefusals, JudgedSessions, MayAudit};
 pub use self::sign_in::{MOST_OF_USER, MOST_SESSIONS, RecordedSignIn, SignInEffects};
 pub use self::transaction::{Durability, LedgerTransaction, Pace};
 

@@ -31,13 +31,13 @@ use crate::workers::WorkersError;
 
 use self::answers::{answer, behind, json, too_often};
 use self::hand_back::Judging;
-use self::known::Known;
+use self::remembered::RememberedFollowers;
 use self::sessions::Telling;
 
 mod answers;
 mod hand_back;
-mod known;
 mod refusals;
+mod remembered;
 pub(crate) mod seeds;
 mod sessions;
 
@@ -52,7 +52,7 @@ pub(crate) struct Followers {
     telling: Telling,
     /// How often each tells who was refused.
     refusals: Rates,
-    known: Mutex<Known>,
+    remembered: Mutex<RememberedFollowers>,
     thread: Option<JoinHandle<()>>,
     is_over: watch::Sender<bool>,
 }
@@ -77,7 +77,7 @@ impl Followers {
             judging: Arc::default(),
             telling: Telling::default(),
             refusals: refusals::rates(),
-            known: Mutex::default(),
+            remembered: Mutex::default(),
             thread: Some(thread),
             is_over,
         })
@@ -280,8 +280,10 @@ impl Followers {
     }
 
     /// Nothing under this lock can panic half done.
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, RememberedFollowers> {
+        self.remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

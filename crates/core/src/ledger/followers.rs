@@ -1,7 +1,7 @@
 //! What a centre takes of what its followers say.
 
 use super::Ledger;
-use super::hand_back::{self, Judged, JudgedRefusals, JudgedSessions, MayAudit};
+use super::hand_back::{self, HandBackOutcome, JudgedRefusals, JudgedSessions, MayAudit};
 use crate::hand_back::HandBack;
 use crate::secret::SecretDigest;
 use crate::store::StoreError;
@@ -24,7 +24,7 @@ pub trait FollowerLedger: Ledger + Sized {
         handed: &HandBack,
         may_audit: &mut MayAudit<'_>,
         now: Timestamp,
-    ) -> Result<Option<Judged>, StoreError> {
+    ) -> Result<Option<HandBackOutcome>, StoreError> {
         hand_back::take(self, secret, handed, may_audit, now)
     }
 

@@ -33,7 +33,7 @@ mod uses;
 
 /// What became of what a follower handed back.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Judged {
+pub struct HandBackOutcome {
     /// The follower.
     pub follower: Follower,
     /// What it is answered.
@@ -53,7 +53,7 @@ pub(super) fn take(
     handed: &HandBack,
     may_audit: &mut MayAudit<'_>,
     now: Timestamp,
-) -> Result<Option<Judged>, StoreError> {
+) -> Result<Option<HandBackOutcome>, StoreError> {
     let mut writing = ledger.begin_writing("take what a follower hands back", Pace::Journal)?;
     let Some(follower) = writing.follower_by_digest(secret)? else {
         return Ok(None);
@@ -98,7 +98,7 @@ pub(super) fn take(
     let told_from = writing.last_told()?;
     // Whoever handed it back forgets it.
     writing.commit_surviving(Durability::PowerFailure)?;
-    Ok(Some(Judged {
+    Ok(Some(HandBackOutcome {
         answer: HandedBack {
             seq,
             told_from,

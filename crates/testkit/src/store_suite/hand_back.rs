@@ -6,7 +6,7 @@ use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::follower::{Follower, FollowerName};
 use countersign_core::hand_back::{HandBack, HandedAct, HandedItem};
 use countersign_core::hex;
-use countersign_core::ledger::{FollowerLedger as _, Judged};
+use countersign_core::ledger::{FollowerLedger as _, HandBackOutcome};
 use countersign_core::lifecycle::State;
 use countersign_core::reason::Reason;
 use countersign_core::secret::{Secret, SecretDigest};
@@ -281,7 +281,7 @@ pub fn refusals_of_a_follower_are_written_down_in_a_bounded_number(
     );
 }
 
-pub(super) fn hand_back(store: &mut impl GateStore, handed: &HandBack) -> Judged {
+pub(super) fn hand_back(store: &mut impl GateStore, handed: &HandBack) -> HandBackOutcome {
     let judged = store.take_hand_back(&secret(), handed, &mut || Some(0), NOW);
     judged.unwrap().unwrap()
 }

@@ -10,14 +10,14 @@ use super::answers::MOST_KNOWN;
 
 /// What is remembered of followers.
 #[derive(Default)]
-pub(super) struct Known {
+pub(super) struct RememberedFollowers {
     /// The digests of secrets that were a follower's.
     pub(super) secrets: HashSet<[u8; 32]>,
     /// What was written down of each last, and when.
     noted: HashMap<FollowerName, (Option<i64>, Instant)>,
 }
 
-impl Known {
+impl RememberedFollowers {
     /// Remembers a follower; says whether it is time to write down how far it is.
     pub(super) fn remember(
         &mut self,
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn what_is_known_of_followers_ends_and_is_written_down_at_times() {
-        let mut known = Known::default();
+        let mut known = RememberedFollowers::default();
         let begun = Instant::now();
         for number in 0..5_000_u32 {
             let secret = SecretDigest::of(&Secret::new(number.to_le_bytes().to_vec()));
