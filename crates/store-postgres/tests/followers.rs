@@ -131,7 +131,7 @@ fn what_only_brokers_write_is_not_told() {
     pair.follow();
     let last = pair.centre.last_object_change().unwrap();
     pair.sql
-        .run("UPDATE credential SET last_used_at = 9; UPDATE person SET last_step = 7");
+        .run("UPDATE credential SET last_used_at = 9; UPDATE person SET last_tenant = 'acme'");
     assert_eq!(pair.centre.last_object_change().unwrap(), last);
     pair.sql.run("UPDATE credential SET description = 'x'");
     assert!(pair.centre.last_object_change().unwrap() > last);
