@@ -16,6 +16,7 @@ use crate::follower::{FollowerName, FollowerProgress, MachineKey};
 use crate::lockout::Lockout;
 use crate::name::TenantId;
 use crate::registrar::Registrar;
+use crate::secret::SecretDigest;
 use crate::store::{Batch, LoginEffects, Recorded, Registered, SessionUndo, StoreError};
 use crate::time::Timestamp;
 
@@ -287,7 +288,7 @@ pub trait Ledger {
         brokers::note_follower(self, name, progress)
     }
 
-    /// Ties the secret of a follower to the key of its machine, where none is known yet;
+    /// Ties a secret of a follower to the key of its machine, where none is known yet;
     /// says whether it is tied to this one now. Its replica is begun anew then, where one is
     /// begun already (`is_begun`).
     ///
@@ -296,7 +297,7 @@ pub trait Ledger {
     /// Returns [`StoreError`] when the store can't be written.
     fn pin_machine(
         &mut self,
-        name: &FollowerName,
+        secret: &SecretDigest,
         key: &MachineKey,
         is_begun: bool,
         now: Timestamp,
@@ -304,7 +305,7 @@ pub trait Ledger {
     where
         Self: Sized,
     {
-        brokers::pin_machine(self, name, key, is_begun, now)
+        brokers::pin_machine(self, secret, key, is_begun, now)
     }
 
     /// Writes a batch down, in short transactions, so that no login waits long

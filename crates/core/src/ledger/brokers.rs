@@ -3,7 +3,8 @@
 use super::{Durability, Ledger, LedgerTransaction as _, Pace};
 use crate::audit::{AuditChain, AuditEntry};
 use crate::broker::BrokerRecord;
-use crate::follower::{FollowerName, FollowerProgress, MachineKey};
+use crate::follower::{Follower, FollowerName, FollowerProgress, MachineKey};
+use crate::secret::SecretDigest;
 use crate::store::rows::{AuditRows as _, BrokerRows, FollowerRows as _};
 use crate::store::{StoreError, all_rows};
 use crate::time::Timestamp;
@@ -56,18 +57,21 @@ pub(super) fn note_follower(
 
 pub(super) fn pin_machine(
     ledger: &mut impl Ledger,
-    name: &FollowerName,
+    secret: &SecretDigest,
     key: &MachineKey,
     is_begun: bool,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let action = "write down the key of a follower's machine";
     let mut writing = ledger.begin_writing(action, Pace::Journal)?;
-    let is_new = writing.pin_machine(name, key, is_begun)?;
-    if !is_new {
-        let found = writing.follower(name)?;
-        return Ok(found.is_some_and(|it| it.machine.as_ref() == Some(key)));
+    // By its secret: whoever had one that was given up meanwhile pins nothing.
+    let Some(Follower { name, machine, .. }) = writing.follower_by_digest(secret)? else {
+        return Ok(false);
+    };
+    if let Some(known) = machine {
+        return Ok(known == *key);
     }
+    writing.pin_machine(&name, key, is_begun)?;
     let entry = AuditEntry {
         after: Some(format!(r#"{{"machine":"{key}"}}"#)),
         ..AuditEntry::done(now, format!("broker:{name}"), PIN, name.as_str())

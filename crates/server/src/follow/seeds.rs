@@ -15,8 +15,8 @@ use crate::told_seed::ToldSeed;
 pub(super) struct Seeds {
     key: SealKey,
     secret: MachineSecret,
-    /// How many were not told last.
-    missing: usize,
+    /// Whether some were not told last.
+    is_missing: bool,
 }
 
 impl Seeds {
@@ -26,7 +26,7 @@ impl Seeds {
         Some(Self {
             secret: MachineSecret::of(&key),
             key,
-            missing: 0,
+            is_missing: false,
         })
     }
 
@@ -43,7 +43,7 @@ impl Seeds {
         if seeds.peek().is_none() {
             return false;
         }
-        let mut missing = 0_usize;
+        let was_missing = core::mem::take(&mut self.is_missing);
         for seed in seeds {
             let subject = seed.name.as_str().as_bytes();
             let opened = self.secret.open(SEED, subject, seed.bytes);
@@ -51,14 +51,10 @@ impl Seeds {
                 let nonce = self.nonce(subject, &opened);
                 self.key.seal(SEED, subject, nonce, &opened).ok()
             });
-            if sealed.is_none() {
-                missing = missing.saturating_add(1);
-            }
+            self.is_missing |= sealed.is_none();
             *seed.bytes = sealed.map_or_else(Vec::new, |sealed| sealed.as_bytes().to_vec());
         }
-        let is_new = missing > 0 && self.missing == 0;
-        self.missing = missing;
-        is_new
+        self.is_missing && !was_missing
     }
 
     /// A nonce for this seed alone. What did not change is sealed as before, so that taking
@@ -96,7 +92,7 @@ mod tests {
         Seeds {
             secret: MachineSecret::of(&key),
             key,
-            missing: 0,
+            is_missing: false,
         }
     }
 
@@ -145,6 +141,6 @@ mod tests {
             assert_eq!(taken(&mut mine, told), (is_said, Vec::new()));
         }
         assert!(!mine.take(&mut []));
-        assert_eq!(mine.missing, 1);
+        assert!(mine.is_missing);
     }
 }

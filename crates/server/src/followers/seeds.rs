@@ -2,7 +2,6 @@
 //! to, sealed for it, and to no other.
 
 use axum::http::HeaderMap;
-use countersign_core::credential::CredentialId;
 use countersign_core::follower::{Follower, MachineKey};
 use countersign_core::ledger::Ledger as _;
 use countersign_core::store::{Directory as _, GateStore as _, ReplicaObject, StoreError};
@@ -39,18 +38,18 @@ pub(super) fn tell(
     // The first machine that shows a key with a secret is the one.
     let is_its = match &follower.machine {
         Some(known) => *known == machine,
-        None => store.pin_machine(&follower.name, &machine, is_begun, now())?,
+        None => store.pin_machine(&follower.digest, &machine, is_begun, now())?,
     };
     if !is_its {
         return Ok(());
     }
+    let mut seeds = objects.iter_mut().filter_map(ToldSeed::of).peekable();
+    if seeds.peek().is_none() {
+        return Ok(());
+    }
     let key = store.read_key().key;
-    for object in objects {
-        let number = object.object.number;
-        let Some((seed, number)) = ToldSeed::of(object).zip(number) else {
-            continue;
-        };
-        let user = store.credential_by_id(CredentialId(number))?;
+    for seed in seeds {
+        let user = store.credential_by_id(seed.id)?;
         let user = user.filter(|user| user.name == seed.name);
         let factor = user.as_ref().and_then(|user| user.kind.user());
         // Who has no place there does not log in there.

@@ -9,19 +9,21 @@ use countersign_core::store::{AdminStore, GateStore, Intent, all_rows};
 
 use super::{at, audit, commit, look, tenant, tenant_id};
 
-/// The first key that a machine shows with a secret counts, until there is another secret.
+/// The first key that a machine shows with a secret counts, until there is another secret;
+/// the old one pins none then.
 /// What a replica has by then is told anew.
 pub fn the_first_machine_of_a_secret_is_the_one(mut store: impl GateStore + AdminStore) {
     let [key, other] = [[1; 32], [2; 32]].map(MachineKey::from_bytes);
     commit(&mut store, &[], |transaction| {
         transaction.put_follower(&follower("a"))
     });
-    let pin = |store: &mut _, key, is_begun| {
-        Ledger::pin_machine(store, &name("a"), &key, is_begun, at(1)).unwrap()
+    let [old, new] = ["a", "b"].map(|secret| follower(secret).digest);
+    let pin = |store: &mut _, secret, key, is_begun| {
+        Ledger::pin_machine(store, secret, &key, is_begun, at(1)).unwrap()
     };
     for _ in 0..2 {
-        assert!(pin(&mut store, key, false));
-        assert!(!pin(&mut store, other, true));
+        assert!(pin(&mut store, &old, key, false));
+        assert!(!pin(&mut store, &old, other, true));
     }
     let written = audit(&mut store);
     let pins = written.iter().filter(|it| it.act == "follower.pin-machine");
@@ -30,12 +32,14 @@ pub fn the_first_machine_of_a_secret_is_the_one(mut store: impl GateStore + Admi
         let pinned = transaction.follower(&name("a"))?.unwrap();
         assert_eq!((pinned.machine, pinned.era), (Some(key), follower("a").era));
         transaction.put_follower(&Follower {
+            digest: new.clone(),
             machine: None,
             ..pinned.clone()
         })?;
         Ok(pinned.era)
     });
-    assert!(pin(&mut store, other, true));
+    assert!(!pin(&mut store, &old, key, true));
+    assert!(pin(&mut store, &new, other, true));
     look(&mut store, |transaction| {
         let found = transaction.follower(&name("a"))?.unwrap();
         assert_eq!((found.machine, found.era), (Some(other), era + 1));
