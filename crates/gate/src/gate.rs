@@ -4,32 +4,22 @@ use std::sync::Arc;
 
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::options::Options;
+use countersign_core::reason::Reason;
+use countersign_core::rights::TopicUse;
+use countersign_core::rule::Verdict;
 use countersign_core::store::{AdminStore, GateStore};
 
-use crate::cache::bans::BanTable;
-use crate::cache::store_view::StoreView;
-use crate::command::CommandQueue;
-use crate::command::admin_worker::AdminWorker;
 use crate::config::{GateConfig, GateError, OptionChangeError};
-use crate::connection::external::{arrive, turn_away};
-use crate::connection::kick_reason::KickReason;
-use crate::connection::meter::Meters;
-use crate::connection::sessions::Sessions;
-use crate::connection::unseen::UnseenClients;
-use crate::contact::Contact;
-use crate::enforcer::Enforcer;
-use crate::follower::{Followed, Follower, FollowerEvent};
+use crate::connection::external::{arrive, judge_departed, turn_away};
 use crate::host::{
     ClientRef, CompletionStatus, ConnectInfo, ConnectOutcome, Directive, Enhanced, Handle, Ticket,
 };
-use crate::journal::{Journal, begin_journal};
-use crate::login::Logins;
 use crate::login::refusal::TurnedAway;
-use crate::login::secret_verifier::{SecretVerifier, SignatureChecks};
-use crate::state::State;
-use crate::wakeup::WakeSignal;
+use crate::pinned::{self, Pinned, PinnedClient, PinnedUse};
 
-mod check;
+use self::parts::GateParts;
+
+mod parts;
 
 /// The gate of one broker.
 ///
@@ -47,17 +37,7 @@ mod check;
 /// ```
 #[expect(missing_debug_implementations, reason = "it holds keys")]
 pub struct Gate<S: GateStore> {
-    // INVARIANT: in the order in which their jobs end; what the others bring about
-    // is written down.
-    logins: Logins,
-    commands: CommandQueue,
-    follower: Follower,
-    pub(crate) state: State<S>,
-    unseen: UnseenClients,
-    enforcer: Enforcer,
-    wake_signal: Arc<WakeSignal>,
-    /// Keeps other brokers from using this one's name.
-    _broker_lock: S::BrokerLock,
+    parts: GateParts<S>,
 }
 
 impl<S: GateStore> Gate<S> {
@@ -67,49 +47,12 @@ impl<S: GateStore> Gate<S> {
     ///
     /// Returns [`GateError`] when the store can't be used, when a live broker
     /// uses it under the same name, or when no thread can be started.
-    pub fn open(mut store: S, config: GateConfig) -> Result<Self, GateError>
+    pub fn open(store: S, config: GateConfig) -> Result<Self, GateError>
     where
         S: AdminStore,
     {
-        let broker_lock = store.lock_broker(config.broker())?;
-        let writer = begin_journal(&mut store, &config)?;
-        let last = store.last_change()?;
-        let counters = Arc::clone(&writer.counters);
-        let wake_signal = Arc::new(WakeSignal::new(Arc::clone(&config.wake)));
-        let mut following = store.reopen()?;
-        let (ban_table, bans) = BanTable::read(&mut following, last, (config.clock)())?;
-        let contact = Arc::new(Contact::new(following.replica()?.as_ref(), &config.options));
-        let followed = Followed {
-            store: following,
-            last,
-            ban_table,
-            contact: Arc::clone(&contact),
-        };
-        let follower = Follower::start(followed, &wake_signal, &counters, &config)?;
-        let admin_worker = AdminWorker::start(store.reopen()?, &wake_signal, &counters, &config)?;
-        let logins = Logins::start(follower.read_key(&store), &wake_signal, &writer, &config)?;
-        let view = StoreView::new(store, last)?;
-        let verifier = SecretVerifier::new(view.snapshot.settings.argon2)?;
-        Ok(Self {
-            state: State {
-                config,
-                view,
-                bans,
-                contact,
-                verifier,
-                signature_checks: SignatureChecks::default(),
-                sessions: Sessions::told_to(&counters.sessions),
-                meters: Meters::default(),
-                journal: Journal::new(writer),
-            },
-            logins,
-            unseen: UnseenClients::default(),
-            enforcer: Enforcer::new(),
-            commands: CommandQueue::new(admin_worker),
-            follower,
-            wake_signal,
-            _broker_lock: broker_lock,
-        })
+        let parts = GateParts::open(store, config)?;
+        Ok(Self { parts })
     }
 
     /// Decides about a CONNECT.
@@ -126,7 +69,7 @@ impl<S: GateStore> Gate<S> {
     /// A host that asks again for a live connection (Mosquitto does on
     /// SIGHUP) is answered at once if it presents the same as before.
     pub fn connect(&mut self, info: &ConnectInfo<'_>) -> ConnectOutcome {
-        let outcome = self.logins.connect(&mut self.state, info);
+        let outcome = self.parts.logins.connect(&mut self.parts.state, info);
         self.forget_away(info.handle);
         outcome
     }
@@ -134,8 +77,8 @@ impl<S: GateStore> Gate<S> {
     /// Forgets what was found out about the client id of a session, which begins or
     /// ends: of a client that is away another is to be said by now.
     fn forget_away(&mut self, handle: Handle) {
-        if let Some(session) = self.state.sessions.get(handle) {
-            self.unseen.forget(&session.client_id);
+        if let Some(session) = self.parts.state.sessions.get(handle) {
+            self.parts.unseen.forget(&session.client_id);
         }
     }
 
@@ -152,8 +95,9 @@ impl<S: GateStore> Gate<S> {
         enhanced: &Enhanced<'_>,
     ) -> ConnectOutcome {
         let outcome = self
+            .parts
             .logins
-            .connect_enhanced(&mut self.state, info, enhanced);
+            .connect_enhanced(&mut self.parts.state, info, enhanced);
         self.forget_away(info.handle);
         outcome
     }
@@ -169,7 +113,10 @@ impl<S: GateStore> Gate<S> {
         client_id: &[u8],
         data: Option<&[u8]>,
     ) -> ConnectOutcome {
-        let outcome = self.logins.resume(&mut self.state, handle, client_id, data);
+        let outcome = self
+            .parts
+            .logins
+            .resume(&mut self.parts.state, handle, client_id, data);
         self.forget_away(handle);
         outcome
     }
@@ -178,7 +125,9 @@ impl<S: GateStore> Gate<S> {
     /// client was still there. Until then its session counts for what the host
     /// asks, but nobody is told of it; if the client was gone there was none.
     pub fn completed(&mut self, ticket: Ticket, status: CompletionStatus) {
-        self.logins.completed(&mut self.state, ticket, status);
+        self.parts
+            .logins
+            .completed(&mut self.parts.state, ticket, status);
     }
 
     /// Takes note that a connection was let in, of a host that says so each
@@ -186,11 +135,13 @@ impl<S: GateStore> Gate<S> {
     /// whoever a certificate or a pre-shared key vouches for has a session at
     /// once.
     pub fn arrived(&mut self, client: &ClientRef<'_>) {
-        if self.state.sessions.has_open(client) || self.logins.is_unauthenticated(client) {
+        if self.parts.state.sessions.has_open(client)
+            || self.parts.logins.is_unauthenticated(client)
+        {
             return;
         }
-        self.state.forget(client.handle);
-        arrive(&mut self.state, client);
+        self.parts.state.forget(client.handle);
+        arrive(&mut self.parts.state, client);
         self.forget_away(client.handle);
     }
 
@@ -198,30 +149,32 @@ impl<S: GateStore> Gate<S> {
     /// session, because it may have none. The host ends it. None for a client that
     /// has a session, or may be somebody else's.
     pub fn turn_away(&mut self, client: &ClientRef<'_>) -> Option<TurnedAway> {
-        if self.state.sessions.has_open(client) || self.logins.is_unauthenticated(client) {
+        if self.parts.state.sessions.has_open(client)
+            || self.parts.logins.is_unauthenticated(client)
+        {
             return None;
         }
-        turn_away(&mut self.state, client)
+        turn_away(&mut self.parts.state, client)
     }
 
     /// Says whether there is a live session under this handle, so that
     /// [`ClientRef::origin`] is not asked for.
     #[must_use]
     pub fn knows(&self, handle: Handle) -> bool {
-        self.state.sessions.is_live(handle)
+        self.parts.state.sessions.is_live(handle)
     }
 
     /// Says whether a connection that is open has this client id.
     #[must_use]
     pub fn is_live(&self, client_id: &str) -> bool {
         let client_id = ClientIdTie::of(client_id);
-        self.state.sessions.has_live(&client_id)
+        self.parts.state.sessions.has_live(&client_id)
     }
 
     /// The user name of a session, for a host that can't find it by client id.
     #[must_use]
     pub fn username_of(&self, handle: Handle) -> Option<Arc<str>> {
-        self.state.sessions.get(handle)?.username.clone()
+        self.parts.state.sessions.get(handle)?.username.clone()
     }
 
     /// Says whether a client that came later was let in under the client id of a
@@ -229,7 +182,75 @@ impl<S: GateStore> Gate<S> {
     /// one at once when another takes its id.
     #[must_use]
     pub fn is_taken_over(&self, handle: Handle) -> bool {
-        self.state.sessions.is_taken_over(handle)
+        self.parts.state.sessions.is_taken_over(handle)
+    }
+
+    /// Judges one use of a topic.
+    ///
+    /// It takes less than a microsecond, no lock, no allocation and no store
+    /// where the gate knows the session. Of a connection that it never saw log
+    /// in (a host may restore some from its own memory) it asks the store once.
+    pub fn check(&mut self, client: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict {
+        self.check_sized(client, usage, 0)
+    }
+
+    /// Judges one use of a topic as [`Gate::check`] does; of a PUBLISH, one with so many
+    /// bytes of payload. A host that does not say how many keeps no limits of bytes.
+    pub fn check_sized(
+        &mut self,
+        client: &ClientRef<'_>,
+        usage: TopicUse<'_>,
+        payload: usize,
+    ) -> Verdict {
+        if let Some(verdict) = self.check_known_sized(client, usage, payload) {
+            return verdict;
+        }
+        if self.parts.logins.is_unauthenticated(client) {
+            return Verdict::Deny(Reason::Unauthenticated);
+        }
+        let state = &mut self.parts.state;
+        self.parts.unseen.check(state, client, usage, payload)
+    }
+
+    /// Judges one use of a topic by a connection that the gate let in, of which
+    /// it needs to be told nothing but its handle, client id and user name.
+    /// None for any other: of that, [`Gate::check`] is to be asked.
+    pub fn check_known(&mut self, client: &ClientRef<'_>, usage: TopicUse<'_>) -> Option<Verdict> {
+        self.check_known_sized(client, usage, 0)
+    }
+
+    /// Judges one use of a topic as [`Gate::check_known`] does; of a PUBLISH, one with so
+    /// many bytes of payload.
+    pub fn check_known_sized(
+        &mut self,
+        client: &ClientRef<'_>,
+        usage: TopicUse<'_>,
+        payload: usize,
+    ) -> Option<Verdict> {
+        self.parts.state.check(client, usage, payload)
+    }
+
+    /// Judges what a host asks about a client whose connection is over and that has
+    /// no session, such as its Will. [`Gate::check`] would begin a session.
+    pub fn check_departed(&mut self, client: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict {
+        if self.parts.logins.is_unauthenticated(client) {
+            return Verdict::Deny(Reason::Unauthenticated);
+        }
+        judge_departed(&mut self.parts.state, client, usage)
+    }
+
+    /// Who was let in under a handle, for a host that does not
+    /// [say when connections end](crate::GateConfig::hears_of_ends): what it is to remember of
+    /// the client, and to show with each question about it. None where nobody was let
+    /// in.
+    pub fn pinned(&mut self, handle: Handle) -> Option<Pinned> {
+        pinned::pinned(&mut self.parts.state, handle)
+    }
+
+    /// Judges what a client wants that such a host let in, by what the store holds now.
+    /// It need not be in a session of this gate, nor have come in while it ran.
+    pub fn check_pinned(&mut self, client: &PinnedClient<'_>, usage: PinnedUse<'_>) -> Verdict {
+        pinned::check(&mut self.parts.state, client, usage)
     }
 
     /// Takes a message that a connection published on
@@ -238,7 +259,9 @@ impl<S: GateStore> Gate<S> {
     ///
     /// A client without an authenticated session gets no answer.
     pub fn command(&mut self, client: &ClientRef<'_>, payload: &[u8]) {
-        self.commands.command(&mut self.state, client, payload);
+        self.parts
+            .commands
+            .command(&mut self.parts.state, client, payload);
     }
 
     /// Takes a message that a connection published on
@@ -249,7 +272,9 @@ impl<S: GateStore> Gate<S> {
     /// There is none where the option `dynsec_tenant` is not given, or where the client
     /// may not publish there: it must be a user's, or an operator's whose rules say so.
     pub fn control(&mut self, client: &ClientRef<'_>, payload: &[u8]) {
-        self.commands.control(&mut self.state, client, payload);
+        self.parts
+            .commands
+            .control(&mut self.parts.state, client, payload);
     }
 
     /// Takes note that a connection is gone. Unknown ones don't matter.
@@ -272,10 +297,10 @@ impl<S: GateStore> Gate<S> {
     }
 
     fn gone(&mut self, handle: Handle, is_kept: Option<bool>) {
-        let now = self.state.now();
+        let now = self.parts.state.now();
         self.forget_away(handle);
-        self.logins.release(handle, now);
-        self.state.gone(handle, is_kept, now);
+        self.parts.logins.release(handle, now);
+        self.parts.state.gone(handle, is_kept, now);
     }
 
     /// Works off what changed in the store and what time has ended.
@@ -285,67 +310,13 @@ impl<S: GateStore> Gate<S> {
     /// the directives out once it has let go of the gate.
     #[must_use]
     pub fn poll(&mut self) -> Vec<Directive> {
-        self.logins.round_completed();
-        // Hosts poll once a packet, and even the time takes time to read.
-        let is_idle = self.state.is_idle() && self.logins.is_idle();
-        if is_idle && !self.wants_poll() {
-            return Vec::new();
-        }
-        self.state.sessions.forget_gone();
-        let mut directives = Vec::new();
-        if self.wake_signal.acknowledge() {
-            self.logins.take_answers();
-            self.commands.take_results();
-            for event in self.follower.take(self.enforcer.room()) {
-                match event {
-                    FollowerEvent::Bans => {
-                        self.enforcer.take_bans(&mut self.state, &self.follower);
-                    }
-                    FollowerEvent::Changed(change) => self.enforcer.push(change),
-                    FollowerEvent::KeyFile => {
-                        let key = self.follower.read_key(&self.state.view.store);
-                        directives.push(self.logins.take_key(key));
-                    }
-                    FollowerEvent::Log(level, line) => {
-                        directives.push(Directive::Log { level, line });
-                    }
-                    // Lets go of files that are no more.
-                    FollowerEvent::Lost => drop(self.state.view.store.log_position()),
-                }
-            }
-        }
-        let now = self.state.now();
-        self.logins.tidy_challenges(now);
-        self.enforcer.expire(&mut self.state, now);
-        if self.enforcer.has_changes() {
-            self.unseen.forget_all();
-        }
-        let state = &mut self.state;
-        self.enforcer.work_off(state, now, &mut directives);
-        directives.extend(state.complaints(now));
-        for ((handle, number), reason) in self.logins.take_misbehaving() {
-            let reason = KickReason::Refused(reason);
-            directives.extend(state.kick_if(handle, number, reason));
-        }
-        directives.extend(state.journal.host_log.take_notices());
-        self.commands.reply(state, &mut directives);
-        // Last, for a host may end connections by client id: what ends an old
-        // one must come before a new one is let in.
-        self.logins.complete(state, now, &mut directives);
-        if self.enforcer.has_changes() || self.logins.has_answers() {
-            (self.state.config.wake)();
-        }
-        directives
+        self.parts.poll()
     }
 
     /// Says whether [`Gate::poll`] has something to do at once.
     #[must_use]
     pub fn wants_poll(&self) -> bool {
-        self.wake_signal.is_raised()
-            || self.enforcer.wants_poll()
-            || self.logins.wants_poll()
-            || self.commands.has_something()
-            || self.state.wants_poll()
+        self.parts.wants_poll()
     }
 
     /// Reads the settings, the tenants and the key again, as a host's reload asks
@@ -355,12 +326,14 @@ impl<S: GateStore> Gate<S> {
     /// damaged store may have kept from them.
     pub fn reload(&mut self) {
         // An open store keeps what it read.
-        if let Ok(store) = self.state.view.store.reopen() {
-            self.logins.set_key(self.follower.read_key(&store));
+        if let Ok(store) = self.parts.state.view.store.reopen() {
+            self.parts
+                .logins
+                .set_key(self.parts.follower.read_key(&store));
         }
-        self.logins.is_reloading = true;
-        self.commands.reload();
-        self.enforcer.reload();
+        self.parts.logins.is_reloading = true;
+        self.parts.commands.reload();
+        self.parts.enforcer.reload();
     }
 
     /// Takes over other options, and [reloads](Self::reload).
@@ -375,9 +348,12 @@ impl<S: GateStore> Gate<S> {
     /// opened with: `store`, `broker`, `hash_threads`, `hash_budget` or
     /// `hash_round`. Nothing changed then.
     pub fn change_options(&mut self, options: Options) -> Result<(), OptionChangeError> {
-        self.state.config.change(options)?;
-        self.state.contact.obey(&self.state.config.options);
-        self.state.describe();
+        self.parts.state.config.change(options)?;
+        self.parts
+            .state
+            .contact
+            .obey(&self.parts.state.config.options);
+        self.parts.state.describe();
         self.reload();
         Ok(())
     }

@@ -26,7 +26,6 @@ use countersign_core::store::{GateStore, StoreError};
 use countersign_core::time::Timestamp;
 
 use crate::connection::principal::Principal;
-use crate::gate::Gate;
 use crate::host::Handle;
 use crate::journal::denied_uses::{DeniedPrincipal, DeniedUse};
 use crate::state::State;
@@ -123,24 +122,8 @@ pub enum PinnedUse<'a> {
     },
 }
 
-impl<S: GateStore> Gate<S> {
-    /// Who was let in under a handle, for a host that does not
-    /// [say when connections end](crate::GateConfig::hears_of_ends): what it is to remember of
-    /// the client, and to show with each question about it. None where nobody was let
-    /// in.
-    pub fn pinned(&mut self, handle: Handle) -> Option<Pinned> {
-        pinned(&mut self.state, handle)
-    }
-
-    /// Judges what a client wants that such a host let in, by what the store holds now.
-    /// It need not be in a session of this gate, nor have come in while it ran.
-    pub fn check_pinned(&mut self, client: &PinnedClient<'_>, usage: PinnedUse<'_>) -> Verdict {
-        check(&mut self.state, client, usage)
-    }
-}
-
 /// Who was let in under a handle; none where nobody was.
-fn pinned<S: GateStore>(state: &mut State<S>, handle: Handle) -> Option<Pinned> {
+pub(crate) fn pinned<S: GateStore>(state: &mut State<S>, handle: Handle) -> Option<Pinned> {
     let session = state.sessions.get(handle)?;
     let (credential, generation, secret) = match session.principal {
         Principal::Credential {
@@ -177,7 +160,7 @@ fn pinned<S: GateStore>(state: &mut State<S>, handle: Handle) -> Option<Pinned> 
 }
 
 /// Judges what a client wants that its host knows by a pin.
-fn check<S: GateStore>(
+pub(crate) fn check<S: GateStore>(
     state: &mut State<S>,
     client: &PinnedClient<'_>,
     usage: PinnedUse<'_>,
