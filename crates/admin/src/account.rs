@@ -2,10 +2,11 @@
 //! API tokens are among [those of all](crate::api_token).
 
 use countersign_core::credential::Credential;
-use countersign_core::name::LoginName;
+use countersign_core::name::{LoginName, TenantId};
 use countersign_core::secret::Secret;
 use countersign_core::store::Intent;
 use countersign_core::web_session::{WebSession, WebSessionId};
+use serde_json::json;
 
 use crate::caller::{Permission, SignedInUser};
 use crate::command::{Command, Tx};
@@ -182,6 +183,35 @@ impl Command for EndOwnWebSession {
         tx.remove_web_session(own.id)?;
         let (before, after) = (None::<&()>, None::<&()>);
         tx.record("user.sign-out", user.name.as_str(), before, after);
+        Ok(())
+    }
+}
+
+/// Has the web session that asks work in another tenant from now on, and no other session
+/// of its user. It gives no right: what may be done there is asked with each command.
+#[derive(Clone, Debug)]
+pub struct SwitchTenant(pub TenantId);
+
+impl Command for SwitchTenant {
+    type Output = ();
+
+    fn needs(&self) -> Permission {
+        Permission::Own
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<(), AdminError> {
+        let (signed_in, user) = me(tx)?;
+        let Some(session) = signed_in.session else {
+            let subject = Subject::nameless(Noun::WebSession);
+            let message = "a request by itself has no session that could switch";
+            return Err(AdminError::new(ErrorKind::Invalid, subject, message));
+        };
+        let before = tx.web_session(session)?.and_then(|it| it.tenant);
+        tx.switch_web_session(session, &self.0)?;
+        let works_in = |tenant: &TenantId| json!({ "works_in": tenant.as_str() });
+        let (before, after) = (before.as_ref().map(works_in), works_in(&self.0));
+        let name = user.name.as_str();
+        tx.record("user.switch", name, before.as_ref(), Some(&after));
         Ok(())
     }
 }

@@ -376,6 +376,7 @@ fn admit<S: AdminStore + GateStore>(
                 created_at: now,
                 last_used_at: now,
                 address: address.map(Into::into),
+                tenant: None,
             };
             (session, digest)
         });

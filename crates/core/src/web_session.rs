@@ -4,6 +4,7 @@
 use core::time::Duration;
 
 use crate::credential::{CredentialId, Generation};
+use crate::name::TenantId;
 use crate::time::Timestamp;
 
 /// What is kept of a web session.
@@ -21,6 +22,9 @@ pub struct WebSession {
     pub last_used_at: Timestamp,
     /// Where it began.
     pub address: Option<String>,
+    /// In which tenant it works, of those of its user, since it switched there. It gives
+    /// no right in it.
+    pub tenant: Option<TenantId>,
 }
 
 impl WebSession {
@@ -69,6 +73,7 @@ mod tests {
             created_at: Timestamp::from_millis(created),
             last_used_at: Timestamp::from_millis(used),
             address: None,
+            tenant: None,
         }
     }
 

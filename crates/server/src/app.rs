@@ -35,7 +35,6 @@ use crate::followers::{FOLLOWER_ROUTE, Followers};
 use crate::hook::{Around, Hooks, OfHook};
 use crate::network::TrustedProxies;
 use crate::openapi::describe;
-use crate::organisations::Organisations;
 use crate::patience::Patience;
 use crate::problem::{Problem, ProblemKind};
 use crate::rate::Rates;
@@ -57,7 +56,6 @@ pub(crate) struct App {
     /// Who is told what happens.
     pub(crate) events: Arc<Events>,
     /// Which tenants web sessions switched to.
-    pub(crate) organisations: Arc<Organisations>,
     /// What the pages for people remember.
     pub(crate) visitors: Arc<Visitors>,
     /// What happened in the last hour.
@@ -397,7 +395,6 @@ async fn respond(
     loop {
         let (asked, guard) = (Arc::clone(&asked), Arc::clone(&app.guard));
         let (counts, events) = (Arc::clone(&app.counts), Arc::clone(&app.events));
-        let organisations = Arc::clone(&app.organisations);
         let (stats, visitors) = (Arc::clone(&app.stats), Arc::clone(&app.visitors));
         let run = move |store: &mut _| {
             rest(&mut Call {
@@ -407,7 +404,6 @@ async fn respond(
                 guard: &guard,
                 counts: &counts,
                 events: &events,
-                organisations: &organisations,
                 stats: &stats,
                 visitors: &visitors,
                 now: now(),

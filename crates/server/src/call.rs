@@ -20,7 +20,6 @@ use crate::conditional::{EntityTag, IfMatches, Versions, is_another_version};
 use crate::counts::ServiceCounts;
 use crate::events::Events;
 use crate::input::{FromText, part_of_path};
-use crate::organisations::Organisations;
 use crate::problem::{Problem, ProblemKind};
 use crate::stats::Stats;
 use crate::visitors::Visitors;
@@ -59,7 +58,6 @@ pub(crate) struct Call<'a> {
     pub(crate) guard: &'a SignInGuard,
     pub(crate) counts: &'a ServiceCounts,
     pub(crate) events: &'a Events,
-    pub(crate) organisations: &'a Organisations,
     pub(crate) stats: &'a Stats,
     pub(crate) visitors: &'a Visitors,
     pub(crate) now: Timestamp,

@@ -30,7 +30,6 @@ mod many;
 mod metrics;
 mod network;
 mod openapi;
-mod organisations;
 mod patience;
 mod places;
 mod problem;

@@ -259,7 +259,6 @@ impl Beginning {
             guard: Arc::new(SignInGuard::new(&mut OsRandom).map_err(|_| ServeError::Random)?),
             counts: Arc::new(ServiceCounts::of(self.is_by_tenant)),
             events: Arc::new(Events::start(store)?),
-            organisations: Arc::default(),
             visitors: Arc::default(),
             stats: Arc::default(),
             hooks: Arc::new(Hooks::default()),

@@ -438,7 +438,9 @@ CREATE TABLE web_session (
     generation bigint NOT NULL,
     created_at bigint NOT NULL,
     last_used_at bigint NOT NULL,
-    address text COLLATE "C"
+    address text COLLATE "C",
+    -- Where it works since it switched there. It gives no right in it.
+    tenant text COLLATE "C"
 );
 
 -- The brokers that use the store, as each describes itself when it starts.

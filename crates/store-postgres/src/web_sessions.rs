@@ -1,6 +1,7 @@
 //! Web sessions.
 
 use countersign_core::credential::{CredentialId, Generation};
+use countersign_core::name::TenantId;
 use countersign_core::secret::SecretDigest;
 use countersign_core::store::StoreError;
 use countersign_core::store::rows::WebSessionRows;
@@ -50,8 +51,8 @@ impl WebSessionRows for PostgresTransaction<'_> {
             let id = connection
                 .prepare(
                     "INSERT INTO web_session (digest, credential, generation, created_at,
-                         last_used_at, address)
-                     VALUES ($1, $2, $3, $4, $5, $6)
+                         last_used_at, address, tenant)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7)
                      ON CONFLICT DO NOTHING RETURNING id",
                 )?
                 .insert(
@@ -62,6 +63,7 @@ impl WebSessionRows for PostgresTransaction<'_> {
                         session.created_at.as_millis(),
                         session.last_used_at.as_millis(),
                         session.address,
+                        session.tenant.as_ref().map(TenantId::as_str),
                     ],
                     "a web session",
                 )?;
@@ -74,6 +76,19 @@ impl WebSessionRows for PostgresTransaction<'_> {
             connection
                 .prepare("UPDATE web_session SET last_used_at = $2 WHERE id = $1")?
                 .execute([id.0, at.as_millis()])?;
+            Ok(())
+        })
+    }
+
+    fn switch_web_session(
+        &mut self,
+        id: WebSessionId,
+        tenant: &TenantId,
+    ) -> Result<(), StoreError> {
+        self.run("write the tenant of a web session", |connection| {
+            connection
+                .prepare("UPDATE web_session SET tenant = $2 WHERE id = $1")?
+                .execute(params![id.0, tenant.as_str()])?;
             Ok(())
         })
     }
@@ -128,6 +143,7 @@ fn sessions(
             created_at: columns.instant()?,
             last_used_at: columns.instant()?,
             address: columns.maybe_text()?.map(Into::into),
+            tenant: columns.maybe_parsed(TenantId::parse)?,
         });
     }
     Ok(sessions)
@@ -136,7 +152,8 @@ fn sessions(
 /// The columns of a session, in the order they are read.
 macro_rules! columns {
     () => {
-        "SELECT id, credential, generation, created_at, last_used_at, address FROM web_session"
+        "SELECT id, credential, generation, created_at, last_used_at, address, tenant
+         FROM web_session"
     };
 }
 

@@ -307,7 +307,9 @@ CREATE TABLE web_session (
     generation INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     last_used_at INTEGER NOT NULL,
-    address TEXT
+    address TEXT,
+    -- Where it works since it switched there. It gives no right in it.
+    tenant TEXT
 ) STRICT;
 CREATE TABLE broker (
     name TEXT PRIMARY KEY,

@@ -347,6 +347,7 @@ delegate! {
         count_web_sessions() -> u64;
         add_web_session(session: &WebSession, digest: &SecretDigest) -> WebSessionId;
         use_web_session(id: WebSessionId, at: Timestamp) -> ();
+        switch_web_session(id: WebSessionId, tenant: &TenantId) -> ();
         remove_web_session(id: WebSessionId) -> bool;
         remove_web_sessions_of(user: CredentialId) -> usize;
         remove_idle_web_sessions(at: Timestamp, most: usize) -> usize;

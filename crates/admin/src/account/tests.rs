@@ -4,7 +4,7 @@ use countersign_core::totp::Step;
 use super::*;
 use crate::caller::Authority;
 use crate::check::ConnectVerdict;
-use crate::fixture::{Fixture, JANE, login_name};
+use crate::fixture::{Fixture, JANE, login_name, tenant_id};
 use crate::sign_in::{PresentedCode, SignIn, SignInGuard, check_password, prove_again, sign_in};
 
 fn presented(name: &str, password: &[u8]) -> SignIn<'static> {
@@ -114,6 +114,14 @@ fn a_user_sees_and_ends_no_web_session_but_the_own() {
     let own = fixture.run_by(jane, &ListOwnWebSessions).unwrap();
     let current: Vec<_> = own.iter().map(|it| it.is_current).collect();
     assert_eq!(current, [true, false]);
+    fixture
+        .run_by(jane, &SwitchTenant(tenant_id("acme")))
+        .unwrap();
+    let own = fixture.run_by(jane, &ListOwnWebSessions).unwrap();
+    let tenants: Vec<_> = own.iter().map(|it| it.session.tenant.clone()).collect();
+    assert_eq!(tenants, [Some(tenant_id("acme")), None]);
+    let switched = "user.switch jane@mail.test";
+    assert_eq!(fixture.acts().last().unwrap(), switched);
     let end = EndOwnWebSession(own[1].session.id);
     fixture.run_by(jane, &end).unwrap();
     assert!(fixture.run_by(other, &ShowMe).is_err());

@@ -26,7 +26,7 @@ use countersign_sqlite::SqliteStore;
 
 use crate::account::{
     ChangeOwnPassword, ConfirmOwnSecondFactor, DisableOwnSecondFactor, EndOwnWebSession,
-    EnrolOwnSecondFactor, ListOwnWebSessions, ShowMe,
+    EnrolOwnSecondFactor, ListOwnWebSessions, ShowMe, SwitchTenant,
 };
 use crate::api_token::{
     CreateApiToken, FindPresentedApiToken, ListApiTokens, ListOwnApiTokens, RevokeApiToken,
@@ -389,6 +389,7 @@ fn rows_of_all(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Platform RevokeApiToken RevokeApiToken(of_platform);
         Platform SetUser SetUser { email: kate(), is_platform_admin: true };
         Own ShowMe ShowMe;
+        Own SwitchTenant SwitchTenant(acme());
         Platform VerifyAudit VerifyAudit::default();
         Any WithdrawKick WithdrawKick { target: "c".into(), request };
     }

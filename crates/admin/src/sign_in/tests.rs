@@ -409,6 +409,7 @@ fn of_all_users_so_many_sign_in_and_no_more() {
             created_at: now,
             last_used_at: now,
             address: None,
+            tenant: None,
         };
         let digest = SecretDigest::of(&Secret::new(number.to_le_bytes().to_vec()));
         writing.add_web_session(&session, &digest).unwrap();

@@ -116,7 +116,6 @@ impl<'a> Ask<'a> {
             guard: call.guard,
             counts: call.counts,
             events: call.events,
-            organisations: call.organisations,
             stats: call.stats,
             visitors: call.visitors,
             now: call.now,

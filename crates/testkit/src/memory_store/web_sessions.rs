@@ -1,6 +1,7 @@
 //! Web sessions.
 
 use countersign_core::credential::CredentialId;
+use countersign_core::name::TenantId;
 use countersign_core::secret::SecretDigest;
 use countersign_core::store::StoreError;
 use countersign_core::store::rows::WebSessionRows;
@@ -65,6 +66,17 @@ impl WebSessionRows for MemoryTransaction<'_> {
     fn use_web_session(&mut self, id: WebSessionId, at: Timestamp) -> Result<(), StoreError> {
         if let Some((session, _)) = self.tables.web_sessions.row(&id) {
             session.last_used_at = at;
+        }
+        Ok(())
+    }
+
+    fn switch_web_session(
+        &mut self,
+        id: WebSessionId,
+        tenant: &TenantId,
+    ) -> Result<(), StoreError> {
+        if let Some((session, _)) = self.tables.web_sessions.row(&id) {
+            session.tenant = Some(tenant.clone());
         }
         Ok(())
     }

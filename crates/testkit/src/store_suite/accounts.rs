@@ -120,12 +120,14 @@ pub fn a_web_session_is_found_by_its_digest_and_goes_with_its_user(
     });
     commit(&mut store, &[], |transaction| {
         transaction.use_web_session(ids[0], at(40))?;
+        transaction.switch_web_session(ids[0], &tenant_id("acme"))?;
         assert_eq!(transaction.remove_idle_web_sessions(at(30), 10)?, 1);
         assert!(transaction.remove_web_session(ids[2])?);
         assert!(!transaction.remove_web_session(ids[2])?);
         let left = transaction.web_sessions_of(jane)?;
         assert_eq!(left.len(), 1);
         assert_eq!(left[0].last_used_at, at(40));
+        assert_eq!(left[0].tenant, Some(tenant_id("acme")));
         assert_eq!(transaction.remove_web_sessions_of(jane)?, 1);
         transaction.add_web_session(&written[0], &digest(5))?;
         transaction.delete_credential(jane)?;
@@ -166,6 +168,7 @@ fn session(user: CredentialId, used: i64) -> WebSession {
         created_at: at(1),
         last_used_at: at(used),
         address: Some("::1".into()),
+        tenant: None,
     }
 }
 

@@ -119,6 +119,9 @@ on_every_broker! {
         }
         assert!(is_refused(&give(&service, &one, "session.org.switch", json!({})), -91_003));
         assert_eq!(org(&one), "t2");
+        // Another service on the store knows it, too.
+        let other = fixture.serve_with(&["--door", "devicewise"]);
+        assert_eq!(give(&other, &one, "session.info", json!({}))["params"]["orgKey"], "t2");
         let listed = give(&service, &one, "session.org.list", json!({}))["params"]["orgs"].clone();
         let current = |org: &&Value| org["current"] == true;
         let orgs = listed.as_array().unwrap();

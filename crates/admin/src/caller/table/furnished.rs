@@ -236,6 +236,7 @@ pub(super) fn signed_in(
             created_at: fixture.now,
             last_used_at: fixture.now,
             address: None,
+            tenant: None,
         };
         let digest = SecretDigest::of(&Secret::new(name.as_str().into()));
         let mut writing = fixture.store.begin(Intent::Write).unwrap();

@@ -1,6 +1,7 @@
 //! Web sessions.
 
 use crate::credential::CredentialId;
+use crate::name::TenantId;
 use crate::secret::SecretDigest;
 use crate::store::StoreError;
 use crate::time::Timestamp;
@@ -59,6 +60,14 @@ pub trait WebSessionRows {
     ///
     /// See [`WebSessionRows`].
     fn use_web_session(&mut self, id: WebSessionId, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Has a session work in another tenant.
+    ///
+    /// # Errors
+    ///
+    /// See [`WebSessionRows`].
+    fn switch_web_session(&mut self, id: WebSessionId, tenant: &TenantId)
+    -> Result<(), StoreError>;
 
     /// Removes a session; says whether it was there.
     ///

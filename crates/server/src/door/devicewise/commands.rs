@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use countersign_admin::account::ShowMe;
+use countersign_admin::account::{ListOwnWebSessions, ShowMe, SwitchTenant};
 use countersign_admin::jwt::{CreateToken, Issuer, NewToken};
 use countersign_admin::tenant::FindTenant;
 use countersign_admin::thing::UntieThing;
@@ -13,13 +13,10 @@ use countersign_core::name::TenantId;
 use countersign_core::role::RoleName;
 use countersign_core::time::rfc3339;
 use countersign_core::user::{Grant, GrantedRight};
-use countersign_core::web_session::WebSessionId;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{
-    CONFLICT, Failure, MALFORMED, NOT_FOUND, UNAVAILABLE, WRONG_PARAMETER, WRONG_SESSION, read,
-};
+use super::{CONFLICT, Failure, MALFORMED, NOT_FOUND, WRONG_PARAMETER, WRONG_SESSION, read};
 use crate::call::Call;
 use crate::input::{DeviceName, Text};
 use crate::problem::ProblemKind;
@@ -155,10 +152,10 @@ fn role_of(right: &GrantedRight) -> Option<&str> {
 /// Has the session work in another tenant, and no other session.
 fn switch(call: &mut Call<'_>, said: Organisation) -> Result<Value, Failure> {
     let Organisation { key: Text(tenant) } = said;
-    let Some(session) = session(call)? else {
+    if !is_in_session(call)? {
         let text = "only the session of a user switches";
         return Err(Failure::new(WRONG_SESSION, text));
-    };
+    }
     check_granted(call, &tenant)?;
     if call
         .asked
@@ -169,10 +166,7 @@ fn switch(call: &mut Call<'_>, said: Organisation) -> Result<Value, Failure> {
         let text = "the door leads to another tenant";
         return Err(Failure::new(CONFLICT, text));
     }
-    if !call.organisations.switch(session, tenant.clone(), call.now) {
-        let text = "too many sessions switched; try again later";
-        return Err(Failure::new(UNAVAILABLE, text));
-    }
+    call.run(&SwitchTenant(tenant.clone()))?;
     Ok(json!({ "orgKey": tenant.as_str() }))
 }
 
@@ -199,7 +193,7 @@ fn check_granted(call: &mut Call<'_>, tenant: &TenantId) -> Result<(), Failure> 
 /// The tenant that the asker works in: the one that the session switched to, else that
 /// of the door, else the only one that the asker has.
 fn organisation(call: &mut Call<'_>) -> Result<TenantId, Failure> {
-    let switched = session(call)?.and_then(|session| call.organisations.of(session));
+    let switched = switched(call)?;
     let named = switched.or_else(|| call.asked.door_tenant.clone());
     if let Some(tenant) = named {
         check_granted(call, &tenant)?;
@@ -225,14 +219,24 @@ fn user(call: &mut Call<'_>) -> Result<Option<ShownUser>, Failure> {
     }
 }
 
-/// The session that asks; none where a request is its own.
-fn session(call: &Call<'_>) -> Result<Option<WebSessionId>, Failure> {
+/// The tenant that the session which asks switched to.
+fn switched(call: &mut Call<'_>) -> Result<Option<TenantId>, Failure> {
+    if !is_in_session(call)? {
+        return Ok(None);
+    }
+    let own = call.run(&ListOwnWebSessions)?;
+    let current = own.into_iter().find(|it| it.is_current);
+    Ok(current.and_then(|it| it.session.tenant))
+}
+
+/// Whether a session asks, and not a request by itself.
+fn is_in_session(call: &Call<'_>) -> Result<bool, Failure> {
     match call.who()?.authority {
-        Authority::User(SignedInUser { session, .. }) => Ok(session),
+        Authority::User(SignedInUser { session, .. }) => Ok(session.is_some()),
         Authority::Operator(_)
         | Authority::Platform
         | Authority::Session(_)
-        | Authority::Token(_) => Ok(None),
+        | Authority::Token(_) => Ok(false),
     }
 }
 
