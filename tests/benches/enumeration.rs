@@ -1,5 +1,5 @@
-//! How long it takes to refuse people, by what was wrong: nobody is to learn
-//! from the time what the answer does not say.
+//! How long it takes to refuse people, by what was wrong, at a broker and at the
+//! service: nobody is to learn from the time what the answer does not say.
 //!
 //! `cargo bench -p countersign-tests --bench enumeration` prints a table. It
 //! decides nothing. The artifacts are those that `cargo xtask test` built.
@@ -13,6 +13,8 @@ use countersign_tests::{ACCEPTED, Fixture, Login, REFUSED};
 
 /// So many people of each kind, none of whom is asked twice in one column.
 const EACH: u8 = 24;
+/// So often each path of the service is asked for.
+const LOOKS: usize = 400;
 /// Less often than what hashing on the broker's own thread may take of it.
 const PACE: Duration = Duration::from_millis(120);
 
@@ -21,6 +23,61 @@ fn main() {
     println!("|---|---|---|---|");
     for version in Version::ALL {
         measure(version);
+    }
+    measure_service();
+}
+
+/// Pairs of requests of an administrator of `t1` that are told the same: of what belongs
+/// to others, and of what there is not.
+const UNSEEN: [(&str, &str); 6] = [
+    ("/api/v1/tenants/t2", "/api/v1/tenants/t3"),
+    (
+        "/api/v1/tenants/t2/roles/all",
+        "/api/v1/tenants/t3/roles/all",
+    ),
+    ("/api/v1/credentials/dev@t2", "/api/v1/credentials/dev@t3"),
+    (
+        "/api/v1/credentials/dev@t2/why",
+        "/api/v1/credentials/dev@t3/why",
+    ),
+    (
+        "/api/v1/users/jane@mail.test",
+        "/api/v1/users/joan@mail.test",
+    ),
+    (
+        "/api/v1/credentials?tenant=t2",
+        "/api/v1/credentials?tenant=t3",
+    ),
+];
+
+/// How long the service takes to say that there is no such thing, in turns.
+fn measure_service() {
+    let fixture = Fixture::start(Version::ALL[0]);
+    for tenant in ["t1", "t2"] {
+        fixture.tenant(tenant, &[]);
+        fixture.role("all", tenant, &[&format!("{tenant}/#")]);
+    }
+    fixture.credential("dev", "t2");
+    let jane = fixture.user("jane@mail.test", PASSWORD);
+    fixture.grant(&jane, "t2", &["--role", "all"]);
+    let (service, token) = (fixture.serve(), fixture.api_token("tenant:t1"));
+    println!("| request | of others | there is none |");
+    println!("|---|---|---|");
+    for (others, none) in UNSEEN {
+        let mut times = [others, none].map(|path| (path, Vec::new()));
+        for _ in 0..LOOKS {
+            for (path, times) in &mut times {
+                let start = Instant::now();
+                let (status, told) = service.ask("GET", path, Some(&token), None);
+                times.push(start.elapsed());
+                assert_eq!(status, 404, "{path}: {told}");
+            }
+        }
+        let [of_others, of_none] = times.map(|(_, mut times)| {
+            times.sort_unstable();
+            times[LOOKS / 2]
+        });
+        println!("| `GET {others}` | {of_others:.1?} | {of_none:.1?} |");
     }
 }
 
