@@ -8,11 +8,11 @@ use countersign_core::credential::{Credential, CredentialId, Generation};
 use countersign_core::lifecycle::State;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::scheme::SchemeName;
-use countersign_core::secret::SecretDigest;
+use countersign_core::secret::{SecretDigest, StoredSecret};
 
 use crate::error::Fault;
 use crate::row_reader::RowReader;
-use crate::sql::{Connection, Params};
+use crate::sql::{Connection, Params, array_of};
 use crate::{credential_kind, groups, limits, roles, secrets};
 
 /// The credential with this login name.
@@ -39,33 +39,43 @@ pub(crate) fn credential_by_id(
     Ok(credentials_of(connection, BY_ID, [id.0])?.pop())
 }
 
+/// The credentials with these numbers.
+pub(crate) fn credentials_by_ids(
+    connection: &Connection,
+    ids: &[CredentialId],
+) -> Result<Vec<Credential>, Fault> {
+    let ids: Vec<_> = ids.iter().map(|it| it.0).collect();
+    credentials_of(connection, BY_IDS, [array_of(&ids)])
+}
+
 /// The credentials that `sql` finds, which selects their columns.
 pub(crate) fn credentials_of(
     connection: &Connection,
     sql: &str,
     values: impl Params,
 ) -> Result<Vec<Credential>, Fault> {
-    let statement = connection.prepare(sql)?;
-    let mut rows = statement.query(values)?;
-    let mut credentials = Vec::new();
-    while let Some(row) = rows.next()? {
-        credentials.push(read_credential(connection, &mut RowReader::of(row))?);
-    }
-    Ok(credentials)
+    let found = connection.prepare(sql)?.query(values)?;
+    let owners: Result<Vec<i64>, _> = found.all().iter().map(|row| row.get(0)).collect();
+    let secrets = secrets::of_each(connection, &owners?)?;
+    let credentials = found.all().iter();
+    credentials
+        .map(|row| read_credential(connection, &mut RowReader::of(row), &secrets))
+        .collect()
 }
 
 fn read_credential(
     connection: &Connection,
     columns: &mut RowReader<'_>,
+    secrets: &BTreeMap<CredentialId, Vec<StoredSecret>>,
 ) -> Result<Credential, Fault> {
+    // A thing's secrets and roles are its application's.
+    let owner = CredentialId(columns.number()?);
     let id = CredentialId(columns.number()?);
     let has_roles = columns.flag()?;
     let has_rules = columns.flag()?;
     let has_attributes = columns.flag()?;
     let is_in_groups = columns.flag()?;
     let kind = credential_kind::read(connection, id, columns)?;
-    // A thing's secrets and roles are its application's.
-    let owner = kind.thing().map_or(id, |thing| thing.application);
     let name = columns.parsed(LoginName::parse)?;
     let tenant = columns.maybe_parsed(TenantId::parse)?;
     if tenant.is_some() != kind.is_of_tenant() {
@@ -96,7 +106,7 @@ fn read_credential(
         last_used_at: columns.maybe_instant()?,
         revoked_reason: columns.maybe_text()?.map(Into::into),
         limits: limits::read(columns)?,
-        secrets: secrets::of(connection, owner)?,
+        secrets: secrets.get(&owner).cloned().unwrap_or_default(),
         roles: if has_roles {
             roles::names_held_by(connection, owner)?
         } else {
@@ -132,7 +142,7 @@ fn attributes(
 /// The columns of a credential, in the order they are read.
 macro_rules! credential_columns {
     () => {
-        "SELECT id,
+        "SELECT coalesce(application, id), id,
             EXISTS (SELECT 1 FROM credential_role
                     WHERE credential = coalesce(credential.application, credential.id)),
             EXISTS (SELECT 1 FROM credential_rule WHERE credential = credential.id),
@@ -150,6 +160,11 @@ pub(crate) use credential_columns;
 pub(crate) const BY_NAME: &str = concat!(credential_columns!(), " WHERE name = $1");
 
 pub(crate) const BY_ID: &str = concat!(credential_columns!(), " WHERE id = $1");
+
+const BY_IDS: &str = concat!(
+    credential_columns!(),
+    " WHERE id = ANY ($1::text::bigint[])"
+);
 
 pub(crate) const BY_DIGEST: &str = concat!(
     credential_columns!(),

@@ -1,9 +1,10 @@
 //! What `countersign doctor` asks about a store.
 
+use countersign_core::credential::CredentialId;
 use countersign_core::store::StoreError;
 use countersign_sql::{Record, RecordReader, unreadable_records};
 
-use crate::credential_reader::credential_by_id;
+use crate::credential_reader::credentials_by_ids;
 use crate::error::Fault;
 use crate::link::ADMIN_LIMIT;
 use crate::sql_reader::State;
@@ -70,11 +71,14 @@ impl RecordReader for State<'_> {
             Record::Settings => settings::read(connection).map(drop),
             Record::Tenant(id) => tenants::tenant(connection, id).map(drop),
             Record::Role(tenant, name) => roles::role(connection, tenant, name).map(drop),
-            Record::Credential(id) => credential_by_id(connection, *id).map(drop),
             Record::TokenKey(id) => tokens::key(connection, id).map(drop),
             Record::Token(id) => tokens::token(connection, id).map(drop),
             Record::Authority(id) => authorities::authority(connection, *id).map(drop),
         }
+    }
+
+    fn read_credentials(&self, ids: &[CredentialId]) -> Result<(), Fault> {
+        credentials_by_ids(self.0, ids).map(drop)
     }
 
     fn is_of_one_record(fault: &Fault) -> bool {

@@ -1,5 +1,7 @@
 //! Secrets of credentials.
 
+use std::collections::BTreeMap;
+
 use countersign_core::credential::CredentialId;
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId, StoredSecret, Verifier};
 use countersign_core::store::StoreError;
@@ -8,7 +10,7 @@ use countersign_core::time::Timestamp;
 
 use crate::error::{Fault, found};
 use crate::row_reader::RowReader;
-use crate::sql::{Connection, params};
+use crate::sql::{Connection, array_of, params};
 use crate::transaction::PostgresTransaction;
 
 impl SecretRows for PostgresTransaction<'_> {
@@ -72,17 +74,24 @@ impl SecretRows for PostgresTransaction<'_> {
     }
 }
 
-/// The secrets of a credential, newest first.
-pub(crate) fn of(connection: &Connection, id: CredentialId) -> Result<Vec<StoredSecret>, Fault> {
+/// The secrets of these credentials, newest first.
+pub(crate) fn of_each(
+    connection: &Connection,
+    credentials: &[i64],
+) -> Result<BTreeMap<CredentialId, Vec<StoredSecret>>, Fault> {
+    let mut secrets: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    if credentials.is_empty() {
+        return Ok(secrets);
+    }
     let statement = connection.prepare(
-        "SELECT id, ends_at, until_used, hint, digest, phc FROM secret
-         WHERE credential = $1 ORDER BY id DESC",
+        "SELECT credential, id, ends_at, until_used, hint, digest, phc FROM secret
+         WHERE credential = ANY ($1::text::bigint[]) ORDER BY id DESC",
     )?;
-    let mut rows = statement.query([id.0])?;
-    let mut secrets = Vec::new();
+    let mut rows = statement.query([array_of(credentials)])?;
     while let Some(row) = rows.next()? {
         let columns = &mut RowReader::of(row);
-        secrets.push(StoredSecret {
+        let credential = CredentialId(columns.number()?);
+        secrets.entry(credential).or_default().push(StoredSecret {
             id: SecretId(columns.number()?),
             ends_at: columns.maybe_instant()?,
             until_used: columns.flag()?,

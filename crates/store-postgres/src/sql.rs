@@ -195,6 +195,11 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
+    /// All of them.
+    pub(crate) fn all(&self) -> &[Row] {
+        &self.rows
+    }
+
     /// The next of them.
     #[expect(
         clippy::unnecessary_wraps,
@@ -205,6 +210,12 @@ impl Rows {
         self.next = self.next.saturating_add(1);
         Ok(row)
     }
+}
+
+/// Numbers, to be bound as a text that is read as an array.
+pub(crate) fn array_of(numbers: &[i64]) -> String {
+    let numbers: Vec<_> = numbers.iter().map(ToString::to_string).collect();
+    format!("{{{}}}", numbers.join(","))
 }
 
 fn taken(what: &str) -> Fault {

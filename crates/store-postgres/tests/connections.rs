@@ -237,6 +237,31 @@ fn the_tables_are_those_that_the_documents_list() {
     assert_eq!(database.sql().text(tables), expected.join(" "));
 }
 
+/// However many are read at once.
+#[test]
+fn of_many_credentials_those_that_can_not_be_read_are_named() {
+    let (mut store, database) = fresh();
+    make(&mut store, "acme").unwrap();
+    let sql = database.sql();
+    sql.run(
+        "INSERT INTO credential (id, name, tenant, scheme, state, ever_used, generation,
+             client_id_rule, external_identity, created_at, updated_at)
+             SELECT i, 'n' || i || '@acme', 'acme', 'basic', 'Active', 1, 1, 'any', 0, 1, 1
+             FROM generate_series(1, 1200) i;
+         INSERT INTO secret (credential, digest)
+             SELECT i, sha256(i::text::bytea) FROM generate_series(1, 1200) i",
+    );
+    assert_eq!(store.unreadable_records().unwrap(), [""; 0]);
+    sql.run(
+        "UPDATE credential SET state = 'Other' WHERE id IN (3, 1100);
+         UPDATE secret SET digest = NULL, phc = 'none' WHERE credential = 700",
+    );
+    let named = [3, 700, 1_100].map(|id| format!("credential `n{id}@acme` (number {id})"));
+    let mut found = store.unreadable_records().unwrap();
+    found.sort_by_key(String::len);
+    assert_eq!(found, named);
+}
+
 #[test]
 fn a_text_that_no_database_holds_breaks_neither_the_audit_nor_its_sums() {
     let (mut store, _database) = fresh();

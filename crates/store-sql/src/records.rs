@@ -19,6 +19,13 @@ pub trait RecordReader: TableReader {
     /// Returns the store's fault when it can't be read.
     fn read(&self, record: &Record) -> Result<(), Self::Fault>;
 
+    /// Reads credentials.
+    ///
+    /// # Errors
+    ///
+    /// Returns the store's fault when one of them can't be read.
+    fn read_credentials(&self, ids: &[CredentialId]) -> Result<(), Self::Fault>;
+
     /// Says whether a fault is about one record alone, so that others may be read.
     fn is_of_one_record(fault: &Self::Fault) -> bool;
 }
@@ -32,8 +39,6 @@ pub enum Record {
     Tenant(TenantId),
     /// A role of a tenant.
     Role(TenantId, RoleName),
-    /// A credential.
-    Credential(CredentialId),
     /// A key that signs tokens.
     TokenKey(KeyId),
     /// A token.
@@ -70,12 +75,16 @@ pub fn unreadable_records<R: RecordReader>(
             .and_then(|(id, role)| reader.read(&Record::Role(id, role)));
         found.take::<R>(format!("role {name} of tenant {tenant}"), read)
     })?;
+    let mut some = Vec::new();
     each(reader, "SELECT id, name FROM credential", |columns| {
         let id = CredentialId(columns.number::<R>()?);
-        let (name, _) = named::<R, _, _>(columns, LoginName::parse);
-        let read = reader.read(&Record::Credential(id));
-        found.take::<R>(format!("credential {name} (number {id})"), read)
+        some.push((id, named::<R, _, _>(columns, LoginName::parse).0));
+        if some.len() < AT_ONCE {
+            return Ok(());
+        }
+        found.take_credentials(reader, &core::mem::take(&mut some))
     })?;
+    found.take_credentials(reader, &some)?;
     each(reader, "SELECT id FROM token_key", |columns| {
         let (name, id) = named::<R, _, _>(columns, KeyId::parse);
         let read = id.and_then(|id| reader.read(&Record::TokenKey(id)));
@@ -111,6 +120,25 @@ impl UnreadableRecords {
         match read {
             Err(fault) if R::is_of_one_record(&fault) => self.add(name),
             read => read?,
+        }
+        Ok(())
+    }
+
+    /// Adds those of some credentials that can't be read.
+    fn take_credentials<R: RecordReader>(
+        &mut self,
+        reader: &R,
+        some: &[(CredentialId, String)],
+    ) -> Result<(), R::Fault> {
+        let ids: Vec<_> = some.iter().map(|(id, _)| *id).collect();
+        match reader.read_credentials(&ids) {
+            Err(fault) if R::is_of_one_record(&fault) => {}
+            read => return read,
+        }
+        // Which of them it is, each tells by itself.
+        for (id, name) in some {
+            let read = reader.read_credentials(&[*id]);
+            self.take::<R>(format!("credential {name} (number {id})"), read)?;
         }
         Ok(())
     }
@@ -152,5 +180,7 @@ fn named<R: TableReader, T, E>(
     }
 }
 
+/// So many credentials are read at once.
+const AT_ONCE: usize = 500;
 /// So many records are named.
 const MOST_NAMED: usize = 20;

@@ -1,5 +1,6 @@
 //! What `countersign doctor` asks about a store.
 
+use countersign_core::credential::CredentialId;
 use countersign_core::store::StoreError;
 use countersign_sql::{Record, RecordReader, unreadable_records};
 
@@ -76,11 +77,15 @@ impl RecordReader for State<'_> {
             Record::Settings => settings::read(connection).map(drop),
             Record::Tenant(id) => tenants::tenant(connection, id).map(drop),
             Record::Role(tenant, name) => roles::role(connection, tenant, name).map(drop),
-            Record::Credential(id) => credential_by_id(connection, *id).map(drop),
             Record::TokenKey(id) => tokens::key(connection, id).map(drop),
             Record::Token(id) => tokens::token(connection, id).map(drop),
             Record::Authority(id) => authorities::authority(connection, *id).map(drop),
         }
+    }
+
+    fn read_credentials(&self, ids: &[CredentialId]) -> Result<(), Fault> {
+        ids.iter()
+            .try_for_each(|id| credential_by_id(self.0, *id).map(drop))
     }
 
     fn is_of_one_record(fault: &Fault) -> bool {
