@@ -144,51 +144,61 @@ impl Refusal {
 type Verdict = Result<Result<(), Refusal>, StoreError>;
 
 impl Judge<'_> {
-    fn judge(&mut self, writing: &mut impl LedgerTransaction, item: &HandedItem) -> Verdict {
+    fn judge<W: LedgerTransaction>(&mut self, writing: &mut W, item: &HandedItem) -> Verdict {
         let at = Timestamp::from_millis(item.at);
         match &item.what {
+            HandedAct::Activated { credential } => {
+                self.used(writing, *credential, at, |it, writing, found, at| {
+                    it.activated(writing, found, at)
+                })
+            }
             HandedAct::Cleared { name } => self.cleared(writing, name),
+            HandedAct::CodeUsed { credential, step } => {
+                self.used(writing, *credential, at, |it, writing, found, _| {
+                    it.code_used(writing, found, Step(*step))
+                })
+            }
             HandedAct::Failed { name, count } => self.failed(writing, name, *count, at),
             HandedAct::Kicked { request } => self.kicked(writing, KickRequestId(*request)),
             HandedAct::Register { by, name } => self.asked(writing, *by, name),
-            HandedAct::Activated { credential }
-            | HandedAct::CodeUsed { credential, .. }
-            | HandedAct::Retired { credential, .. }
-            | HandedAct::Tied { credential, .. }
-            | HandedAct::Used { credential } => {
-                let id = CredentialId(*credential);
-                let found = match self.told_of(writing, id)? {
-                    Ok(found) => found,
-                    Err(refusal) => return Ok(Err(refusal)),
-                };
-                if at > self.now.plus(CLOCKS_DIFFER) {
-                    return refuse(&found, Reason::NotYetValid);
-                }
-                let at = at.min(self.now);
-                match &item.what {
-                    HandedAct::Activated { .. } => self.activated(writing, &found, at),
-                    HandedAct::CodeUsed { step, .. } => {
-                        self.code_used(writing, &found, Step(*step))
-                    }
-                    HandedAct::Retired { secret, .. } => {
-                        self.retired(writing, &found, SecretId(*secret))
-                    }
-                    HandedAct::Tied {
-                        generation,
-                        client_id,
-                        ..
-                    } => self.tied(writing, &found, *generation, client_id, at),
-                    HandedAct::Used { .. }
-                    | HandedAct::Cleared { .. }
-                    | HandedAct::Failed { .. }
-                    | HandedAct::Kicked { .. }
-                    | HandedAct::Register { .. } => {
-                        writing.note_use(found.id, at)?;
-                        Ok(Ok(()))
-                    }
-                }
+            HandedAct::Retired { credential, secret } => {
+                self.used(writing, *credential, at, |it, writing, found, _| {
+                    it.retired(writing, found, SecretId(*secret))
+                })
+            }
+            HandedAct::Tied {
+                credential,
+                generation,
+                client_id,
+            } => self.used(writing, *credential, at, |it, writing, found, at| {
+                it.tied(writing, found, *generation, client_id, at)
+            }),
+            HandedAct::Used { credential } => {
+                self.used(writing, *credential, at, |_, writing, found, at| {
+                    writing.note_use(found.id, at)?;
+                    Ok(Ok(()))
+                })
             }
         }
+    }
+
+    /// Judges what a use of a credential did, if the follower is told of that credential and
+    /// it was not in the future.
+    fn used<W: LedgerTransaction>(
+        &mut self,
+        writing: &mut W,
+        credential: i64,
+        at: Timestamp,
+        judge: impl FnOnce(&Self, &mut W, &Credential, Timestamp) -> Verdict,
+    ) -> Verdict {
+        let found = match self.told_of(writing, CredentialId(credential))? {
+            Ok(found) => found,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if at > self.now.plus(CLOCKS_DIFFER) {
+            return refuse(&found, Reason::NotYetValid);
+        }
+        judge(self, writing, &found, at.min(self.now))
     }
 
     /// Whether a tie is what the follower says, by now, and whether somebody is made. All
