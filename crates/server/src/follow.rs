@@ -11,10 +11,9 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use countersign_core::store::{
-    GateStore as _, ObjectName, ReplicaChanges, ReplicaObject, ReplicaPlace, SnapshotPage,
-    StoreError,
+    GateStore as _, ReplicaChanges, ReplicaObject, ReplicaPlace, StoreError,
 };
-use countersign_sqlite::{SqliteStore, StagedSnapshot, newest_schema};
+use countersign_sqlite::{SqliteStore, newest_schema};
 use countersign_store::AnyStore;
 use zeroize::Zeroizing;
 
@@ -30,6 +29,7 @@ mod health;
 mod refusals;
 mod seeds;
 mod sessions;
+mod snapshot;
 
 /// Whom to follow.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
@@ -174,7 +174,7 @@ fn step(
 ) -> Result<Next, FollowError> {
     let place = store.replica()?.and_then(|it| it.place);
     let Some(place) = place.filter(|_| !is_behind) else {
-        return snapshot(store, centre, is_over, tell);
+        return snapshot::snapshot(store, centre, is_over, tell);
     };
     let waiting = store.count_to_hand_back()?;
     match changes(centre, place, WAIT, waiting, tell)? {
@@ -188,48 +188,6 @@ fn step(
             Ok(Next::Changes)
         }
     }
-}
-
-/// Reads all that may be known, and then takes it at once.
-fn snapshot(
-    store: &mut SqliteStore,
-    centre: &mut Centre<'_>,
-    is_over: &AtomicBool,
-    tell: &mut impl FnMut(FollowNews),
-) -> Result<Next, FollowError> {
-    let mut staged = StagedSnapshot::begin(store)?;
-    let (mut after, mut first) = (None, None);
-    let mut objects: u64 = 0;
-    loop {
-        if is_over.load(Ordering::Relaxed) {
-            return Ok(Next::Snapshot);
-        }
-        let mut page: SnapshotPage = match centre.ask(&page_path(after.as_ref()), None)? {
-            Answered::Told(page) => page,
-            Answered::Behind => return Ok(Next::Snapshot),
-        };
-        open_seeds(centre, &mut page.objects, tell);
-        staged.add(&page.objects)?;
-        let count = u64::try_from(page.objects.len()).unwrap_or(u64::MAX);
-        objects = objects.saturating_add(count);
-        tell(FollowNews::Progress(objects));
-        first.get_or_insert(page.place);
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    let Some(first) = first else {
-        return Ok(Next::Snapshot);
-    };
-    let waiting = store.count_to_hand_back()?;
-    let Some(changes) = changes(centre, first, 0, waiting, tell)? else {
-        return Ok(Next::Snapshot);
-    };
-    staged.add(&changes.objects)?;
-    store.take_snapshot(&staged, changes.place, now())?;
-    tell(FollowNews::Snapshot(objects));
-    Ok(Next::Changes)
 }
 
 /// What changed since a place; none where a snapshot is needed.
@@ -262,28 +220,6 @@ fn open_seeds(
     if centre.open_seeds(objects) {
         tell(FollowNews::Trouble(SEEDS_MISSING.into()));
     }
-}
-
-fn page_path(after: Option<&ObjectName>) -> String {
-    let mut path = "/replication/v1/snapshot".to_owned();
-    let Some(after) = after else {
-        return path;
-    };
-    let number = after.number.map(|it| it.to_string());
-    let words = [
-        ("kind", Some(&after.kind)),
-        ("number", number.as_ref()),
-        ("tenant", after.tenant.as_ref()),
-        ("name", after.name.as_ref()),
-    ];
-    let words = words
-        .into_iter()
-        .filter_map(|(word, said)| Some((word, said?)));
-    if let Ok(query) = serde_urlencoded::to_string(words.collect::<Vec<_>>()) {
-        path.push('?');
-        path.push_str(&query);
-    }
-    path
 }
 
 /// How long nothing is tried after so many failures: between a half and the whole of

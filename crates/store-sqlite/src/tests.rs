@@ -226,7 +226,7 @@ const PARTS: &[(&str, &str)] = &[
     ("replication/replica.rs", "SELECT EXISTS (SELECT 1 FROM {})"),
     (
         "replication/replica.rs",
-        "SELECT {columns} FROM {name} WHERE is_new = 1",
+        "SELECT {columns} FROM {name} WHERE {new}",
     ),
     ("replication/snapshot.rs", "DELETE FROM {} WHERE"),
     ("replication/writer.rs", "DELETE FROM {name} WHERE"),

@@ -11,14 +11,23 @@ use super::snapshot::{StagedSnapshot, is_same, key_of};
 use super::taking::FIRST_OWN;
 use crate::error::Fault;
 
-/// Compares a replica with a snapshot: marks the rows that are new there, and returns the
-/// keys of those that go.
+/// What differs, besides the rows that are marked in the snapshot as new.
+pub(super) struct Differences {
+    /// The rows that go.
+    pub(super) removed: Removed,
+    /// Of each table, whether the replica has nothing. All that a snapshot has of it is new
+    /// then, and nothing is marked.
+    pub(super) is_empty: Vec<bool>,
+}
+
+/// Compares a replica with a snapshot.
 pub(super) fn find_differences(
     connection: &Connection,
     snapshot: &StagedSnapshot,
-) -> Result<Removed, Fault> {
-    let mut removed = Vec::new();
-    for (place, shape) in snapshot.tables.iter().enumerate() {
+) -> Result<Differences, Fault> {
+    let (mut removed, mut is_empty) = (Vec::new(), Vec::new());
+    for (place, table) in snapshot.tables.iter().enumerate() {
+        let shape = &table.shape;
         let ours = format!(
             "SELECT {columns} FROM {name} ORDER BY {key}",
             columns = quoted(shape.columns.iter().map(|it| &it.name)),
@@ -29,6 +38,11 @@ pub(super) fn find_differences(
         {
             let mut ours = connection.prepare(&ours)?;
             let mut ours = ours.query([])?;
+            let first = ours.next()?;
+            is_empty.push(first.is_none());
+            if first.is_none() {
+                continue;
+            }
             let mut theirs = snapshot.connection.prepare(&format!(
                 "SELECT {columns} FROM {name} ORDER BY {key}",
                 columns = quoted(shape.columns.iter().map(|it| &it.name)),
@@ -36,7 +50,7 @@ pub(super) fn find_differences(
                 key = quoted(shape.key.iter()),
             ))?;
             let mut theirs = theirs.query([])?;
-            let (mut our, mut their) = (ours.next()?, theirs.next()?);
+            let (mut our, mut their) = (first, theirs.next()?);
             loop {
                 let order = match (our, their) {
                     (None, None) => break,
@@ -77,7 +91,7 @@ pub(super) fn find_differences(
             mark.execute(params_from_iter(key))?;
         }
     }
-    Ok(removed)
+    Ok(Differences { removed, is_empty })
 }
 
 /// Whether a broker added this row by itself.

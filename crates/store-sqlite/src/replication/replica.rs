@@ -135,18 +135,22 @@ impl SqliteStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         // What the broker writes meanwhile is none of what is compared, or stays.
-        let removed = self.look(ACTION, ADMIN_WAIT, |connection| {
+        let found = self.look(ACTION, ADMIN_WAIT, |connection| {
             find_differences(connection, snapshot)
         })?;
+        // Digests come in no order: each would have a page of their index read and written.
+        self.keep_pages(KIB_FOR_SNAPSHOT)?;
         let done = self.act(ACTION, ADMIN_WAIT, |connection| {
             begin_taking(connection)?;
             let replica = Replica::of(connection)?;
-            replica.carry_out(&removed, |place, put| {
-                let Some(shape) = snapshot.tables.get(place) else {
+            replica.carry_out(&found.removed, |place, put| {
+                let Some(table) = snapshot.tables.get(place) else {
                     return Ok(());
                 };
+                let (shape, is_all_new) = (&table.shape, found.is_empty.get(place) == Some(&true));
+                let new = if is_all_new { "true" } else { "is_new = 1" };
                 let select = format!(
-                    "SELECT {columns} FROM {name} WHERE is_new = 1 ORDER BY {key}",
+                    "SELECT {columns} FROM {name} WHERE {new} ORDER BY {key}",
                     columns = quoted(shape.columns.iter().map(|it| &it.name)),
                     name = shape.name,
                     key = quoted(shape.key.iter()),
@@ -161,8 +165,16 @@ impl SqliteStore {
             changes::append(connection, now, &Change::Everything)?;
             note(connection, place, now)
         });
+        self.keep_pages(USUAL_KIB)?;
         self.sync(ACTION)?;
         done
+    }
+
+    /// Has the connection keep so much of the file in memory.
+    fn keep_pages(&self, kib: i32) -> Result<(), StoreError> {
+        self.look_once(ACTION, |connection| {
+            Ok(connection.pragma_update(None, "cache_size", kib.saturating_neg())?)
+        })
     }
 }
 
@@ -265,3 +277,6 @@ fn check_schema(told: u32) -> Result<(), StoreError> {
 }
 
 const ACTION: &str = "take what the centre tells";
+const KIB_FOR_SNAPSHOT: i32 = 64 * 1_024;
+/// What SQLite keeps by itself.
+const USUAL_KIB: i32 = 2_000;

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use countersign_core::store::{Cell, Intent, ReplicaObject, StoreError, TableRow};
-use countersign_sql::{ColumnType, FOLLOWED, ObjectKind, TableShape, quoted};
+use countersign_core::store::{Cell, Intent, ObjectName, ReplicaObject, StoreError, TableRow};
+use countersign_sql::{ColumnType, FOLLOWED, FollowedTable, ObjectKind, TableShape, quoted};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 
@@ -22,7 +22,16 @@ use crate::transaction_guard as guard;
 #[derive(Debug)]
 pub struct StagedSnapshot {
     pub(super) connection: Connection,
-    pub(super) tables: Vec<TableShape>,
+    pub(super) tables: Vec<StagedTable>,
+}
+
+#[derive(Debug)]
+pub(super) struct StagedTable {
+    pub(super) shape: TableShape,
+    followed: &'static FollowedTable,
+    insert: String,
+    /// Removes what was told of an object.
+    forget: String,
 }
 
 impl StagedSnapshot {
@@ -33,11 +42,11 @@ impl StagedSnapshot {
     /// Returns [`StoreError`] when there is none.
     pub fn begin(store: &SqliteStore) -> Result<Self, StoreError> {
         let beginning = || {
-            let tables = shapes(&store.connection)?;
+            let shapes = shapes(&store.connection)?;
             let connection = connect(Path::new(""), OpenFlags::SQLITE_OPEN_CREATE)?;
             connection.execute_batch("PRAGMA synchronous = OFF")?;
             guard::begin(&connection, Intent::Write)?;
-            for (shape, followed) in tables.iter().zip(FOLLOWED) {
+            for (shape, followed) in shapes.iter().zip(FOLLOWED) {
                 connection.execute_batch(&make(shape))?;
                 let object: Vec<_> = followed.object.iter().map(|(it, _)| *it).collect();
                 if !shape.key.iter().zip(&object).all(|(key, of)| key == of) {
@@ -48,55 +57,88 @@ impl StagedSnapshot {
                     ))?;
                 }
             }
-            Ok(Self { connection, tables })
+            let tables = shapes.into_iter().zip(FOLLOWED);
+            let tables = tables.map(|(shape, followed)| StagedTable::of(shape, followed));
+            Ok(Self {
+                connection,
+                tables: tables.collect(),
+            })
         };
         beginning().map_err(|fault: Fault| of_place(fault))
     }
 
-    /// Adds objects, or puts them in the place of what was told of them before.
+    /// Adds objects of which nothing was told before: those of a page.
     ///
     /// # Errors
     ///
     /// Returns [`StoreError`] of kind `Damaged` when one is none that a store has.
     pub fn add(&mut self, objects: &[ReplicaObject]) -> Result<(), StoreError> {
-        let adding = || {
-            for object in objects {
-                self.put(object)?;
+        self.put(objects, false)
+    }
+
+    /// Puts objects in the place of what was told of them before.
+    ///
+    /// # Errors
+    ///
+    /// As [`StagedSnapshot::add`].
+    pub fn replace(&mut self, objects: &[ReplicaObject]) -> Result<(), StoreError> {
+        self.put(objects, true)
+    }
+
+    fn put(&self, objects: &[ReplicaObject], are_known: bool) -> Result<(), StoreError> {
+        let putting = || {
+            for told in objects {
+                let kind = ObjectKind::parse(&told.object.kind);
+                if are_known {
+                    self.forget(kind, &told.object)?;
+                }
+                for row in &told.rows {
+                    self.insert(kind, row)?;
+                }
             }
             Ok(())
         };
-        adding().map_err(|fault: Fault| of_place(fault))
+        putting().map_err(|fault: Fault| of_place(fault))
     }
 
-    fn put(&self, told: &ReplicaObject) -> Result<(), Fault> {
-        let kind = ObjectKind::parse(&told.object.kind);
-        for (shape, followed) in self.tables.iter().zip(FOLLOWED) {
-            if kind != Some(followed.kind) {
-                continue;
-            }
-            let parts = followed.object.iter();
+    fn forget(&self, kind: Option<ObjectKind>, object: &ObjectName) -> Result<(), Fault> {
+        let tables = self.tables.iter();
+        for table in tables.filter(|it| kind == Some(it.followed.kind)) {
+            let parts = table.followed.object.iter();
             let mut values = vec![rusqlite::types::Value::Null];
-            values.extend(parts.map(|(_, part)| part_of(*part, &told.object)));
-            let sql = format!(
-                "DELETE FROM {} WHERE {}",
-                shape.name,
-                conditions(followed.object)
-            );
+            values.extend(parts.map(|(_, part)| part_of(*part, object)));
             self.connection
-                .prepare_cached(&sql)?
-                .execute(params_from_iter(values))?;
-        }
-        for row in &told.rows {
-            let mut tables = self.tables.iter().zip(FOLLOWED);
-            let table = tables.find(|(shape, it)| shape.name == row.table && kind == Some(it.kind));
-            let (shape, _) = table.ok_or_else(|| misfit("a table"))?;
-            let values = values_of(shape, row)?;
-            let values = values.into_iter().map(Bound);
-            self.connection
-                .prepare_cached(&insert_into(shape))?
+                .prepare_cached(&table.forget)?
                 .execute(params_from_iter(values))?;
         }
         Ok(())
+    }
+
+    fn insert(&self, kind: Option<ObjectKind>, row: &TableRow) -> Result<(), Fault> {
+        let mut tables = self.tables.iter();
+        let table = tables.find(|it| it.shape.name == row.table && kind == Some(it.followed.kind));
+        let table = table.ok_or_else(|| misfit("a table"))?;
+        let values = values_of(&table.shape, row)?;
+        self.connection
+            .prepare_cached(&table.insert)?
+            .execute(params_from_iter(values.into_iter().map(Bound)))?;
+        Ok(())
+    }
+}
+
+impl StagedTable {
+    fn of(shape: TableShape, followed: &'static FollowedTable) -> Self {
+        Self {
+            // A row may have gone from one object to another since the other was told.
+            insert: insert_into(&shape).replacen("INSERT", "REPLACE", 1),
+            forget: format!(
+                "DELETE FROM {} WHERE {}",
+                shape.name,
+                conditions(followed.object)
+            ),
+            shape,
+            followed,
+        }
     }
 }
 
@@ -105,9 +147,10 @@ pub(super) fn values_of<'a>(shape: &TableShape, row: &'a TableRow) -> Result<Vec
     if row.cells.len() != shape.columns.len() {
         return Err(misfit("the columns of a row"));
     }
-    let columns = shape.columns.iter();
-    let values = columns.map(|column| {
-        let mut cells = row.cells.iter();
+    let columns = shape.columns.iter().zip(&row.cells);
+    let values = columns.map(|(column, next)| {
+        // They mostly come in this order.
+        let mut cells = core::iter::once(next).chain(&row.cells);
         let cell = cells.find(|(name, _)| *name == column.name);
         let cell = cell.map(|(_, cell)| cell);
         cell.filter(|cell| fits(cell, column.holds))

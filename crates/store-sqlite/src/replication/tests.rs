@@ -355,7 +355,7 @@ fn read_snapshot(
     let SinceThen::Changes(changes) = told.unwrap().1 else {
         panic!("behind at once");
     };
-    staged.add(&changes.objects).unwrap();
+    staged.replace(&changes.objects).unwrap();
     (staged, changes.place)
 }
 

@@ -44,6 +44,7 @@ fn what_changes_while_a_snapshot_is_taken_is_in_it() {
              client_id_rule, external_identity, created_at, updated_at)
              SELECT i, 'n' || i || '@acme', 'acme', 'basic', 'Active', 1, 1, 'any', 0, 1, 1 FROM n",
     );
+    pair.act("UPDATE certificate SET credential = 4");
     let mut pages = 0;
     pair.snapshot(|centre| {
         let last = pages;
@@ -51,6 +52,8 @@ fn what_changes_while_a_snapshot_is_taken_is_in_it() {
         centre.act(&format!(
             "DELETE FROM credential WHERE id = 1000 + {last};
              UPDATE credential SET name = 'x{last}' WHERE id = 8000 + {last};
+             -- It is told of 3 before it is told that 4 has it no more.
+             UPDATE certificate SET credential = 3;
              INSERT INTO credential_group VALUES (2000, {last}, 'DM')"
         ));
     });
