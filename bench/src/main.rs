@@ -2,6 +2,7 @@
 //! the same broker without it. `cargo xtask bench` builds all of it and runs it.
 
 mod act;
+mod centre;
 mod connect;
 mod crowd;
 mod figure;
@@ -34,6 +35,7 @@ use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use tempfile::TempDir;
 
+use self::centre::Lies;
 use self::figure::Figure;
 use self::fleet::Fleet;
 use self::scale::Scale;
@@ -92,6 +94,8 @@ enum Name {
     Imports,
     /// How soon replicas have what is done at the centre, and what that costs
     Fleet,
+    /// The same with a centre in a PostgreSQL database
+    FleetDatabase,
 }
 
 /// What every measurement needs.
@@ -165,7 +169,11 @@ impl Bench {
             (Name::Kick, ..) => kick::measure(scale, self.folder()),
             (Name::Limited, ..) => limited::measure(scale, self.folder()),
             (Name::Imports, ..) => imports::measure(scale, self.folder()),
-            (Name::Fleet, ..) => replicas::measure(scale, self.folder()),
+            (Name::Fleet, ..) => replicas::measure(scale, self.folder(), Lies::InFile),
+            (Name::FleetDatabase, ..) => {
+                let folder = self.folder().join("database");
+                replicas::measure(scale, &folder, Lies::InDatabase)
+            }
             (_, None, _) | (_, _, None) => unreachable!("both are there where they are needed"),
         }
     }

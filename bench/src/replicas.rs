@@ -20,6 +20,7 @@ use countersign_testkit::tools::Background;
 use serde_json::Value;
 
 use crate::act::NO_BROKER;
+use crate::centre::{Centre, Lies};
 use crate::figure::{Figure, Quantity, Rounds};
 use crate::http::HttpClient;
 use crate::kick::TIMES;
@@ -27,20 +28,20 @@ use crate::login;
 use crate::meter::Meter;
 use crate::rest::Rest;
 use crate::scale::Scale;
-use crate::store::{Devices, cli, file, read};
+use crate::store::file;
 
-pub fn measure(scale: &Scale, place: &Path) -> Result<Vec<Figure>> {
-    let mut figures = snapshot(scale, &place.join("snapshot"))?;
-    figures.extend(acts(scale, &place.join("followed"))?);
+pub fn measure(scale: &Scale, place: &Path, lies: Lies) -> Result<Vec<Figure>> {
+    let mut figures = snapshot(scale, &place.join("snapshot"), lies)?;
+    figures.extend(acts(scale, &place.join("followed"), lies)?);
     Ok(figures)
 }
 
 /// From the start of `follow` to a whole replica.
-fn snapshot(scale: &Scale, place: &Path) -> Result<Vec<Figure>> {
+fn snapshot(scale: &Scale, place: &Path, lies: Lies) -> Result<Vec<Figure>> {
     let case = format!("a snapshot of {} credentials", scale.followed);
-    let mut rounds = Rounds::begin("fleet", case);
-    let centre = centre(place, scale.followed)?;
-    let rest = Rest::start(&centre)?;
+    let mut rounds = Rounds::begin(lies.name(), case);
+    let centre = Centre::make(lies, place, scale.followed)?;
+    let rest = Rest::of(&centre.cli)?;
     let before = rest.meter.cpu()?;
     let start = Instant::now();
     let replica = Replica::start(&centre, &rest, place, "first")?;
@@ -75,14 +76,14 @@ fn snapshot(scale: &Scale, place: &Path) -> Result<Vec<Figure>> {
 }
 
 /// Acts at a steady rate, without followers, with real ones, and with many that only ask.
-fn acts(scale: &Scale, place: &Path) -> Result<Vec<Figure>> {
+fn acts(scale: &Scale, place: &Path, lies: Lies) -> Result<Vec<Figure>> {
     let case = format!(
         "{RATE} acts a second for {} s on {DEVICES} credentials; lag is from the commit",
         scale.followed_for.as_secs()
     );
-    let mut rounds = Rounds::begin("fleet", case);
-    let centre = centre(place, DEVICES)?;
-    let rest = Rest::start(&centre)?;
+    let mut rounds = Rounds::begin(lies.name(), case);
+    let centre = Centre::make(lies, place, DEVICES)?;
+    let rest = Rest::of(&centre.cli)?;
     let alone = Acts::run(&rest, &centre, scale.followed_for)?;
     alone.push(&mut rounds, "no follower");
 
@@ -104,10 +105,7 @@ fn acts(scale: &Scale, place: &Path) -> Result<Vec<Figure>> {
     real.push(&mut rounds, &title);
     real.push_lags(&mut rounds, &title, &[seen])?;
     for replica in replicas {
-        read(&mut cli(
-            &centre,
-            &format!("follower delete {}", replica.name),
-        )?)?;
+        centre.cli.json(&["follower", "delete", &replica.name]);
     }
 
     let secrets: Vec<String> = (0..SIMULATED)
@@ -139,24 +137,11 @@ fn acts(scale: &Scale, place: &Path) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// A store of this many credentials in a folder of its own.
-fn centre(place: &Path, count: usize) -> Result<PathBuf> {
-    let folder = place.join("centre");
-    fs::create_dir_all(&folder)?;
-    let devices = Devices {
-        count,
-        used: 0..0,
-        have_passwords: false,
-        have_roles: false,
-    };
-    devices.store_in(&folder)?;
-    Ok(folder)
-}
-
 /// Makes a follower; returns its secret.
-fn new_follower(centre: &Path, name: &str) -> Result<String> {
-    let create = format!("follower create {name} --field secret");
-    Ok(read(&mut cli(centre, &create)?)?.trim().to_owned())
+fn new_follower(centre: &Centre, name: &str) -> Result<String> {
+    let made = centre.cli.json(&["follower", "create", name]);
+    let secret = made["secret"].as_str().context("no secret was told")?;
+    Ok(secret.to_owned())
 }
 
 /// A store that `countersign follow` keeps.
@@ -167,7 +152,7 @@ struct Replica {
 }
 
 impl Replica {
-    fn start(centre: &Path, rest: &Rest, place: &Path, name: &str) -> Result<Self> {
+    fn start(centre: &Centre, rest: &Rest, place: &Path, name: &str) -> Result<Self> {
         let folder = place.join(name);
         fs::create_dir_all(&folder)?;
         let secret = folder.join("secret");
@@ -256,8 +241,8 @@ struct Acts {
 
 impl Acts {
     /// Suspends credentials and lets them in again, at a steady rate.
-    fn run(rest: &Rest, centre: &Path, long: Duration) -> Result<Self> {
-        let mut store = SqliteStore::open(file(centre))?;
+    fn run(rest: &Rest, centre: &Centre, long: Duration) -> Result<Self> {
+        let mut store = centre.open()?;
         let count = long.as_secs() * RATE;
         let (mut times, mut committed) = (Vec::new(), Vec::new());
         let before = rest.meter.cpu()?;

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use countersign_testkit::Cli;
 use countersign_testkit::service::Service;
 use serde_json::Value;
 
 use crate::meter::Meter;
-use crate::store::{cli, file, read};
+use crate::store::file;
 
 /// A running service, and a token that it takes.
 pub struct Rest {
@@ -21,13 +21,18 @@ pub struct Rest {
 impl Rest {
     /// Starts it on the store in `folder`.
     pub fn start(folder: &Path) -> Result<Self> {
-        let create = "token create --scope platform --field secret";
-        let token = read(&mut cli(folder, create)?)?;
-        let service = Service::start(&Cli::new(file(folder)), &[])?;
+        Self::of(&Cli::new(file(folder)))
+    }
+
+    /// Starts it on the program's store.
+    pub fn of(cli: &Cli) -> Result<Self> {
+        let made = cli.json(&["token", "create", "--scope", "platform"]);
+        let token = made["secret"].as_str().context("no token was told")?;
+        let service = Service::start(cli, &[])?;
         Ok(Self {
             meter: Meter::of(service.pid())?,
             service,
-            shown: format!("Bearer {}", token.trim()),
+            shown: format!("Bearer {token}"),
         })
     }
 
