@@ -1,5 +1,7 @@
 //! A new file of secrets, each with its name: `name,secret` as a table (RFC 4180).
 
+use core::fmt::Write as _;
+use std::borrow::Cow;
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -20,12 +22,20 @@ impl SecretFile {
         Ok(Self(file))
     }
 
-    /// Adds a secret. The file stays from then on.
-    pub(crate) fn add(&mut self, name: &str, secret: &str) -> io::Result<()> {
+    /// Adds secrets, each with its name, at once: all of them, or it fails. The file
+    /// stays from then on.
+    pub(crate) fn add<'a>(
+        &mut self,
+        secrets: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    ) -> io::Result<()> {
         self.0.hold();
-        let name = quoted(name);
-        let line = wiped::display(&format_args!("{name},{secret}\n"));
-        self.0.file().write_all(line.as_bytes())
+        let lines = wiped::text(|out| {
+            let mut secrets = secrets.clone();
+            secrets.try_for_each(|(name, secret)| writeln!(out, "{},{secret}", quoted(name)))
+        });
+        self.0
+            .file()
+            .write_all(lines.map_err(io::Error::other)?.as_bytes())
     }
 
     /// Returns once the disk has all of it.
@@ -40,9 +50,9 @@ impl SecretFile {
 }
 
 /// A field of a table.
-fn quoted(text: &str) -> String {
+fn quoted(text: &str) -> Cow<'_, str> {
     if text.contains(['"', ',']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
+        format!("\"{}\"", text.replace('"', "\"\"")).into()
     } else {
         text.into()
     }

@@ -21,6 +21,7 @@ use self::common::{Fixture, HASH, names, told};
 
 #[derive(Debug, Deserialize)]
 struct MovedCase {
+    config: Option<String>,
     passwords: Option<String>,
     acl: Option<String>,
     sql: Option<String>,
@@ -38,6 +39,7 @@ struct MovedCase {
 
 /// The files of a case.
 struct Files {
+    config: Option<PathBuf>,
     passwords: Option<PathBuf>,
     acl: Option<PathBuf>,
     database: Option<PathBuf>,
@@ -46,7 +48,11 @@ struct Files {
 
 impl Files {
     fn write(folder: &Path, case: &MovedCase) -> Self {
-        let hashed = |text: &str| text.replace("HASH", HASH).replace("PASSWORD", PASSWORD);
+        let place = folder.display().to_string();
+        let hashed = |text: &str| {
+            let hashed = text.replace("HASH", HASH).replace("PASSWORD", PASSWORD);
+            hashed.replace("FOLDER", &place)
+        };
         let write = |file: &str, text: &Option<String>| -> Option<PathBuf> {
             let path = folder.join(file);
             fs::write(&path, hashed(text.as_ref()?)).unwrap();
@@ -55,6 +61,7 @@ impl Files {
         let mut queries = Queries::default();
         queries.acl.take_if(|_| case.no_acl_query);
         Self {
+            config: write("conf", &case.config),
             passwords: write("passwords", &case.passwords),
             acl: write("acl", &case.acl),
             database: case.sql.as_ref().map(|rows| {
@@ -74,7 +81,10 @@ impl Files {
         context: &mut Context<'_>,
         options: &ImportOptions,
     ) -> Result<Plan, ImportError> {
-        let source = MosquittoSource::read_files(self.passwords.as_deref(), self.acl.as_deref());
+        let source = match &self.config {
+            Some(config) => MosquittoSource::read_config(config),
+            None => MosquittoSource::read_files(self.passwords.as_deref(), self.acl.as_deref()),
+        };
         source?.plan(store, context, options)
     }
 

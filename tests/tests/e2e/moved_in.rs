@@ -14,7 +14,7 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use self::draw::Files;
+use self::draw::{Files, Users};
 use self::play::{Difference, Play};
 
 /// How many configurations are drawn for each broker; the variable asks for more.
@@ -33,17 +33,18 @@ fn is_named(report: &Value, difference: &Difference) -> bool {
     let named = keys.iter().map(|key| report[key].as_array().unwrap());
     named.flatten().any(|entry| {
         let what = entry["what"].as_str().unwrap();
+        let topic = difference.topic.as_deref();
         difference.who == Some(what)
-            || difference
-                .topic
-                .as_ref()
-                .is_some_and(|topic| meet(topic, what))
+            || topic.is_some_and(|topic| meet(topic, what))
+            // Without a file of rules, `#` is allowed, of which `$…` is no part.
+            || what == "acl_file" && topic.is_some_and(|topic| topic.starts_with('$'))
     })
 }
 
-/// Says whether two filters have a topic in common; a variable stands for any level.
+/// Says whether two filters have a topic in common; a level with a variable stands for any.
 pub fn meet(one: &str, other: &str) -> bool {
-    let any = |level: &str| ["+", "%u", "%c", "${username}", "${client_id}"].contains(&level);
+    let any =
+        |level: &str| level == "+" || VARIABLES.iter().any(|variable| level.contains(variable));
     let mut levels = (one.split('/'), other.split('/'));
     loop {
         match (levels.0.next(), levels.1.next()) {
@@ -54,14 +55,28 @@ pub fn meet(one: &str, other: &str) -> bool {
     }
 }
 
+/// A configuration of a broker, and how it is told to an import.
+struct Source<'a> {
+    native: &'a Broker,
+    users: Users,
+    /// The words of the import.
+    words: &'a [&'a str],
+    /// Words of what is said of the tenant before, where the source does not say it.
+    tenant: &'a [&'a str],
+}
+
 /// A store into which a source was imported as the tenant `home`, and the report.
-fn imported(source: &[&str]) -> (TempDir, Cli, Value) {
+fn imported(source: &Source<'_>) -> (TempDir, Cli, Value) {
     let folder = tempfile::tempdir().unwrap();
     let cli = Cli::new(folder.path().join("countersign.db"));
     cli.json(&["init"]);
+    if !source.tenant.is_empty() {
+        let create = ["tenant", "create", "home", "--namespace", "#"];
+        cli.json(&[&create, source.tenant].concat());
+    }
     let import = [
         &["import"],
-        source,
+        source.words,
         &["--tenant", "home", "--accept-losses"],
     ]
     .concat();
@@ -71,7 +86,8 @@ fn imported(source: &[&str]) -> (TempDir, Cli, Value) {
 
 /// Tries the same on a broker and on one with the plugin, and returns how many messages
 /// both delivered, and whether something was lost by the import.
-fn compare(native: &Broker, source: &[&str], random: &mut Rng) -> (usize, bool) {
+fn compare(source: &Source<'_>, random: &mut Rng) -> (usize, bool) {
+    let native = source.native;
     let (_folder, cli, report) = imported(source);
     let moved = Broker::builder(native.version())
         .line("allow_anonymous true")
@@ -81,6 +97,7 @@ fn compare(native: &Broker, source: &[&str], random: &mut Rng) -> (usize, bool) 
         .unwrap();
     let mut play = Play {
         ports: [native.port(), moved.port()],
+        users: source.users,
         random,
         differences: Vec::new(),
         delivered: 0,
@@ -114,25 +131,34 @@ fn compare_all(one: impl Fn(&mut Rng) -> (usize, bool)) {
     assert!(delivered > 10 * drawn.len() && whole > 0);
 }
 
+const VARIABLES: [&str; 4] = ["%u", "%c", "${username}", "${client_id}"];
+
 on_every_broker! {
     nearly alone;
     fn files_of_users_and_rules_mean_the_same_after_the_import(version) {
         compare_all(|random| {
             let files = Files::draw(random);
-            println!("{}", files.acl);
-            let builder = Broker::builder(version);
+            println!("{files:#?}");
+            let mut builder = Broker::builder(version);
             let (passwords, acl) = (builder.dir().join("passwords"), builder.dir().join("acl"));
-            fs::write(&passwords, draw::plain_passwords()).unwrap();
-            hash_passwords(version, &passwords);
-            fs::write(&acl, &files.acl).unwrap();
+            files.write_passwords(version, &passwords);
+            if let Some(rules) = &files.acl {
+                fs::write(&acl, rules).unwrap();
+                builder = builder.line(format!("acl_file {}", acl.display()));
+            }
             let native = builder
                 .line(format!("allow_anonymous {}", files.guests))
                 .line(format!("password_file {}", passwords.display()))
-                .line(format!("acl_file {}", acl.display()))
                 .start()
                 .unwrap();
             let config = native.config();
-            compare(&native, &["mosquitto", "--config", config.to_str().unwrap()], random)
+            let source = Source {
+                native: &native,
+                users: files.users,
+                words: &["mosquitto", "--config", config.to_str().unwrap()],
+                tenant: &[],
+            };
+            compare(&source, random)
         });
     }
 
@@ -140,20 +166,31 @@ on_every_broker! {
         compare_all(|random| {
             let builder = Broker::builder(version);
             let passwords = builder.dir().join("passwords");
-            fs::write(&passwords, draw::plain_passwords()).unwrap();
+            let users = draw::users(random);
+            fs::write(&passwords, draw::plain_passwords(&users)).unwrap();
             hash_passwords(version, &passwords);
             let hashed = fs::read_to_string(&passwords).unwrap();
-            let drawn = draw::dynamic_security(random, &hashed);
-            println!("{drawn:#}");
+            let drawn = draw::dynamic_security(random, version, users, &hashed);
+            println!("{drawn:#?}");
             let (file, copy) = (builder.dir().join("native.json"), builder.dir().join("copy.json"));
-            fs::write(&file, drawn.to_string()).unwrap();
-            fs::write(&copy, drawn.to_string()).unwrap();
+            let content = drawn.content.to_string();
+            fs::write(&file, &content).unwrap();
+            fs::write(&copy, content).unwrap();
             let native = builder
+                .line(format!("allow_anonymous {}", drawn.guests))
                 .plugin(dynamic_security(version))
                 .plugin_option("config_file", file.display())
                 .start()
                 .unwrap();
-            compare(&native, &["dynamic-security", copy.to_str().unwrap()], random)
+            // The file does not say that clients without a login are let in.
+            let open = ["--authentication", "optional", "--default-rights", "none"];
+            let source = Source {
+                native: &native,
+                users,
+                words: &["dynamic-security", copy.to_str().unwrap()],
+                tenant: if drawn.guests { &open } else { &[] },
+            };
+            compare(&source, random)
         });
     }
 }

@@ -95,12 +95,11 @@ impl Issued {
             self.printed.extend(secrets);
             return;
         };
-        for issued in secrets {
-            if let Err(error) = file.add(issued.name.as_str(), secret_of(&issued)) {
-                self.failure = Some(error);
-                // What can't be written must not be lost.
-                self.printed.push(issued);
-            }
+        let lines = secrets.iter();
+        if let Err(error) = file.add(lines.map(|it| (it.name.as_str(), secret_of(it)))) {
+            self.failure = Some(error);
+            // What can't be written must not be lost.
+            self.printed.extend(secrets);
         }
     }
 

@@ -43,30 +43,46 @@ impl Characters {
         self.0.count_ones()
     }
 
+    /// Deals the 256 bytes to the characters.
+    pub(super) fn deal(self) -> Deal {
+        let mut members = [0; Self::MOST];
+        let all = (0..).take(Self::MOST).filter(|byte| self.contains(*byte));
+        let dealt = members.iter_mut().zip(all);
+        let count = dealt.map(|(member, byte)| *member = byte).count();
+        Deal {
+            of: self,
+            members,
+            count,
+        }
+    }
+
+    /// How many ASCII characters there are.
+    const MOST: usize = 128;
+}
+
+/// The characters of a set, in their order: what random bytes stand for.
+#[derive(Debug)]
+pub(super) struct Deal {
+    of: Characters,
+    members: [u8; Characters::MOST],
+    count: usize,
+}
+
+impl Deal {
+    /// The set.
+    pub(super) fn of(&self) -> Characters {
+        self.of
+    }
+
     /// Picks the character that a random byte stands for.
     ///
     /// The 256 bytes are dealt to the characters in equal shares, so that none
     /// is likelier than another. The bytes that are left over stand for
     /// nothing: draw again.
-    pub(super) fn pick(self, random: u8) -> Option<u8> {
-        let share = 256_u32.checked_div(self.size())?;
-        self.nth(u32::from(random).checked_div(share)?)
-    }
-
-    /// The character before which so many others of it stand, found by halves.
-    fn nth(self, mut before: u32) -> Option<u8> {
-        let (mut rest, mut byte) = (self.0, 0_u8);
-        for half in [64_u8, 32, 16, 8, 4, 2, 1] {
-            let low = rest & 1_u128.checked_shl(half.into())?.saturating_sub(1);
-            match before.checked_sub(low.count_ones()) {
-                None => rest = low,
-                Some(further) => {
-                    rest = rest.checked_shr(half.into())?;
-                    (before, byte) = (further, byte.saturating_add(half));
-                }
-            }
-        }
-        (rest & 1 != 0 && before == 0).then_some(byte)
+    pub(super) fn pick(&self, random: u8) -> Option<u8> {
+        let share = 256_usize.checked_div(self.count)?;
+        let place = usize::from(random).checked_div(share)?;
+        self.members.get(..self.count)?.get(place).copied()
     }
 }
 
@@ -82,16 +98,18 @@ mod tests {
     #[test]
     fn the_empty_set_has_nothing_to_pick() {
         let none = Characters::default();
+        let deal = none.deal();
         assert_eq!(none.size(), 0);
-        assert!((0..=255).all(|byte| none.pick(byte).is_none() && !none.contains(byte)));
+        assert!((0..=255).all(|byte| deal.pick(byte).is_none() && !none.contains(byte)));
     }
 
     #[test]
     fn each_member_is_picked_by_as_many_bytes_as_any_other() {
         for last in b'!'..=b'~' {
             let set = Characters::range(b'!'..=last);
+            let deal = set.deal();
             let mut counts = [0_u32; 128];
-            for byte in (0..=255).filter_map(|random| set.pick(random)) {
+            for byte in (0..=255).filter_map(|random| deal.pick(random)) {
                 counts[usize::from(byte)] += 1;
             }
             let share = 256 / set.size();

@@ -6,7 +6,7 @@ use core::ops::RangeInclusive;
 
 use zeroize::Zeroizing;
 
-use super::characters::Characters;
+use super::characters::{Characters, Deal};
 use super::random::{RandomBytes, RandomError, RandomSource};
 use super::shape_text::{self, Lengths, ShapeError};
 use crate::secret::Secret;
@@ -214,8 +214,17 @@ impl Shape {
         let mut bytes = RandomBytes::new(random);
         // Room for all of it, so that no copy is left behind by growing.
         let mut drawn = Zeroizing::new(Vec::with_capacity(self.positions.len()));
+        // Most positions are as the one before.
+        let mut deal = Characters::default().deal();
         for position in &self.positions {
-            drawn.push(pick(*position, &mut bytes)?);
+            if let Some(only) = position.only_one() {
+                drawn.push(only);
+                continue;
+            }
+            if deal.of() != *position {
+                deal = position.deal();
+            }
+            drawn.push(pick(&deal, &mut bytes)?);
         }
         Ok(drawn)
     }
@@ -238,14 +247,11 @@ const TELLING: usize = 8;
 /// Further on nothing of a text is shown.
 const LOOKED_AT: usize = 256;
 
-fn pick(position: Characters, bytes: &mut RandomBytes<'_>) -> Result<u8, RandomError> {
-    if position.size() == 1 {
-        return position.pick(0).ok_or(RandomError);
-    }
+fn pick(deal: &Deal, bytes: &mut RandomBytes<'_>) -> Result<u8, RandomError> {
     // At most a third of all bytes picks nothing, so only a source that gives
     // the same byte again and again comes to the end of this.
     for _ in 0..MOST_TRIES {
-        if let Some(byte) = position.pick(bytes.next()?) {
+        if let Some(byte) = deal.pick(bytes.next()?) {
             return Ok(byte);
         }
     }

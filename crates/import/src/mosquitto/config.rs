@@ -104,7 +104,7 @@ impl MosquittoSource {
             acl: acl.map(|it| read_acl(&it.value, dialect)).transpose()?,
             admits_anonymous: Some(admits),
             settings: settings(&config, &securities),
-            whole: None,
+            whole: Some(SourceName::of(path).whole()),
         })
     }
 }

@@ -90,10 +90,13 @@ impl<'a> Mapper<'a> {
             self.line(line);
         }
         self.lose_what_a_pattern_denies();
-        self.tell_anonymous(source.admits_anonymous, source.whole, has_acl);
+        self.tell_anonymous(source.admits_anonymous, source.whole.clone(), has_acl);
         let mut roles = self.roles();
         if !has_acl && has_configuration {
             roles.push(self.everything());
+            let told = Outcome::Changed(EVERYTHING.into());
+            let item = source.whole.map(|place| Item::new(place, "acl_file", told));
+            self.items.extend(item);
         }
         self.give(&roles);
         Desired {
@@ -270,8 +273,10 @@ impl<'a> Mapper<'a> {
         let mut patterns = self.patterns.iter_mut();
         if let Some(item) = patterns.find_map(|desired| desired.item.as_mut()) {
             item.change(how);
-        } else if let (Some(place), None) = (whole, self.is_open) {
-            let how = if has_acl {
+        } else if let Some(place) = whole
+            && (self.is_open.is_none() || admits.is_some())
+        {
+            let how = if has_acl || admits.is_some() {
                 how
             } else {
                 format!(
@@ -355,6 +360,11 @@ impl<'a> Mapper<'a> {
         }
     }
 }
+
+/// What becomes of a configuration without a file of rules.
+const EVERYTHING: &str = "there is none, so everything is allowed to all: here that is the role \
+                          `everything`, in which of the topics that begin with `$` those of \
+                          `$SYS` alone may be read";
 
 /// Whether a program accepts every SUBSCRIBE, and withholds at delivery what may not be
 /// received.

@@ -1,30 +1,47 @@
 //! Users and rules as an administrator of Mosquitto might have written them, drawn.
 
-use std::fmt::Write;
-
 use fastrand::Rng;
-use serde_json::{Value, json};
 
-/// Names that users have; the last one is nobody's.
-pub const NAMES: [&str; 4] = ["alice", "bob", "ünal k", "nobody"];
+mod dynamic_security;
+mod files;
 
-/// Client ids that they connect with.
+pub use self::dynamic_security::dynamic_security;
+pub use self::files::Files;
+
+/// Client ids that users connect with, in their order.
 pub const CLIENT_IDS: [&str; 3] = ["c1", "c2", "c3"];
+
+/// A name that is no user's, though rules may name it.
+pub const NOBODY: &str = "nobody";
+
+/// Names as users have them: with a space, of a client id, of a level, with what is not
+/// filled into a pattern, of an address, and of a shape that a scheme makes.
+const NAMES: [&str; 10] = [
+    "alice",
+    "bob",
+    "ünal k",
+    "c1",
+    "a",
+    "$ab",
+    "a/alice",
+    "al#ce",
+    "bob@b.test",
+    "357890055321856",
+];
 
 const LEVELS: [&str; 4] = ["a", "é d", "alice", "c1"];
 
-/// What two files say.
-#[derive(Debug)]
-pub struct Files {
-    /// Whether clients without a login are let in.
-    pub guests: bool,
-    /// The file of rules.
-    pub acl: String,
-}
+/// Users of a configuration, each once.
+pub type Users = [&'static str; 3];
 
-/// The users that there are.
-pub fn users() -> &'static [&'static str] {
-    &NAMES[..3]
+/// Draws users. As often as not they are of the first three names, so that rules meet.
+pub fn users(random: &mut Rng) -> Users {
+    let mut names = NAMES;
+    if random.bool() {
+        random.shuffle(&mut names);
+    }
+    let [first, second, third, ..] = names;
+    [first, second, third]
 }
 
 /// The password of a user.
@@ -32,14 +49,22 @@ pub fn password(name: &str) -> String {
     format!("of {name}, Ω")
 }
 
-/// A topic of one to three levels.
+/// A topic of one or two levels; seldom one that a wildcard does not reach.
 pub fn topic(random: &mut Rng) -> String {
     let levels: Vec<_> = (0..random.usize(1..=2)).map(|_| level(random)).collect();
-    levels.join("/")
+    reserved(random, levels.join("/"))
 }
 
 fn level(random: &mut Rng) -> &'static str {
     LEVELS[random.usize(..LEVELS.len())]
+}
+
+fn reserved(random: &mut Rng, topic: String) -> String {
+    if random.u8(..16) == 0 && !topic.starts_with(['+', '#']) {
+        format!("${topic}")
+    } else {
+        topic
+    }
 }
 
 /// A filter; it has wildcards as often as not.
@@ -57,139 +82,23 @@ pub fn filter(random: &mut Rng) -> String {
         *levels.last_mut().unwrap() = "#";
     }
     // 2.1's dynamic-security does not see that these are the same topics.
-    levels.join("/").replace("+/#", "#")
+    reserved(random, levels.join("/").replace("+/#", "#"))
 }
 
-/// A filter of a `pattern` line.
+/// A filter that names the user or the client id: as a level, and seldom within one.
 fn pattern(random: &mut Rng) -> String {
-    let filter = filter(random);
     let variable = ["%u", "%c"][random.usize(..2)];
-    match random.u8(..4) {
-        0 => filter,
-        1 => format!("{variable}/{filter}"),
-        2 => format!("{}/{variable}", topic(random)),
+    match random.u8(..9) {
+        0 => format!("a{variable}/{}", level(random)),
+        1 | 2 => format!("{variable}/{}", filter(random)),
+        3..=5 => format!("{}/{variable}", topic(random)),
         _ => format!("{}/{variable}/#", level(random)),
     }
 }
 
-impl Files {
-    /// Draws both files.
-    pub fn draw(random: &mut Rng) -> Self {
-        let mut acl = String::from("# drawn\n\n");
-        for _ in 0..random.usize(..3) {
-            line(&mut acl, random, "topic", filter);
-        }
-        for name in users() {
-            if random.u8(..6) == 0 {
-                continue;
-            }
-            writeln!(acl, "user {name}").unwrap();
-            for _ in 0..random.usize(1..5) {
-                line(&mut acl, random, "topic", filter);
-            }
-        }
-        for _ in 0..random.usize(..3) {
-            line(&mut acl, random, "pattern", pattern);
-        }
-        Self {
-            guests: random.bool(),
-            acl,
-        }
-    }
-}
-
-/// A file of all users and their passwords, before these are hashed.
-pub fn plain_passwords() -> String {
-    let mut file = String::new();
-    for name in users() {
-        writeln!(file, "{name}:{}", password(name)).unwrap();
-    }
-    file
-}
-
-fn line(acl: &mut String, random: &mut Rng, word: &str, filter: fn(&mut Rng) -> String) {
-    const ACCESS: [&str; 8] = [
-        "read",
-        "write",
-        "readwrite",
-        "read",
-        "write",
-        "readwrite",
-        "readwrite",
-        "deny",
-    ];
-    let access = ACCESS[random.usize(..ACCESS.len())];
-    writeln!(acl, "{word} {access} {}", filter(random)).unwrap();
-}
-
-/// A file of dynamic-security with these lines of a file of passwords.
-pub fn dynamic_security(random: &mut Rng, passwords: &str) -> Value {
-    let roles = ["low", "high", "other"];
-    let held = |random: &mut Rng| -> Vec<Value> {
-        let mut held = roles.to_vec();
-        random.shuffle(&mut held);
-        held.truncate(random.usize(1..=2));
-        let held = held.into_iter();
-        held.map(|name| json!({"rolename": name, "priority": random.i32(-1..=1)}))
-            .collect()
-    };
-    let clients: Vec<Value> = passwords
-        .lines()
-        .map(|line| {
-            let (name, hash) = line.split_once(':').unwrap();
-            let fields: Vec<_> = hash.split('$').collect();
-            let [_, "7", iterations, salt, password] = fields[..] else {
-                panic!("another kind of hash: {hash}");
-            };
-            let iterations: u32 = iterations.parse().unwrap();
-            json!({"username": name, "password": password, "salt": salt, "iterations": iterations, "roles": held(random)})
-        })
-        .collect();
-    let groups: Vec<Value> = ["first", "second"]
-        .into_iter()
-        .map(|name| {
-            let mut members = users().to_vec();
-            random.shuffle(&mut members);
-            members.truncate(random.usize(..=2));
-            let members = members.into_iter();
-            let members: Vec<Value> = members.map(|name| json!({"username": name})).collect();
-            json!({"groupname": name, "roles": held(random), "clients": members})
-        })
-        .collect();
-    let roles: Vec<Value> = roles
-        .into_iter()
-        .map(|name| {
-            let acls: Vec<Value> = (0..random.usize(3..8)).map(|_| acl(random)).collect();
-            json!({"rolename": name, "acls": acls})
-        })
-        .collect();
-    json!({
-        "defaultACLAccess": {
-            "publishClientSend": random.u8(..6) == 0,
-            "publishClientReceive": random.u8(..4) > 0,
-            "subscribe": random.u8(..6) == 0,
-            "unsubscribe": true,
-        },
-        "clients": clients,
-        "groups": groups,
-        "roles": roles,
-    })
-}
-
-fn acl(random: &mut Rng) -> Value {
-    const KINDS: [&str; 7] = [
-        "publishClientSend",
-        "publishClientSend",
-        "publishClientReceive",
-        "subscribePattern",
-        "subscribePattern",
-        "subscribePattern",
-        "subscribeLiteral",
-    ];
-    json!({
-        "acltype": KINDS[random.usize(..KINDS.len())],
-        "topic": filter(random),
-        "priority": random.i32(0..=1),
-        "allow": random.u8(..12) > 0,
-    })
+/// A file of users and their passwords, before these are hashed.
+pub fn plain_passwords<'a>(users: impl IntoIterator<Item = &'a &'a str>) -> String {
+    let lines = users.into_iter();
+    let lines = lines.map(|name| format!("{name}:{}\n", password(name)));
+    lines.collect()
 }

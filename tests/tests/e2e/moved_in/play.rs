@@ -4,7 +4,7 @@ use countersign_testkit::mqtt::{Message, Will};
 use countersign_testkit::{Client, Connect};
 use fastrand::Rng;
 
-use super::draw::{self, CLIENT_IDS, NAMES, password};
+use super::draw::{self, CLIENT_IDS, NOBODY, Users, password};
 
 /// What one broker did and the other one did not.
 #[derive(Debug)]
@@ -28,6 +28,7 @@ struct Pair {
 /// The ports of the broker that has its own files and of the one with the plugin.
 pub struct Play<'a> {
     pub ports: [u16; 2],
+    pub users: Users,
     pub random: &'a mut Rng,
     pub differences: Vec<Difference>,
     /// How many messages both brokers delivered alike.
@@ -74,7 +75,7 @@ impl Play<'_> {
 
     /// Every name with its password, with another and without.
     fn passwords(&mut self) {
-        for name in NAMES {
+        for name in self.users.into_iter().chain([NOBODY]) {
             let tries = [Some(password(name)), Some("another".to_owned()), None];
             for (number, tried) in tries.into_iter().enumerate() {
                 let mut connect = Connect::v311("tries").username(name);
@@ -93,7 +94,7 @@ impl Play<'_> {
     }
 
     fn connect_all(&mut self) -> Vec<Pair> {
-        let people = draw::users().iter().map(|&name| Some(name)).zip(CLIENT_IDS);
+        let people = self.users.into_iter().map(Some).zip(CLIENT_IDS);
         let mut pairs: Vec<Pair> = Vec::new();
         for (who, client_id) in people.chain([(None, "guest")]) {
             let connect = connect(who, client_id);
@@ -105,6 +106,13 @@ impl Play<'_> {
             }
         }
         pairs
+    }
+
+    /// Whether both brokers let a client in that comes again under another client id.
+    fn let_in(&mut self, who: Option<&'static str>, connect: &Connect) -> bool {
+        let told = self.ports.map(|port| is_accepted(connect, port));
+        self.differ(who, None, "another client id", told.map(granted));
+        told == [true; 2]
     }
 
     /// What a broker refuses, the other one must not grant. One that grants what lets
@@ -187,6 +195,9 @@ impl Play<'_> {
             let client_id = format!("dies{number}");
             let dying = connect(who, &client_id).will(will);
             let again = connect(who, &client_id);
+            if !self.let_in(who, &again) {
+                continue;
+            }
             for port in self.ports {
                 let _dying = dying.accepted(port);
                 let _again = again.accepted(port);
@@ -225,6 +236,9 @@ impl Play<'_> {
             }
             let client_id = format!("away{number}");
             let stored = connect(who, &client_id).stored();
+            if !self.let_in(who, &connect(who, &client_id)) {
+                continue;
+            }
             let (filter, qos) = (draw::filter(self.random), self.random.u8(1..=2));
             for port in self.ports {
                 let mut client = stored.accepted(port);

@@ -192,9 +192,9 @@ impl Secrets {
         let Some(file) = &mut self.file else {
             return Ok(());
         };
-        let mut made = issued.iter().filter_map(|it| NewSecretView::of(it));
-        let written = made.try_for_each(|it| file.add(it.name(), it.secret()));
-        written
+        let made = issued.iter().filter_map(|it| NewSecretView::of(it));
+        let made: Vec<_> = made.collect();
+        file.add(made.iter().map(|it| (it.name(), it.secret())))
             .and_then(|()| file.sync())
             .map_err(AdminError::secrets_not_kept)
     }
