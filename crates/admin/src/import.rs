@@ -36,10 +36,12 @@ use crate::text::FreeText;
 use crate::view::AuditedCredential;
 use crate::{role, scheme_overlap};
 
+mod client_ids;
 mod look;
 mod row;
 mod update;
 
+pub use self::client_ids::{TriedClientId, TryClientIds};
 pub use self::look::{
     ImportedRole, ImportedTenant, KnownCredential, LookUpCredentials, LookUpTenant,
 };

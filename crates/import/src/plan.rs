@@ -13,12 +13,15 @@ use countersign_admin::{AdminError, Context, dry_run, run, run_unsynced};
 use countersign_core::name::LoginName;
 use countersign_core::store::AdminStore;
 
+use self::client_ids::try_client_ids;
 use self::desired::{Desired, DesiredCredential};
 use self::planner::Planner;
 use crate::import_error::ImportError;
 use crate::report::{Created, Report};
 
 mod again;
+pub(crate) mod attempt;
+mod client_ids;
 pub(crate) mod desired;
 mod fit;
 mod made;
@@ -142,9 +145,9 @@ pub(crate) fn plan<S: AdminStore>(
 ) -> Result<Plan, ImportError> {
     let mut planner = Planner::new(options, found, &desired)?;
     let taking = options.taking;
-    if let Some(step) = planner.tenant(&desired) {
-        planner.steps.push(tried(store, context, step, taking)?);
-    }
+    let making = planner.tenant(&desired);
+    let making = making.map(|step| tried(store, context, step, taking));
+    let making = making.transpose()?;
     for role in desired.roles {
         planner.role(role);
     }
@@ -156,15 +159,20 @@ pub(crate) fn plan<S: AdminStore>(
         }
         let names: Vec<LoginName> = page.iter().filter_map(|it| it.login.clone().ok()).collect();
         let mut known = run(store, context, &LookUpCredentials(names))?.into_iter();
-        for credential in page {
+        let page = page.into_iter().map(|credential| {
             let known = match &credential.login {
                 Ok(_) => known.next().flatten(),
                 Err(_) => None,
             };
-            planner.credential(credential, known);
+            (credential, known)
+        });
+        let page: Vec<_> = page.collect();
+        let tried = try_client_ids(store, context, options, making.as_ref(), &page)?;
+        for ((credential, known), tried) in page.into_iter().zip(tried) {
+            planner.credential(credential, known, tried);
         }
     }
-    let (report, steps) = planner.finish(desired.items);
+    let (report, steps) = planner.finish(making, desired.items);
     Ok(Plan {
         report,
         steps,

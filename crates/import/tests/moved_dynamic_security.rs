@@ -7,6 +7,11 @@ mod common;
 
 use std::fs;
 
+use countersign_admin::credential::{CreateCredential, NewCredential};
+use countersign_admin::tenant::{CreateTenant, NewTenant};
+use countersign_core::client_id::{ClientId, ClientIdRule};
+use countersign_core::name::TenantId;
+use countersign_core::topic::TopicFilter;
 use countersign_import::DynamicSecuritySource;
 use countersign_testkit::cases::{Case, load};
 use serde::Deserialize;
@@ -45,4 +50,46 @@ fn every_object_is_kept_changed_or_lost_and_the_second_time_nothing_is_to_do() {
         assert_eq!(report.kept, fields.kept, "{name}");
         assert_eq!(fixture.lines(), fields.made, "{name}");
     }
+}
+
+#[test]
+fn a_client_id_that_a_credential_of_the_store_has_is_not_given_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("f");
+    let clients = r#"{"clients": [{"username": "alice", "clientid": "c1"},
+        {"username": "bob", "clientid": "their-1"}, {"username": "carol", "clientid": "c2"}]}"#;
+    fs::write(&path, clients).unwrap();
+    let mut fixture = Fixture::new("home/#");
+    let theirs = TenantId::parse("theirs").unwrap();
+    let namespace = TopicFilter::parse("theirs/#").unwrap();
+    fixture.run(&CreateTenant(NewTenant {
+        namespaces: vec![namespace],
+        client_id_prefix: ClientId::parse("their-").ok(),
+        ..NewTenant::new(theirs)
+    }));
+    let other = TenantId::parse("other").unwrap();
+    let namespace = TopicFilter::parse("other/#").unwrap();
+    fixture.run(&CreateTenant(NewTenant {
+        namespaces: vec![namespace],
+        ..NewTenant::new(other.clone())
+    }));
+    fixture.run(&CreateCredential(NewCredential {
+        client_id_rule: ClientIdRule::parse("exact:c1").ok(),
+        ..NewCredential::new(other, "sensor")
+    }));
+    let report = fixture.import(|store, context, options| {
+        let source = DynamicSecuritySource::read(&path).unwrap();
+        source.plan(store, context, options)
+    });
+    let lost = report.lost.iter();
+    let lost: Vec<_> = lost
+        .map(|loss| format!("{}: {}", loss.what, loss.why))
+        .collect();
+    assert_eq!(
+        lost,
+        [
+            "alice: another credential is bound to client id `c1`",
+            "bob: client id `their-1` begins with `their-`, which belongs to tenant `theirs`",
+        ]
+    );
 }

@@ -9,15 +9,16 @@ use countersign_admin::import::{
 };
 use countersign_admin::secret::NewSecret;
 use countersign_admin::taking::TakeFromRest;
-use countersign_admin::{AdminError, Command, Context, ErrorKind, Permission, Tx, dry_run, run};
+use countersign_admin::{AdminError, Context, ErrorKind, dry_run, run};
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::Credential;
 use countersign_core::lifecycle::State;
 use countersign_core::name::LoginName;
-use countersign_core::store::{AdminStore, Intent};
+use countersign_core::store::AdminStore;
 
 use super::options::CsvOptions;
 use crate::import_error::ImportError;
+use crate::plan::attempt::Attempt;
 use crate::plan::desired::{DesiredCredential, Item};
 use crate::plan::{LOOKED_UP_AT_ONCE, MOST_IN_A_STEP, Plan, RowPlanner, Step, check_own};
 
@@ -174,38 +175,10 @@ impl<'a> Trial<'a> {
         let making = self.making.as_ref();
         let command = Attempt {
             making,
-            table: TryTable(rows),
+            command: TryTable(rows),
         };
         let taking = self.options.taking;
         Ok(dry_run(store, context, &TakeFromRest { command, taking })?)
-    }
-}
-
-/// Rows that are tried, behind the tenant where that is made.
-struct Attempt<'a> {
-    making: Option<&'a Step>,
-    table: TryTable<'a>,
-}
-
-impl<'a> Command for Attempt<'a> {
-    type Output = <TryTable<'a> as Command>::Output;
-
-    fn needs(&self) -> Permission {
-        self.table.needs()
-    }
-
-    fn intent(&self) -> Intent {
-        match self.making {
-            Some(_) => Intent::Write,
-            None => self.table.intent(),
-        }
-    }
-
-    fn apply(&self, tx: &mut Tx<'_>) -> Result<Self::Output, AdminError> {
-        if let Some(making) = self.making {
-            tx.run(making)?;
-        }
-        tx.run(&self.table)
     }
 }
 

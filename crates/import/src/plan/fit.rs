@@ -1,11 +1,14 @@
 //! What a tenant can hold of a rule: nothing of the broker's own topics but what
 //! it may read, and nothing outside of what it owns.
 
+use std::collections::HashSet;
+
+use countersign_admin::rule::MOST_RULES;
 use countersign_core::name::TenantId;
-use countersign_core::rule::{Action, Effect, Rule};
+use countersign_core::rule::{Action, Effect, Pattern, Rule};
 use countersign_core::topic::TopicFilter;
 
-use super::desired::{DesiredRule, Outcome};
+use super::desired::{DesiredRule, Outcome, rules_of};
 
 /// What of a tenant decides which rules it can hold.
 pub(crate) struct Ground<'a> {
@@ -98,6 +101,61 @@ impl Ground<'_> {
     }
 }
 
+/// Leaves of the rules of a role or a credential as many as one can have. What takes
+/// away stays, or all is taken away.
+pub(super) fn keep_as_many_as_fit(rules: &mut [DesiredRule]) {
+    if rules.len() <= MOST_RULES {
+        return;
+    }
+    let is_deny = |rule: &Rule| rule.effect() == Effect::Deny;
+    let mut kept: HashSet<Rule> = rules_of(rules).into_iter().filter(is_deny).collect();
+    if kept.len() >= MOST_RULES {
+        deny_everything(rules);
+        return;
+    }
+    for desired in rules {
+        let Some(rule) = &desired.rule else {
+            continue;
+        };
+        if kept.len() < MOST_RULES || kept.contains(rule) {
+            kept.insert(rule.clone());
+        } else {
+            desired.rule = None;
+            lose(desired);
+        }
+    }
+}
+
+/// Makes of all rules one that takes everything away.
+fn deny_everything(rules: &mut [DesiredRule]) {
+    let rule = |action, text| Some(Rule::deny(action, Pattern::parse(text).ok()?));
+    let mut denied = rules.iter().filter_map(|desired| desired.rule.as_ref());
+    let reserved = denied.any(|rule| rule.pattern().is_reserved());
+    let reserved = reserved
+        .then(|| rule(Action::Subscribe, "$SYS/#"))
+        .flatten();
+    let mut everything = rule(Action::Both, "#").into_iter().chain(reserved);
+    for desired in rules {
+        match desired.rule.take().map(|rule| rule.effect()) {
+            Some(Effect::Allow) => lose(desired),
+            Some(Effect::Deny) => {
+                desired.rule = everything.next();
+                if let Some(item) = &mut desired.item {
+                    item.change("there are more such rules than fit, so everything is denied");
+                }
+            }
+            None => {}
+        }
+    }
+}
+
+fn lose(desired: &mut DesiredRule) {
+    if let Some(item) = &mut desired.item {
+        let why = format!("a role or a credential has at most {MOST_RULES} rules here");
+        item.lose(&why, "say it with fewer filters, or by several roles");
+    }
+}
+
 const OPERATORS: &str = "make the user an operator with --operators, or leave the line out";
 
 #[cfg(test)]
@@ -185,5 +243,40 @@ mod tests {
             outcome("home/#", true, deny("$CONTROL/#")),
             (None, Outcome::Kept)
         );
+    }
+
+    #[test]
+    fn of_more_rules_than_fit_those_that_take_away_stay() {
+        let place = SourceName::of(Path::new("acl"));
+        let pattern = |number: usize| Pattern::parse(&format!("home/{number}")).unwrap();
+        let fit = |denies: usize, all: usize| {
+            let rules = (0..all).map(|number| {
+                let effect = if number + denies < all {
+                    Rule::allow
+                } else {
+                    Rule::deny
+                };
+                let item = Item::kept(place.line(number), "x");
+                let rule = Some(effect(Action::Both, pattern(number)));
+                DesiredRule {
+                    item: Some(item),
+                    rule,
+                }
+            });
+            let mut rules: Vec<_> = rules.collect();
+            keep_as_many_as_fit(&mut rules);
+            let kept = rules_of(&rules);
+            let denies = kept.iter().filter(|rule| rule.effect() == Effect::Deny);
+            let items = rules.iter().filter_map(|it| it.item.as_ref());
+            let lost = items.filter(|item| item.is_lost()).count();
+            (kept.len(), denies.count(), lost)
+        };
+        assert_eq!(fit(10, MOST_RULES), (MOST_RULES, 10, 0));
+        assert_eq!(fit(10, MOST_RULES + 7), (MOST_RULES, 10, 7));
+        assert_eq!(
+            fit(MOST_RULES - 1, MOST_RULES + 2),
+            (MOST_RULES, MOST_RULES - 1, 2)
+        );
+        assert_eq!(fit(MOST_RULES, MOST_RULES + 5), (1, 1, 5));
     }
 }

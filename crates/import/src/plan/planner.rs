@@ -13,8 +13,9 @@ use countersign_core::role::RoleName;
 use countersign_core::rule::{Action, Effect, Rule};
 use countersign_core::topic::TopicFilter;
 
+use super::client_ids::{ANOTHER_ID, BOUND, BoundClientIds};
 use super::desired::{Desired, DesiredCredential, DesiredRole, Item, rules_of};
-use super::fit::Ground;
+use super::fit::{Ground, keep_as_many_as_fit};
 use super::made;
 use super::options::ImportOptions;
 use super::step::{MOST_IN_A_STEP, Step};
@@ -35,6 +36,7 @@ pub(super) struct Planner<'a> {
     /// The roles that are not taken over.
     lost_roles: HashSet<RoleName>,
     pub(super) told: Told,
+    bound: BoundClientIds,
     new: Vec<ImportedCredential>,
     pub(super) updates: Vec<UpdateImportedCredential>,
     pub(super) steps: Vec<Step>,
@@ -72,6 +74,7 @@ impl<'a> Planner<'a> {
             sys_read,
             lost_roles: HashSet::new(),
             told: Told::default(),
+            bound: BoundClientIds::default(),
             new: Vec::new(),
             updates: Vec::new(),
             steps: Vec::new(),
@@ -101,6 +104,7 @@ impl<'a> Planner<'a> {
     pub(super) fn role(&mut self, mut role: DesiredRole) {
         let ground = self.ground();
         role.rules.iter_mut().for_each(|rule| ground.fit(rule));
+        keep_as_many_as_fit(&mut role.rules);
         match self.found.roles.get(&role.name) {
             None => {
                 let rules = rules_of(&role.rules);
@@ -136,14 +140,18 @@ impl<'a> Planner<'a> {
         self.told.settle(role.into_items());
     }
 
-    /// Plans a credential, whose name is `known` already.
+    /// Plans a credential, whose name may be `known` already. `client_ids` says whether
+    /// the store has something against its client ids.
     pub(super) fn credential(
         &mut self,
         mut credential: DesiredCredential,
         known: Option<KnownCredential>,
+        client_ids: Result<(), String>,
     ) {
         credential.is_operator = is_operator(&self.options.operators, &credential.name);
-        if let Err((why, fix)) = self.check_name(&credential, known.as_ref()) {
+        let checked = self.check_name(&credential, known.as_ref());
+        let checked = checked.and_then(|()| self.check_client_ids(&credential, client_ids));
+        if let Err((why, fix)) = checked {
             credential.items().for_each(|item| item.lose(&why, fix));
         } else {
             if !credential.is_operator {
@@ -153,6 +161,7 @@ impl<'a> Planner<'a> {
                     .iter_mut()
                     .for_each(|rule| ground.fit(rule));
             }
+            keep_as_many_as_fit(&mut credential.rules);
             for held in &mut credential.roles {
                 if self.lost_roles.contains(&held.role)
                     && let Some(item) = &mut held.item
@@ -217,6 +226,24 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
+    /// Says why its client id can't be given, and what can be done. Without that, it
+    /// could be used with any.
+    fn check_client_ids(
+        &mut self,
+        credential: &DesiredCredential,
+        tried: Result<(), String>,
+    ) -> Result<(), (String, &'static str)> {
+        if credential.is_operator {
+            return Ok(());
+        }
+        tried.map_err(|why| (why, ANOTHER_ID))?;
+        if self.bound.has(credential) {
+            return Err((BOUND.into(), ANOTHER_ID));
+        }
+        self.bound.take(credential);
+        Ok(())
+    }
+
     fn make(&mut self, credential: &mut DesiredCredential) {
         let rules = rules_of(&credential.rules);
         let mark = self.mark(made::parts_of_credential(credential, &rules));
@@ -251,9 +278,11 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// The report and the steps, once all objects were planned.
-    pub(super) fn finish(mut self, items: Vec<Item>) -> (Report, Vec<Step>) {
+    /// The report and the steps, once all objects were planned, with the tenant that is
+    /// made before them.
+    pub(super) fn finish(mut self, making: Option<Step>, items: Vec<Item>) -> (Report, Vec<Step>) {
         self.flush();
+        self.steps.splice(..0, making);
         self.told.settle(items);
         let dry_run = self.options.dry_run;
         let report = self.told.report(self.source, dry_run, &self.steps);
