@@ -101,7 +101,7 @@ fn password_files(
                     "{at}: {users} {are} refused, as Countersign ({}) answers for everybody",
                     ours.at
                 ),
-                format!("make a credential for each of them, or {DEFER}"),
+                format!("take them over with `{IMPORT}`, or {DEFER}"),
             ));
         }
         let has_rights = security.acl_file.is_some();
@@ -130,7 +130,7 @@ fn acl_files(config: &BrokerConfig) -> Option<Problem> {
                     file.value.display(),
                     ours.at
                 ),
-                format!("write its rules as roles, or {DEFER}"),
+                format!("take the line out once its rules are taken over (`{IMPORT}`), or {DEFER}"),
             )
         })
     })
@@ -154,5 +154,7 @@ fn open_chain(config: &BrokerConfig) -> Option<Problem> {
     })
 }
 
+/// Moves users and rules in.
+const IMPORT: &str = "countersign import mosquitto --config FILE --tenant T";
 const DEFER: &str = "write `plugin_opt_chain defer`, so that Mosquitto goes on asking about names \
                      that Countersign does not know";

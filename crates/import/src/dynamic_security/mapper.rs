@@ -94,12 +94,26 @@ impl<'a> Mapper<'a> {
 
         let holders = self.holders(&read);
         let anonymous = self.anonymous(&read);
-        let (rules, items) = default_access(&read.default_access, delivers);
+        let (rules, mut items) = default_access(&read.default_access, delivers);
+        if self.is_open && !self.says_defaults && !rules.is_empty() {
+            let tenant = &self.options.tenant.id;
+            let how = format!(
+                "clients without a login are not given it: tenant `{tenant}` is taken as it is"
+            );
+            let uses = [DefaultUse::Publish, DefaultUse::Subscribe];
+            for (item, access) in items.iter_mut().zip(&read.default_access) {
+                if access.is_allowed && uses.contains(&access.of) {
+                    item.change(how.as_str());
+                }
+            }
+        }
         self.items.extend(items);
         let default_name = self.default_role.clone().filter(|_| !rules.is_empty());
         let default = default_name.clone().map(|name| DesiredRole {
             rules,
             is_default: self.says_defaults,
+            // It holds for clients without a login as well.
+            is_anonymous: self.says_defaults,
             ..DesiredRole::new(name)
         });
         let mut groups = self.group_roles(&read.groups);
