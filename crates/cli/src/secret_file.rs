@@ -1,6 +1,5 @@
 //! A new file of secrets, each with its name: `name,secret` as a table (RFC 4180).
 
-use core::fmt::Write as _;
 use std::borrow::Cow;
 use std::io::{self, Write as _};
 use std::path::Path;

@@ -9,6 +9,7 @@ use countersign_testkit::broker::Builder;
 use countersign_testkit::{Broker, Cli, Client, Connect};
 use countersign_tests::mosquitto_tools::dynamic_security;
 use countersign_tests::{ACCEPTED, REFUSED, on_every_broker, publishes, topics_so_far};
+use serde_json::json;
 
 /// A file that the page shows.
 fn shown(name: &str) -> String {
@@ -94,6 +95,10 @@ fn imported(folder: &Path, words: &[&str]) -> Cli {
     cli.json(&["init"]);
     cli.json(&[&["import"], words].concat());
     cli
+}
+
+fn plugin() -> String {
+    artifacts::plugin().unwrap().display().to_string()
 }
 
 fn code(broker: &Broker, user: &str, client_id: &str, password: &str) -> Option<u8> {
@@ -222,7 +227,7 @@ on_every_broker! {
         let [passwords, acl] = files.each_ref().map(|file| file.to_str().unwrap());
         let import = ["import", "mosquitto", "--passwords", passwords, "--acl", acl, "--tenant", "home"];
         let report = cli.json(&[&import[..], &["--namespace", "home/#"]].concat());
-        assert_eq!(report["lost"], serde_json::json!([]), "{report:#}");
+        assert_eq!(report["lost"], json!([]), "{report:#}");
         // Back, as long as the hashes are those of the files.
         let out = ["out.passwd", "out.acl"].map(|name| folder.join(name));
         let [to_passwords, to_acl] = out.each_ref().map(|file| file.to_str().unwrap());
@@ -233,6 +238,61 @@ on_every_broker! {
         check(&after, "after");
         after.reload().unwrap();
         check(&after, "after a reload");
+    }
+
+    fn a_newcomer_moves_debians_own_layout_in_and_back(version) {
+        let builder = Broker::builder(version);
+        let (folder, port) = (builder.dir().to_owned(), builder.port());
+        let here = |text: &str| {
+            let listener = format!("listener {port} 127.0.0.1");
+            text.replace("/etc/mosquitto", folder.to_str().unwrap())
+                .replace("/var/lib/mosquitto", folder.to_str().unwrap())
+                .replace("/usr/lib/countersign/libmosquitto_countersign.so", &plugin())
+                .replace("/var/lib/countersign", folder.to_str().unwrap())
+                .replace("listener 1883", &listener)
+        };
+        let write = |name: &str, text: &str| fs::write(folder.join(name), here(text)).unwrap();
+        fs::create_dir(folder.join("conf.d")).unwrap();
+        let names = ["passwd", "acl", "conf.d/local.conf"];
+        let files = names.map(|name| (name, shown(&format!("/etc/mosquitto/{name}"))));
+        files.iter().for_each(|(name, text)| write(name, text));
+        let builder = builder.whole(here(&shown("/etc/mosquitto/mosquitto.conf")));
+        let mut broker = builder.start().unwrap();
+        check(&broker, "before");
+
+        let cli = Cli::new(folder.join("countersign.db"));
+        cli.json(&["init"]);
+        let config = broker.config();
+        let config = config.to_str().unwrap();
+        let doctor = || cli.run(&["doctor", "--config", config]).code;
+        assert_eq!(doctor(), Some(1), "the plugin is not there");
+        let import = ["import", "mosquitto", "--config", config, "--tenant", "home"];
+        let import = [&import[..], &["--namespace", "home/#"]].concat();
+        let export = || cli.run(&["export", "-"]).stdout;
+        let empty = export();
+        let dry = cli.json(&[&import[..], &["--dry-run"]].concat());
+        assert_eq!(export(), empty, "a dry run writes nothing");
+        let done = cli.json(&import);
+        for told in [dry, done] {
+            assert_eq!((&told["kept"], &told["lost"]), (&json!(10), &json!([])), "{told:#}");
+        }
+
+        let example = workspace().join("examples/mosquitto/countersign.conf");
+        let example = fs::read_to_string(example).unwrap();
+        // What a login costs is not asked here: none is told to come again.
+        let example = format!("{example}plugin_opt_hash_budget 100\nplugin_opt_hash_round 1000\n");
+        write("conf.d/countersign.conf", &example);
+        write("conf.d/local.conf", "listener 1883\n");
+        assert_eq!(doctor(), Some(0));
+        broker.restart().unwrap();
+        check(&broker, "after");
+        broker.reload().unwrap();
+        check(&broker, "after a SIGHUP");
+
+        fs::remove_file(folder.join("conf.d/countersign.conf")).unwrap();
+        files.iter().for_each(|(name, text)| write(name, text));
+        broker.restart().unwrap();
+        check(&broker, "back");
     }
 
     fn users_move_one_by_one_beside_the_files_of_the_others(version) {
