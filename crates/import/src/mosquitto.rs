@@ -21,6 +21,7 @@ use crate::plan::{ImportOptions, Plan, look_up_tenant, plan};
 
 mod config;
 mod mapper;
+mod pattern_denies;
 mod source;
 
 pub use self::source::MosquittoSource;

@@ -4,8 +4,8 @@ use countersign_admin::import::ImportedTenant;
 use countersign_core::role::RoleName;
 use countersign_core::rule::{Action, Effect, Rule};
 use countersign_core::tenant::SubscribeMode;
-use countersign_core::topic::FilterRef;
 
+use super::pattern_denies::{lose_denied, names_user};
 use super::source::MosquittoSource;
 use crate::given_password::{NO_PASSWORD, given};
 use crate::import_error::ImportError;
@@ -361,11 +361,6 @@ impl<'a> Mapper<'a> {
     }
 }
 
-/// What becomes of a configuration without a file of rules.
-const EVERYTHING: &str = "there is none, so everything is allowed to all: here that is the role \
-                          `everything`, in which of the topics that begin with `$` those of \
-                          `$SYS` alone may be read";
-
 /// Whether a program accepts every SUBSCRIBE, and withholds at delivery what may not be
 /// received.
 fn accepts_every_subscribe(dialect: Dialect) -> bool {
@@ -375,34 +370,7 @@ fn accepts_every_subscribe(dialect: Dialect) -> bool {
     }
 }
 
-fn names_user(rule: &Rule) -> bool {
-    let mut levels = rule.pattern().as_str().split('/');
-    levels.any(|level| level == "${username}")
-}
-
-/// Gives up an allow that meets what a pattern denies.
-fn lose_denied(desired: &mut DesiredRule, denied: &[(String, &Option<Place>)]) {
-    let Some(rule) = &desired.rule else {
-        return;
-    };
-    if rule.effect() == Effect::Deny {
-        return;
-    }
-    let Ok(allowed) = FilterRef::parse(rule.pattern().as_str()) else {
-        return;
-    };
-    let meets = |(deny, _): &&(String, &Option<Place>)| {
-        FilterRef::parse(deny).is_ok_and(|deny| allowed.intersects(deny))
-    };
-    if let Some((_, place)) = denied.iter().find(meets) {
-        desired.rule = None;
-        if let Some(item) = &mut desired.item {
-            let place = place.as_ref().map(ToString::to_string);
-            let why = format!(
-                "it counts before the pattern at {} there, and a deny always wins here",
-                place.unwrap_or_default()
-            );
-            item.lose(&why, "deny less there, or allow only what is not denied");
-        }
-    }
-}
+/// What becomes of a configuration without a file of rules.
+const EVERYTHING: &str = "there is none, so everything is allowed to all: here that is the role \
+                          `everything`, in which of the topics that begin with `$` those of \
+                          `$SYS` alone may be read";
