@@ -137,7 +137,7 @@ on_every_broker! {
     nearly alone;
     fn files_of_users_and_rules_mean_the_same_after_the_import(version) {
         compare_all(|random| {
-            let files = Files::draw(random);
+            let files = Files::draw(random, version);
             println!("{files:#?}");
             let mut builder = Broker::builder(version);
             let (passwords, acl) = (builder.dir().join("passwords"), builder.dir().join("acl"));

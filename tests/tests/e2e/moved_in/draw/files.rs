@@ -36,10 +36,11 @@ enum Hash {
 
 impl Files {
     /// Draws both files.
-    pub fn draw(random: &mut Rng) -> Self {
+    pub fn draw(random: &mut Rng, version: Version) -> Self {
         let users = users(random);
         let hashes = users.map(|_| match random.u8(..10) {
-            0 => Hash::None,
+            // 2.1 does not start with one.
+            0 if version.is_2_0() => Hash::None,
             1..=3 => Hash::Sha512,
             _ => Hash::Pbkdf2,
         });
