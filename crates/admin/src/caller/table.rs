@@ -65,7 +65,7 @@ use crate::fixture::{
 };
 use crate::import::{
     ImportCredentials, ImportRole, ImportRow, ImportTable, LookUpCredentials, LookUpTenant,
-    TryTable, UpdateImportedCredential, UpdateImportedRole,
+    TryClientIds, TryTable, UpdateImportedCredential, UpdateImportedRole,
 };
 use crate::jwt::{
     CreateToken, Issuer, ListKeys, ListTokens, NewToken, RevokeToken, RevokeTokensOfIssuer,
@@ -368,6 +368,7 @@ fn rows_of_all(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Platform UpdateImportedCredential UpdateImportedCredential {
             name: pump(), password: None, rules: None, changes: None, suspended: None, mark: mark(),
         };
+        Platform TryClientIds TryClientIds { tenant: ACME.get_or_init(acme), wanted: Vec::new() };
         Platform TryTable TryTable(Vec::new());
         Platform UpdateImportedRole UpdateImportedRole {
             tenant: acme(), name: ops(), rules: Vec::new(), no_wildcards: false, assign: Vec::new(),
