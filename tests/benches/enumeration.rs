@@ -2,7 +2,8 @@
 //! service: nobody is to learn from the time what the answer does not say.
 //!
 //! `cargo bench -p countersign-tests --bench enumeration` prints a table. It
-//! decides nothing. The artifacts are those that `cargo xtask test` built.
+//! decides nothing. The artifacts are those that `cargo xtask test` built, or those that
+//! `COUNTERSIGN_PLUGIN` and `COUNTERSIGN_CLI` name.
 
 use std::net::Ipv4Addr;
 use std::thread;
