@@ -14,8 +14,8 @@ use countersign_tests::{ACCEPTED, Fixture, Login, REFUSED};
 
 /// So many people of each kind, none of whom is asked twice in one column.
 const EACH: u8 = 24;
-/// So often each path of the service is asked for.
-const LOOKS: usize = 400;
+/// So often each path of the service is asked for: fewer in all than one address may ask.
+const LOOKS: usize = 64;
 /// Less often than what hashing on the broker's own thread may take of it.
 const PACE: Duration = Duration::from_millis(120);
 
