@@ -1,8 +1,8 @@
 //! Events, as they happen: `GET /api/v1/events`.
 //!
 //! One thread follows the store ([`follower`]), and hands what is new to each stream
-//! whose caller may know of it. A stream's queue is bounded: one that is not read fast
-//! enough ends, and holds nothing from then on.
+//! whose caller may know of it. A stream's queue is bounded: what has no room is left out,
+//! and its reader is told so.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

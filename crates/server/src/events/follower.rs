@@ -148,7 +148,7 @@ impl Follower {
                         stream.queue.push(text);
                     }
                     if news.is_missed {
-                        stream.queue.push(&Bytes::from_static(MISSED));
+                        stream.queue.miss();
                     }
                 }
                 Err(_) => stream.queue.close(),
@@ -189,7 +189,7 @@ impl Follower {
                 stream.queue.push(&text);
             }
             if is_missed {
-                stream.queue.push(&Bytes::from_static(MISSED));
+                stream.queue.miss();
             }
             stream.queue.push(&Bytes::from(begin));
             Ok(())
@@ -297,8 +297,6 @@ const PAUSES: u32 = 4;
 /// So often a stream is sent something, so that nothing between takes it for dead.
 const BEAT_EVERY: Duration = Duration::from_secs(15);
 const BEAT: &[u8] = b":\n\n";
-/// What says that something was left out.
-const MISSED: &[u8] = b"event: missed\ndata: {}\n\n";
 /// So many pages of the audit are read for who comes again.
 const MOST_PAGES: usize = 2;
 /// After so long a browser comes again.

@@ -400,19 +400,21 @@ fn who_does_not_read_is_cut_and_others_are_told_all() {
     server.become_somebody(Some(countersign_admin::Authority::Platform));
     let mut store = server.store();
     let _alive = store.lock_broker("edge").unwrap();
+    // So many leave room in a queue.
+    const AT_ONCE: i64 = 200;
     let slow = Listener::open(&server, "", &[], 200);
     let mut quick = Listener::open(&server, "", &[], 200);
     let begun = Instant::now();
     let mut number = 0;
     let is_over = loop {
         // Sessions come and go, and fill all that lies between the two ends.
-        let sessions = (number..number + 500).map(|it| session(&server, it, "acme", None));
+        let sessions = (number..number + AT_ONCE).map(|it| session(&server, it, "acme", None));
         let batch = Batch {
             observations: sessions.collect(),
             ..Batch::default()
         };
         store.write_batch("edge", &batch).unwrap();
-        number += 500;
+        number += AT_ONCE;
         quick.until(&format!("client-acme-{}\"", number - 1));
         quick.text.clear();
         if server.app.events.streams() == 1 {
