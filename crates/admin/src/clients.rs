@@ -8,7 +8,9 @@ use countersign_core::name::{LoginName, TenantId};
 use countersign_core::ownership::Holder;
 use countersign_core::presence::SessionNumber;
 use countersign_core::store::rows::{Behind, heard_since};
-use countersign_core::store::{BrokerPresence, Intent, KickTarget, Listed, Page, StoreError};
+use countersign_core::store::{
+    BrokerPresence, Intent, Keyed, KickTarget, Listed, Page, StoreError,
+};
 use serde::Serialize;
 
 use crate::caller::Permission;
@@ -49,14 +51,22 @@ impl Command for ListClients {
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<BrokerPresence>, AdminError> {
         let tenant = self.tenant.as_ref();
         lookup::check_tenant(tx, tenant)?;
-        let mut sessions = match &self.client_id {
-            Some(client_id) => {
-                let mut rows = tx.presence_with(&client_id.tie())?;
-                rows.retain(|it| tenant.is_none_or(|id| it.presence.tenant.as_ref() == Some(id)));
-                Listed { rows, next: None }
-            }
-            None => tx.presence(tenant, &self.page)?,
+        let of_tenant = |mut rows: Vec<BrokerPresence>| {
+            rows.retain(|it| tenant.is_none_or(|id| it.presence.tenant.as_ref() == Some(id)));
+            rows
         };
+        let mut sessions = match (&self.client_id, self.sessions_of_credential(tx)?) {
+            (Some(client_id), _) => Listed {
+                rows: of_tenant(tx.presence_with(&client_id.tie())?),
+                next: None,
+            },
+            // Not looked for among the sessions of all.
+            (None, Some(rows)) => part_of(of_tenant(rows), &self.page),
+            (None, None) => tx.presence(tenant, &self.page_at_broker())?,
+        };
+        // Brokers follow one another, so behind the one that is sought there is nothing.
+        let is_here = |broker: &String| self.broker.as_ref().is_none_or(|it| broker <= it);
+        sessions.next = sessions.next.filter(|(broker, _)| is_here(broker));
         let is_named = |session: &BrokerPresence| {
             let name = self.name.as_ref().map(LoginName::as_str);
             name.is_none_or(|name| session.presence.username.as_deref() == Some(name))
@@ -73,6 +83,44 @@ impl Command for ListClients {
         });
         Ok(sessions)
     }
+}
+
+impl ListClients {
+    /// The sessions of the credential whose name is sought, if it has some. One that its
+    /// host vouched for has a name, too, and need be no credential's.
+    fn sessions_of_credential(
+        &self,
+        tx: &mut Tx<'_>,
+    ) -> Result<Option<Vec<BrokerPresence>>, StoreError> {
+        let Some(name) = &self.name else {
+            return Ok(None);
+        };
+        let Some(credential) = tx.credential(name)? else {
+            return Ok(None);
+        };
+        let sessions = tx.presence_of_credential(credential.id)?;
+        Ok((!sessions.is_empty()).then_some(sessions))
+    }
+
+    /// The page, which begins no earlier than the broker does that is sought.
+    fn page_at_broker(&self) -> Page<(String, SessionNumber)> {
+        let broker = self.broker.as_ref();
+        let begin = broker.map(|broker| (broker.clone(), SessionNumber(i64::MIN)));
+        Page {
+            after: self.page.after.clone().max(begin),
+            ..self.page.clone()
+        }
+    }
+}
+
+/// A page of sessions that are there as a whole.
+fn part_of(
+    mut rows: Vec<BrokerPresence>,
+    page: &Page<(String, SessionNumber)>,
+) -> Listed<BrokerPresence> {
+    rows.sort_unstable_by_key(Keyed::key);
+    rows.retain(|it| page.after.as_ref().is_none_or(|after| it.key() > *after));
+    page.listed(rows)
 }
 
 /// Counts who is connected.
@@ -331,7 +379,7 @@ const KICK: &str = "client.kick";
 pub(crate) mod tests {
     use countersign_core::ledger::Ledger as _;
     use countersign_core::presence::{Presence, PresenceEvent};
-    use countersign_core::store::{Batch, GateStore as _};
+    use countersign_core::store::{Batch, Directory as _, GateStore as _};
 
     use super::*;
     use crate::fixture::{Fixture, tenant_id};
@@ -407,6 +455,47 @@ pub(crate) mod tests {
         assert_eq!(listed(Some(tenant_id("acme")), "c2"), "c2");
         assert_eq!(listed(Some(tenant_id("acme")), "c"), "");
         assert_eq!(listed(Some(tenant_id("other")), "c2"), "");
+    }
+
+    #[test]
+    fn who_is_sought_by_name_or_at_a_broker_is_found_before_all_others() {
+        let mut fixture = with_clients(&["c1", "c2", "c3"]);
+        let name = LoginName::parse("dev1@acme").unwrap();
+        let credential = fixture.store.credential(&name).unwrap().unwrap();
+        let of_dev1 = [4, 5].map(|number| {
+            let mut presence = presence(number, &format!("c{number}"), &fixture);
+            presence.credential = Some(credential.id);
+            presence.username = Some(name.as_str().into());
+            PresenceEvent::Connected(presence)
+        });
+        let of_others = vec![connected(6, "c6", &fixture), connected(7, "c7", &fixture)];
+        for (broker, observations) in [("b", of_dev1.into()), ("c", of_others)] {
+            let batch = Batch {
+                observations,
+                ..Batch::default()
+            };
+            fixture.store.write_batch(broker, &batch).unwrap();
+        }
+        let _alive = ["b", "c"].map(|broker| fixture.store.lock_broker(broker).unwrap());
+        let mut listed = |name: Option<&LoginName>, broker: Option<&str>, after| {
+            let listed = fixture.run(&ListClients {
+                name: name.cloned(),
+                broker: broker.map(Into::into),
+                page: Page { after, limit: 1 },
+                ..ListClients::default()
+            });
+            let Listed { rows, next } = listed.unwrap();
+            let ids = rows.into_iter().map(|it| it.presence.client_id.to_string());
+            (ids.collect::<Vec<_>>().join(" "), next)
+        };
+        let key = |broker: &str, number| Some((broker.to_owned(), SessionNumber(number)));
+        let (first, next) = listed(Some(&name), None, None);
+        assert_eq!((&*first, &next), ("c4", &key("b", 4)));
+        assert_eq!(listed(Some(&name), None, next), ("c5".into(), None));
+        let (first, next) = listed(None, Some("c"), None);
+        assert_eq!((&*first, &next), ("c6", &key("c", 6)));
+        assert_eq!(listed(None, Some("c"), next), ("c7".into(), None));
+        assert_eq!(listed(None, Some("b"), key("b", 5)), (String::new(), None));
     }
 
     #[test]
