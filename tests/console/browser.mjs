@@ -53,3 +53,26 @@ export const signIn = async (page, code = "") => {
   if (code) await page.getByLabel("Code of the second factor").fill(code);
   await page.getByRole("button", { name: "Sign in" }).click();
 };
+
+/** Notes when a row with this text comes into the live list, and when it goes; returns what waits for
+ * the next of these moments. What waits for elements looks but twice a second after a while. */
+export const comings = async (page, text) => {
+  await page.evaluate((text) => {
+    const list = document.querySelector("#clients");
+    const isThere = () => [...list.querySelectorAll("tbody tr")].some((it) => it.textContent.includes(text));
+    let was = isThere();
+    window.comings = [];
+    const note = () => {
+      const is = isThere();
+      if (is !== was) window.comings.push(Date.now());
+      was = is;
+    };
+    new MutationObserver(note).observe(list, { subtree: true, childList: true });
+  }, text);
+  let seen = 0;
+  return async () => {
+    await page.waitForFunction((seen) => window.comings.length > seen, seen, { polling: 20 });
+    seen += 1;
+    return page.evaluate((seen) => window.comings[seen - 1], seen);
+  };
+};

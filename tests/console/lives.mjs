@@ -2,11 +2,12 @@
 // life leaves nothing behind; `id` tells it from those before.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 
 import { BASE } from "./browser.mjs";
-import { published, totp } from "./clients.mjs";
+import { published, publishedBy, totp } from "./clients.mjs";
 
-const { AUTHORITY, JWKS, HOSTILE } = process.env;
+const { CERTIFICATES, JWKS, HOSTILE, TOKEN } = process.env;
 const LONG = "w".repeat(200);
 const RULE = { effect: "deny", action: "publish", pattern: "acme/x" };
 
@@ -27,6 +28,19 @@ const inTheirOwnName = async (hands, email, password, new_password) => {
   await own.send("main form", { email, password: new_password });
   await own.send(row(own, "this one").locator("form"), {}, { told: "sign in again" });
   await own.page.context().close();
+};
+
+/** A device comes by itself, and is deleted; so it is kept out, until it may come again. */
+const comesAgain = async (hands, named, says, comes) => {
+  const at = new URL(hands.page.url()).pathname;
+  for (let time = 0; time < 2; time += 1) {
+    assert.ok(await comes());
+    await hands.open(`/credentials/${named}@acme`);
+    await acts(hands, [["delete", {}]]);
+    assert.equal(await comes(), false);
+    await hands.open(at);
+    await acts(hands, [["forget", says]]);
+  }
 };
 
 export const LIVES = {
@@ -141,7 +155,9 @@ export const LIVES = {
 
   async authority(hands) {
     await hands.open("/authorities");
-    await hands.send("form.card", { tenant: "acme", identity: "san-dns", pattern: "${name}.acme", pem: AUTHORITY, role: "readers", max: "3", auto_register: "yes" });
+    const pem = readFileSync(`${CERTIFICATES}devices.crt`, "utf8");
+    await hands.send("form.card", { tenant: "acme", identity: "cn", pattern: "${name}.acme", pem, role: "readers", max: "3", auto_register: "yes" });
+    await comesAgain(hands, "hose", { name: "hose" }, () => publishedBy("hose", "acme/x"));
     await acts(hands, [
       ["forget", { name: "nobody" }, { told: "Not done." }],
       ["remove", {}],
@@ -150,8 +166,10 @@ export const LIVES = {
 
   async issuer(hands, id) {
     await hands.open("/issuers");
-    const said = { name: id, tenant: "acme", iss: `https://${id}.example/<b>`, audience: HOSTILE, alg: "EdDSA", jwks: JWKS };
-    await hands.send("form.card", { ...said, role_claim: "realm.roles", role_map: "<i>ops</i>=readers" });
+    const said = { name: id, tenant: "acme", iss: "https://sso.example", audience: HOSTILE, alg: "EdDSA", jwks: JWKS };
+    const registers = { auto_register: "yes", role: "readers", max: "3" };
+    await hands.send("form.card", { ...said, role_claim: "realm.roles", role_map: "<i>ops</i>=readers", ...registers });
+    await comesAgain(hands, "mast", { identity: "mast" }, () => published("jwt", TOKEN, { id: "mast", topic: "acme/x" }));
     await acts(hands, [
       ["forget", { identity: "nobody" }, { told: "Not done." }],
       ["revoke", { jti: HOSTILE }],

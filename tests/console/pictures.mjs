@@ -10,7 +10,10 @@ import { client, published } from "./clients.mjs";
 import { Hands } from "./hands.mjs";
 import { small } from "./png.mjs";
 
-const { CLIENTS, FINGERPRINT, PICTURES } = process.env;
+const { CLIENTS, FINGERPRINT, FIRST_CODE, PICTURES } = process.env;
+
+/** So wide that what is done stands beside what is shown. */
+const WIDTH = 1280;
 
 const SHOWN = {
   find: "/find?tenant=plant",
@@ -54,9 +57,26 @@ const SHOWN = {
 for (const name of ["pump-7@plant", "valve-4@plant", "pump-7@plant"]) await published(name, "wrong", { topic: "plant/x" });
 const clients = Object.entries(JSON.parse(CLIENTS)).map(([name, secret]) => client(name, secret, "plant/x"));
 
+const shotIn = (dark) => async (page, name) => {
+  writeFileSync(join(PICTURES, `${name}${dark ? "-dark" : ""}.png`), small(await page.screenshot()));
+};
+
 for (const dark of [false, true]) {
-  const shot = async (page, name) => writeFileSync(join(PICTURES, `${name}${dark ? "-dark" : ""}.png`), small(await page.screenshot()));
-  const page = await opened({ dark, width: 1200 });
+  const page = await opened({ dark, width: WIDTH });
+  const hands = new Hands(page, { keyboard: false, scripts: true, width: WIDTH });
+  await hands.open("/first");
+  await shotIn(dark)(page, "first");
+  // With the code, that there is somebody meanwhile is seen, and nobody is asked for any more.
+  const said = { code: FIRST_CODE, email: "joe", password: "correct horse battery" };
+  if (dark) await hands.send("main form", said, { told: "there is a user already" });
+  await page.context().close();
+}
+
+for (const dark of [false, true]) {
+  const shot = shotIn(dark);
+  const page = await opened({ dark, width: WIDTH });
+  await page.goto(`${process.env.CONSOLE}/sign-in`);
+  await shot(page, "sign-in");
   await signIn(page);
   await page.waitForURL("**/find");
   const state = await page.context().storageState();
@@ -65,10 +85,17 @@ for (const dark of [false, true]) {
     if (name === "connected") await page.getByText("Live", { exact: true }).waitFor();
     await shot(page, name);
   }
-  const hands = new Hands(page, { keyboard: false, scripts: true, width: 1200 });
+  const hands = new Hands(page, { keyboard: false, scripts: true, width: WIDTH });
   await hands.open("/find?tenant=plant&q=pump");
   await hands.send("form#many", { act: "suspend", all: "yes" }, { told: "nothing is changed yet" });
   await shot(page, "many");
+  // Of one that is not connected.
+  await hands.open("/credentials/pump-7@plant");
+  await hands.press(page.locator("summary", { hasText: "Rotate the secret" }));
+  await hands.press(page.getByRole("button", { name: "Rotate the secret" }));
+  await page.getByRole("dialog").waitFor();
+  await shot(page, "secret");
+  await hands.close();
   await page.context().close();
   const phone = await opened({ state, dark, width: 360 });
   await phone.goto(`${process.env.CONSOLE}${SHOWN.connected}`);

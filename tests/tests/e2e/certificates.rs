@@ -14,7 +14,7 @@ use countersign_tests::{
 use crate::tls::{subscriber, tls};
 
 /// Has a second listener ask for certificates.
-fn asking(builder: Builder, authority: &Authority) -> Builder {
+pub(crate) fn asking(builder: Builder, authority: &Authority) -> Builder {
     let lines = authority.listener_lines();
     let lines = lines.iter().map(String::as_str);
     let lines = lines.chain(["require_certificate true"]);
@@ -50,7 +50,7 @@ fn add(fixture: &Fixture, authority: &Authority, certificate: &str, holder: &str
 const MINE: &str = "meter1@acme";
 
 /// What all authorities of devices are called.
-const DEVICES: &str = "/O=Devices/CN=Device Authority";
+pub(crate) const DEVICES: &str = "/O=Devices/CN=Device Authority";
 
 /// Publishes to `acme/TOPIC` with a certificate, and what more is given.
 fn publish(

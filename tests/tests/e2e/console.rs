@@ -4,9 +4,19 @@ use std::time::Duration;
 use std::{env, fs};
 
 use countersign_testkit::service::Service;
+use countersign_testkit::token_issuer::TokenIssuer;
 use countersign_testkit::tools::{Output, Tool};
 use countersign_testkit::{Broker, Cli, Version, artifacts};
 use countersign_tests::Fixture;
+use countersign_tests::authority::Authority;
+use serde_json::json;
+
+use crate::certificates::{DEVICES, asking};
+use crate::issuers::{HOUR, claims};
+use crate::tls::tls;
+
+/// Who signs in, in the scripts.
+pub(crate) const ADA: &str = "ada@mail.test";
 
 /// What a stranger may call things, to see whether it is shown as text.
 const HOSTILE: &str = "<img src=x onerror=alert(1)> \"'` \u{202e} gnp \u{1f980}";
@@ -17,7 +27,10 @@ const HOSTILE: &str = "<img src=x onerror=alert(1)> \"'` \u{202e} gnp \u{1f980}"
 /// of a sort of thing, that alone is made, changed and removed.
 #[test]
 fn every_page_and_act_works_in_a_browser() {
-    let fixture = Fixture::start(Version::V2_1);
+    let authority = Authority::new();
+    authority.further("devices", DEVICES, None);
+    authority.sign_by("devices", "hose", &["-subj", "/CN=hose.acme"]);
+    let fixture = Fixture::start_with(Version::V2_1, |it| asking(it, &authority));
     for tenant in ["acme", "hall"] {
         fixture.tenant(tenant, &[]);
     }
@@ -28,21 +41,27 @@ fn every_page_and_act_works_in_a_browser() {
         "<img src=x onerror=alert(1)>\"'&\u{1f980}{}",
         "x".repeat(210)
     );
+    let described = ["--description", HOSTILE, "--client-id", "any"];
+    let hostile = fixture.credential_with("hostile", "acme", &described);
     let fingerprint = with_things(&fixture, &strange);
     // Each way forgets one; the last stays to be looked at.
     let is_all = env::var("COUNTERSIGN_WALK").is_ok_and(|it| it == "all");
     for number in 0..if is_all { 17 } else { 2 } {
         gone(&fixture, &format!("gone{number}"));
     }
+    let issuer = TokenIssuer::new(1);
     let service = fixture.serve();
     let code = service.first_code().unwrap();
     let tool = in_a_browser("walk.mjs", &fixture, &service)
         .env("FIRST_CODE", code)
         .env("HOSTILE", HOSTILE)
+        .env("HOSTILE_SECRET", hostile.secret)
         .env("STRANGE", format!("{strange}@acme"))
         .env("FINGERPRINT", fingerprint)
-        .env("AUTHORITY", certificate("p384"))
-        .env("JWKS", JWKS)
+        .env("TLS_PORT", tls(&fixture).to_string())
+        .env("CERTIFICATES", authority.path(""))
+        .env("JWKS", issuer.jwks())
+        .env("TOKEN", issuer.sign(&claims(HOSTILE, "mast", 2 * HOUR)))
         .env("SEED", env::var("COUNTERSIGN_SEED").unwrap_or("1".into()));
     let (asked, most) = match env::var("COUNTERSIGN_WALK").as_deref() {
         Ok("all") => (("ALL_WAYS", "yes".to_owned()), 3_600),
@@ -50,6 +69,32 @@ fn every_page_and_act_works_in_a_browser() {
         Err(_) => (("ONLY", String::new()), 480),
     };
     succeeds(tool.env(asked.0, asked.1), most);
+}
+
+/// `tests/console/crowd.mjs` watches the list of who is connected while a crowd comes and
+/// goes. `COUNTERSIGN_CROWD` says how many are there, and how often somebody is waited for.
+#[test]
+fn the_live_list_stays_whole_and_small_while_a_crowd_comes_and_goes() {
+    let fixture = Fixture::start(Version::V2_1);
+    fixture.tenant("acme", &[]);
+    let any = ["--client-id", "any"];
+    let logins = ["crowd", "guest"].map(|it| fixture.credential_with(it, "acme", &any));
+    let logins = logins.map(|it| [it.username, it.secret]);
+    somebody(&fixture.cli, ADA);
+    said(
+        &fixture.cli,
+        &["user", "set", ADA, "--platform-admin", "true"],
+    );
+    let service = fixture.serve();
+    let (crowd, guests) = match env::var("COUNTERSIGN_CROWD") {
+        Ok(crowd) => (crowd, "20"),
+        Err(_) => ("1000".to_owned(), "3"),
+    };
+    let tool = in_a_browser("crowd.mjs", &fixture, &service)
+        .env("LOGINS", json!(logins).to_string())
+        .env("CROWD", crowd)
+        .env("GUESTS", guests);
+    succeeds(tool, 240);
 }
 
 /// A script of `tests/console`, which looks at this service with a browser.
@@ -115,7 +160,6 @@ fn with_things(fixture: &Fixture, strange: &str) -> String {
         &["role", "create", "readers", "--description", HOSTILE],
         &["role", "allow", "readers", "subscribe", "acme/#"],
         &["role", "assign", "readers", "--group", "HALL"],
-        &["credential", "create", "hostile", "--description", HOSTILE],
         &["credential", "create", strange, "--group", "HALL"],
         &["application", "create", "fleet", "--org-admin"],
         &["thing", "create", "<b>pump", "--application", "fleet"],
@@ -159,6 +203,12 @@ fn with_things(fixture: &Fixture, strange: &str) -> String {
     let authority = ["ca", "add", "--pem", &pem, "--identity", "san-dns"];
     let added = cli.json(&[&authority[..], &acme].concat());
     added["fingerprint"].as_str().unwrap().to_owned()
+}
+
+/// Makes somebody who may sign in.
+pub(crate) fn somebody(cli: &Cli, name: &str) {
+    let create = ["user", "create", name, "--password-stdin"];
+    cli.json_with_stdin(&create, b"correct horse battery");
 }
 
 pub(crate) fn said(cli: &Cli, arguments: &[&str]) {

@@ -6,7 +6,7 @@ use countersign_testkit::Version;
 use countersign_tests::Fixture;
 use serde_json::{Map, Value};
 
-use crate::console::{JWKS, certificate, gone, in_a_browser, said, succeeds};
+use crate::console::{ADA, JWKS, certificate, gone, in_a_browser, said, somebody, succeeds};
 
 /// `tests/console/pictures.mjs` takes them, into the folder that `COUNTERSIGN_SCREENSHOTS`
 /// names.
@@ -15,21 +15,20 @@ use crate::console::{JWKS, certificate, gone, in_a_browser, said, succeeds};
 fn pictures_of_the_console_are_taken() {
     let folder = env::var_os("COUNTERSIGN_SCREENSHOTS").unwrap();
     let fixture = Fixture::start_with(Version::V2_1, |it| it.plugin_option("broker", "hall-1"));
-    for name in ["ada@mail.test", "jane@plant.example", "joe@plant.example"] {
-        let create = ["user", "create", name, "--password-stdin"];
-        fixture
-            .cli
-            .json_with_stdin(&create, b"correct horse battery");
+    // Without users yet, as the page for the first one is only shown then.
+    let service = fixture.serve();
+    for name in [ADA, "jane@plant.example", "joe@plant.example"] {
+        somebody(&fixture.cli, name);
     }
     said(
         &fixture.cli,
-        &["user", "set", "ada@mail.test", "--platform-admin", "true"],
+        &["user", "set", ADA, "--platform-admin", "true"],
     );
     let clients = with_a_plant(&fixture);
     gone(&fixture, "hall-2");
-    let service = fixture.serve();
     let tool = in_a_browser("pictures.mjs", &fixture, &service)
         .env("PICTURES", folder)
+        .env("FIRST_CODE", service.first_code().unwrap())
         .env("CLIENTS", clients)
         .env("FINGERPRINT", fingerprint(&fixture));
     succeeds(tool, 480);

@@ -108,9 +108,48 @@ document.addEventListener("change", (event) => {
   for (const box of boxes) box.checked = all.checked;
 });
 
-// What is live is looked at anew when something happens, at most a few times a second.
+// What is live is looked at anew when something happens, at most a few times a second, and not
+// while nobody sees it.
 
 const PAUSE = 250;
+/** After so long a stream is asked for again that was refused. */
+const REFUSED = 5000;
+
+/** Makes a part of the page what it is by now. What stays the same stays where it is: its focus, its
+ * ticks, what is selected of it, and a click on it that has begun. */
+const become = (there, fresh) => {
+  if (there.isEqualNode(fresh)) return;
+  if (there.nodeName !== fresh.nodeName) there.replaceWith(fresh);
+  else if (there.nodeType === Node.TEXT_NODE) there.data = fresh.data;
+  else {
+    for (const { name, value } of fresh.attributes) if (there.getAttribute(name) !== value) there.setAttribute(name, value);
+    for (const { name } of [...there.attributes]) if (!fresh.hasAttribute(name)) there.removeAttribute(name);
+    becomeWithin(there, fresh);
+  }
+};
+
+const becomeWithin = (there, fresh) => {
+  const keys = new Map([...there.children].filter((it) => it.dataset.key).map((it) => [it.dataset.key, it]));
+  const stay = new Set([...fresh.children].map((it) => it.dataset.key));
+  for (const [key, it] of keys) if (!stay.has(key)) it.remove();
+  let place = there.firstChild;
+  for (const child of [...fresh.childNodes]) {
+    const key = child.dataset?.key;
+    const same = key ? keys.get(key) : place;
+    if (!same || same.dataset?.key !== key) {
+      there.insertBefore(child, place);
+    } else {
+      if (same !== place) there.insertBefore(same, place);
+      place = same.nextSibling;
+      become(same, child);
+    }
+  }
+  while (place) {
+    const gone = place;
+    place = gone.nextSibling;
+    gone.remove();
+  }
+};
 
 const follow = (part) => {
   const pulse = document.querySelector("[data-pulse]");
@@ -122,14 +161,13 @@ const follow = (part) => {
   let isBusy = false;
   let isStale = false;
   const look = async () => {
-    if (isBusy) {
+    if (isBusy || document.hidden) {
       isStale = true;
       return;
     }
     isBusy = true;
     isStale = false;
     try {
-      const ticked = new Set([...part.querySelectorAll("input:checked")].map((it) => it.value));
       const { answer, page } = await fetched(location.href);
       if (answer.redirected) {
         location.reload();
@@ -137,12 +175,9 @@ const follow = (part) => {
       }
       const fresh = page.getElementById(part.id);
       const isUsed = part.contains(document.activeElement);
-      if (fresh && fresh.innerHTML !== part.innerHTML) {
-        const focused = isUsed ? document.activeElement.dataset.key : null;
-        part.replaceChildren(...document.adoptNode(fresh).childNodes);
-        for (const box of part.querySelectorAll("input[type=checkbox]")) box.checked = ticked.has(box.value);
-        if (focused) part.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
-      }
+      if (fresh) becomeWithin(part, document.adoptNode(fresh));
+      // Where the row is gone that one was at, one goes on from the table, not from the page's beginning.
+      if (isUsed && !part.contains(document.activeElement)) part.querySelector("[tabindex]")?.focus({ preventScroll: true });
     } catch {
       say(false, "The service does not answer");
     }
@@ -151,14 +186,26 @@ const follow = (part) => {
       if (isStale) look();
     }, PAUSE);
   };
-  const events = new EventSource(part.dataset.events);
-  events.addEventListener("open", () => {
-    say(true, "Live");
-    look();
-  });
-  events.addEventListener("error", () => say(false, "Not live: trying again"));
-  for (const kind of part.dataset.kinds.split(" ")) events.addEventListener(kind, look);
-  events.addEventListener("missed", look);
+  let events;
+  const listen = () => {
+    events = new EventSource(part.dataset.events);
+    events.addEventListener("open", () => {
+      say(true, "Live");
+      look();
+    });
+    events.addEventListener("error", () => {
+      say(false, "Not live: trying again");
+      if (events.readyState !== EventSource.CLOSED) return;
+      // The browser gives up where it is refused: there are too many streams, or nobody is signed in
+      // any more, and then what is shown goes, too.
+      look();
+      setTimeout(listen, REFUSED);
+    });
+    for (const kind of part.dataset.kinds.split(" ")) events.addEventListener(kind, look);
+    events.addEventListener("missed", look);
+  };
+  listen();
+  document.addEventListener("visibilitychange", () => isStale && look());
   addEventListener("pagehide", () => events.close());
 };
 

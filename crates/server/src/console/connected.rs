@@ -5,11 +5,12 @@ use serde_json::Value;
 
 use super::ask::{Ask, Told, once_there};
 use super::chart::chart;
+use super::find::GOES_ON;
 use super::form::Form;
 use super::lines::{client, kick};
 use super::page::{self, act, page};
 use super::pieces::{
-    Field, done, empty, hidden, list, name, name_or_dash, pager, table, text, when,
+    Field, done, empty, hidden, list, live_table, name, name_or_dash, pager, text, when,
 };
 use super::scope::Scope;
 use crate::answer::Answer;
@@ -74,9 +75,9 @@ fn clients(call: &Call<'_>, listed: &Value, words: &Form) -> Markup {
     let back = words.address(PATH, &[]);
     let row = |item: &Value| {
         let session = text(item, "session");
-        vec![
+        let cells = vec![
             html! {
-                input type="checkbox" name="session" value=(session) form="many" data-key={ "box-" (session) }
+                input type="checkbox" name="session" value=(session) form="many"
                     aria-label={ "Choose " (text(item, "client_id")) };
             },
             client(item),
@@ -86,15 +87,17 @@ fn clients(call: &Call<'_>, listed: &Value, words: &Form) -> Markup {
             name_or_dash(item, "broker"),
             when(item, "connected_at", call.now),
             kick(session, &back),
-        ]
+        ];
+        (session.to_owned(), cells)
     };
     let rows: Vec<_> = items.iter().map(row).collect();
     html! {
-        @if rows.is_empty() { (empty("Nobody is connected.")) } @else {
-            (table("Clients", &["", "Name", "Client id", "Address", "Tenant", "Broker", "Since", "Act"], &rows))
+        @if rows.is_empty() && listed["next"].is_string() { (empty(GOES_ON)) }
+        @else if rows.is_empty() { (empty("Nobody is connected here. The page Refused tells who tried in vain, and Why tells the reason.")) } @else {
+            (live_table("Clients", &["", "Name", "Client id", "Address", "Tenant", "Broker", "Since", "Act"], &rows))
             form.many id="many" method="post" action="/connected/kick" {
                 (hidden("back", &back))
-                button.danger type="submit" data-key="many" { "Kick those that are chosen" }
+                button.danger type="submit" { "Kick those that are chosen" }
                 span.hint { "Their sessions end; what is not suspended may come again." }
             }
         }

@@ -11,8 +11,8 @@ use super::form::{Body, Form};
 use super::lines::client;
 use super::page::{self, act, page};
 use super::pieces::{
-    Field, done, empty, form_key, hidden, link, list, name, name_or_dash, state, table, text, when,
-    wrong,
+    Field, done, empty, form_key, hidden, link, list, live_table, name, name_or_dash, state, table,
+    text, when, wrong,
 };
 use super::scope::Scope;
 use super::secret::NewSecret;
@@ -33,7 +33,9 @@ fn show(call: &mut Call<'_>, words: &Form, problem: Option<&Problem>) -> Result<
     let mut scope = Scope::of(call, words)?;
     scope.tenant = scope.one().map(str::to_owned);
     let parts = match scope.tenant() {
-        None => html! { (empty("There is no tenant yet whose clients could connect.")) },
+        None => {
+            html! { (empty("There is no tenant yet whose clients could connect. Make one on the page Tenants.")) }
+        }
         Some(tenant) => parts(call, words, &scope, tenant)?,
     };
     let main = html! {
@@ -83,12 +85,13 @@ fn parts(
     };
     let places: Vec<_> = list(&listeners, "items").iter().map(place).collect();
     let row = |item: &Value| {
-        vec![
+        let cells = vec![
             name(text(item, "client_id")),
             client(item),
             name_or_dash(item, "address"),
             when(item, "connected_at", call.now),
-        ]
+        ];
+        (text(item, "session").to_owned(), cells)
     };
     let online: Vec<_> = list(&clients, "items").iter().map(row).collect();
     let row = |item: &Value| {
@@ -111,21 +114,21 @@ fn parts(
     Ok(html! {
         section.card aria-labelledby="broker" {
             h2 id="broker" { "Broker info" }
-            @if places.is_empty() { (empty("No broker is alive.")) }
+            @if places.is_empty() { (empty("No broker is alive. Start a Mosquitto whose configuration loads the plugin with this store.")) }
             @else { (table("Broker info", &["Broker", "Host", "Port", "Protocol"], &places)) }
         }
         section.card aria-labelledby="online" {
             h2 id="online" { "Clients" }
             div id="clients" data-kinds="client" data-events=(words_of_events(scope)) {
                 p.number { b { (count["connected"].as_u64().unwrap_or_default()) } span { "current online connections" } }
-                @if online.is_empty() { (empty("Nobody is connected.")) }
-                @else { (table("Clients", &["Client id", "Username", "Address", "Since"], &online)) }
+                @if online.is_empty() { (empty("Nobody is connected. Create below what a client logs in with.")) }
+                @else { (live_table("Clients", &["Client id", "Username", "Address", "Since"], &online)) }
                 @if !text(&clients, "next").is_empty() { p.hint { a href={ "/connected?tenant=" (tenant) } { "There are more." } } }
             }
         }
         section.card aria-labelledby="auth" {
             h2 id="auth" { "Auth" }
-            @if given.is_empty() { (empty("No client was given anything to log in with yet.")) }
+            @if given.is_empty() { (empty("No client was given anything to log in with yet. Do it by the form below.")) }
             @else { (table("What clients log in with", &["Description", "Client id", "Username", "State", "Made", "Act"], &given)) }
             form method="post" action=(PATH) data-secret {
                 (form_key(call)?)

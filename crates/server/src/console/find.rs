@@ -30,7 +30,9 @@ fn show(call: &mut Call<'_>, words: &Form) -> Result<Answer, Problem> {
     let address = sought.and_then(|it| it.parse::<IpAddr>().ok());
     let group = words.text("group");
     let found = match (scope.sees_something(), address) {
-        (false, _) => empty("Nothing that you may see is here yet."),
+        (false, _) => empty(
+            "Nothing that you may see is here yet. Who administers the whole store grants you something in a tenant.",
+        ),
         (true, Some(address)) => at_address(call, &scope, &address.to_canonical().to_string())?,
         (true, None) => html! {
             (credentials(call, &scope, words, sought)?)
@@ -79,7 +81,7 @@ fn credentials(
     Ok(html! {
         @if found { (credential_table(call, "Credentials", listed, true)) }
         @else if listed["next"].is_string() { (empty(GOES_ON)) }
-        @else if is_sought { (empty("There is no such credential.")) }
+        @else if is_sought { (empty("There is no such credential. Look for the beginning of its name, and in all states.")) }
         @else { (empty("There are no credentials here yet. Make one by the button above, for each device.")) }
         (pager(PATH, words, listed))
         @if found { (many::form(words)) }

@@ -119,14 +119,29 @@ fn distance(seconds: i64) -> String {
 
 /// A table. On narrow screens each cell says what it is.
 pub(super) fn table(caption: &str, heads: &[&str], rows: &[Vec<Markup>]) -> Markup {
+    rows_of(caption, heads, rows.iter().map(|cells| (None, cells)))
+}
+
+/// A table that is live. A row with the same key stays the same one, whatever comes
+/// before it, so that a click that has begun on it is not another row's.
+pub(super) fn live_table(caption: &str, heads: &[&str], rows: &[(String, Vec<Markup>)]) -> Markup {
+    let rows = rows.iter().map(|(key, cells)| (Some(key.as_str()), cells));
+    rows_of(caption, heads, rows)
+}
+
+fn rows_of<'a>(
+    caption: &str,
+    heads: &[&str],
+    rows: impl Iterator<Item = (Option<&'a str>, &'a Vec<Markup>)>,
+) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label=(caption) {
             table {
                 caption.hidden { (caption) }
                 thead { tr { @for head in heads { th scope="col" { (head) } } } }
                 tbody {
-                    @for row in rows {
-                        tr {
+                    @for (key, row) in rows {
+                        tr data-key=[key] {
                             @for (cell, head) in row.iter().zip(heads) {
                                 // One piece, however much it holds: it stands beside what it is.
                                 td data-head=(head) { div { (cell) } }

@@ -10,7 +10,7 @@ use super::ask::Ask;
 use super::connected::words_of_events;
 use super::form::Form;
 use super::page::{self, page};
-use super::pieces::{dash, empty, list, name, table, text, verdict};
+use super::pieces::{dash, empty, list, live_table, name, text, verdict};
 use super::scope::Scope;
 use crate::answer::Answer;
 use crate::call::Call;
@@ -49,17 +49,18 @@ fn show(call: &mut Call<'_>, words: &Form) -> Result<Answer, Problem> {
             button type="submit" { "Show" }
         }
         div id="refused" data-kinds="login denied" data-events=(words_of_events(&scope)) {
-            @if rows.is_empty() { (empty("Nothing was refused in the last hour.")) }
-            @else { (table("Refused in the last hour", &["Count", "Outcome", "Cause", "Address", "Name", "Look"], &rows)) }
+            @if rows.is_empty() { (empty("Nothing was refused in the last hour. What was before, the audit has.")) }
+            @else { (live_table("Refused in the last hour", &["Count", "Outcome", "Cause", "Address", "Name", "Look"], &rows)) }
             @if !is_whole { p.hint { "There is more than is summed up here; the audit has all of it." } }
         }
     };
     page::show(call, PATH, "Refused", main)
 }
 
-fn row(((outcome, cause, address), sum): &(Key, Sum)) -> Vec<Markup> {
+fn row(((outcome, cause, address), sum): &(Key, Sum)) -> (String, Vec<Markup>) {
     let words = |words: &[(&str, &str)]| serde_urlencoded::to_string(words).unwrap_or_default();
-    vec![
+    let key = [outcome, cause, address.as_deref().unwrap_or_default()].join(" ");
+    let cells = vec![
         html! { (sum.count) },
         verdict(outcome),
         html! { strong { (name(cause)) } },
@@ -77,7 +78,8 @@ fn row(((outcome, cause, address), sum): &(Key, Sum)) -> Vec<Markup> {
             Some(named) => html! { a href={ "/why?" (words(&[("name", named)])) } { "Why" } },
             None => dash(),
         },
-    ]
+    ];
+    (key, cells)
 }
 
 /// What was refused, summed up; and whether that is all.

@@ -80,7 +80,9 @@ pub(super) fn token_table(call: &Call<'_>, listed: &Value, back: &str) -> Markup
         "Act",
     ];
     match rows.is_empty() {
-        true => empty("There are no tokens here."),
+        true => empty(
+            "There are no tokens here. Make one by the form below, for a program that asks the service.",
+        ),
         false => table("Tokens", &heads, &rows),
     }
 }
