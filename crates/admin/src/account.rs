@@ -207,6 +207,9 @@ impl Command for SwitchTenant {
             return Err(AdminError::new(ErrorKind::Invalid, subject, message));
         };
         let before = tx.web_session(session)?.and_then(|it| it.tenant);
+        if before.as_ref() == Some(&self.0) {
+            return Ok(());
+        }
         tx.switch_web_session(session, &self.0)?;
         let works_in = |tenant: &TenantId| json!({ "works_in": tenant.as_str() });
         let (before, after) = (before.as_ref().map(works_in), works_in(&self.0));

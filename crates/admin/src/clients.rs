@@ -55,14 +55,16 @@ impl Command for ListClients {
             rows.retain(|it| tenant.is_none_or(|id| it.presence.tenant.as_ref() == Some(id)));
             rows
         };
-        let mut sessions = match (&self.client_id, self.sessions_of_credential(tx)?) {
-            (Some(client_id), _) => Listed {
+        let mut sessions = if let Some(client_id) = &self.client_id {
+            Listed {
                 rows: of_tenant(tx.presence_with(&client_id.tie())?),
                 next: None,
-            },
+            }
+        } else if let Some(rows) = self.sessions_of_credential(tx)? {
             // Not looked for among the sessions of all.
-            (None, Some(rows)) => part_of(of_tenant(rows), &self.page),
-            (None, None) => tx.presence(tenant, &self.page_at_broker())?,
+            part_of(of_tenant(rows), &self.page)
+        } else {
+            tx.presence(tenant, &self.page_at_broker())?
         };
         // Brokers follow one another, so behind the one that is sought there is nothing.
         let is_here = |broker: &String| self.broker.as_ref().is_none_or(|it| broker <= it);

@@ -53,9 +53,18 @@ pub(crate) fn shape_of(connection: &Connection, name: &str) -> Result<Option<Tab
 
 /// Adds a row with all columns.
 pub(crate) fn insert_into(shape: &TableShape) -> String {
+    write_into(shape, "INSERT")
+}
+
+/// Adds a row with all columns, in the place of the one with its key.
+pub(crate) fn replace_in(shape: &TableShape) -> String {
+    write_into(shape, "REPLACE")
+}
+
+fn write_into(shape: &TableShape, how: &str) -> String {
     let marks = vec!["?"; shape.columns.len()].join(", ");
     format!(
-        "INSERT INTO \"{name}\" ({columns}) VALUES ({marks})",
+        "{how} INTO \"{name}\" ({columns}) VALUES ({marks})",
         name = shape.name,
         columns = quoted(shape.columns.iter().map(|column| &column.name)),
     )

@@ -15,7 +15,7 @@ use crate::connect::connect;
 use crate::error::Fault;
 use crate::store::SqliteStore;
 use crate::tables::staged::fits;
-use crate::tables::{insert_into, shape_of};
+use crate::tables::{replace_in, shape_of};
 use crate::transaction_guard as guard;
 
 /// What a centre told so far, in a database without a name that is gone with this.
@@ -130,7 +130,7 @@ impl StagedTable {
     fn of(shape: TableShape, followed: &'static FollowedTable) -> Self {
         Self {
             // A row may have gone from one object to another since the other was told.
-            insert: insert_into(&shape).replacen("INSERT", "REPLACE", 1),
+            insert: replace_in(&shape),
             forget: format!(
                 "DELETE FROM {} WHERE {}",
                 shape.name,
