@@ -21,14 +21,15 @@ use crate::command::{cargo, read, run, target, with_lints, workspace};
 pub const MANIFEST: &str = "tests/fuzz/Cargo.toml";
 
 /// What is fuzzed, and how long.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct Options {
     /// Run this target alone; may be given more than once
     #[arg(long, value_name = "T")]
     target: Vec<String>,
-    /// So long for each target
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    seconds: u64,
+    /// So long for each target; 20 for files of other systems, and 10 for all else, if
+    /// nothing is said
+    #[arg(long, value_name = "N")]
+    seconds: Option<u64>,
     /// Write what was learned into the corpus, minimised
     #[arg(long)]
     keep: bool,
@@ -37,15 +38,20 @@ pub struct Options {
     input: Option<PathBuf>,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            target: Vec::new(),
-            seconds: 10,
-            keep: false,
-            input: None,
-        }
-    }
+/// Those that read files of other systems. What is in them is the largest language of all.
+const FILES: [&str; 7] = [
+    "acl_file",
+    "config",
+    "csv",
+    "dynamic_security",
+    "export",
+    "go_auth",
+    "passwords",
+];
+
+/// How long a target runs, if nothing is said.
+fn usual_seconds(target: &str) -> u64 {
+    if FILES.contains(&target) { 20 } else { 10 }
 }
 
 /// Builds, runs, and tells of each target what it came to. A crash, a hang or
@@ -155,12 +161,13 @@ fn one(program: &Path, name: &str, options: &Options, scratch: &Path) -> Result<
     for (number, line) in text.lines().enumerate() {
         fs::write(corpus.join(number.to_string()), from_hex(line)?)?;
     }
+    let seconds = options.seconds.unwrap_or_else(|| usual_seconds(name));
     let found = target()?.join("fuzz/found");
     fs::create_dir_all(&found)?;
     let log = scratch.join(format!("{name}.log"));
     let output = File::create(&log)?;
     let status = fuzzer(program, name, scratch)
-        .arg(format!("-max_total_time={}", options.seconds))
+        .arg(format!("-max_total_time={seconds}"))
         .arg("-seed=1")
         .arg(format!("-artifact_prefix={}/{name}-", found.display()))
         .arg(&corpus)
@@ -245,3 +252,16 @@ fn from_hex(line: &str) -> Result<Vec<u8>> {
 
 /// So large a corpus is committed, in bytes.
 const LARGEST: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_file_of_another_system_has_a_target() {
+        let known = targets().unwrap();
+        for name in FILES {
+            assert!(known.iter().any(|target| target == name), "{name}");
+        }
+    }
+}

@@ -1,13 +1,17 @@
 //! A store in a temporary directory, and short ways to act on it.
 
+use std::collections::BTreeSet;
+
 use countersign_core::audit::{AuditCheck, AuditEntry};
 use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::connect::{LoginRecord, Proof, SessionChange};
 use countersign_core::credential::Credential;
+use countersign_core::imported::ImportMark;
 use countersign_core::jwt::{Ttl, Whoami};
 use countersign_core::kind::{Application, ApplicationName};
 use countersign_core::ledger::Ledger as _;
+use countersign_core::lifecycle::State;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::{Role, RoleName};
 use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
@@ -30,12 +34,14 @@ use crate::credential::{
     CreateCredential, DeleteCredential, IssuedCredential, NewCredential, ShowCredential,
 };
 use crate::error::AdminError;
+use crate::import::{ImportRow, ImportTable};
 use crate::jwt::{CreateToken, CreatedToken, Issuer, ListTokens, NewToken, ShownToken};
 use crate::namespace::parse_namespace;
 use crate::password::ChosenPassword;
 use crate::role::{ChangeRoleRules, CreateRole, NewRole};
 use crate::rule::RuleChange;
-use crate::scheme::AddScheme;
+use crate::scheme::{AddScheme, ListSchemes};
+use crate::secret::NewSecret;
 use crate::tenant::{self, CreateTenant, DeleteTenant, NewTenant, TenantDeletion};
 use crate::thing::{CreateThing, NewThing};
 use crate::user::{CreateUser, GrantUser, ShowUser, ShownUser};
@@ -282,6 +288,18 @@ impl Fixture {
         self.run(&AddScheme(scheme)).unwrap();
     }
 
+    /// Imports a credential of scheme `plain` with a password.
+    pub(crate) fn import(&mut self, name: &str) -> Result<(), AdminError> {
+        let row = import_row(with_password(name));
+        self.run(&ImportTable(vec![row])).map(drop)
+    }
+
+    /// The schemes of whose names some have a password.
+    pub(crate) fn with_passwords(&mut self) -> Vec<String> {
+        let schemes = self.run(&ListSchemes).unwrap();
+        schemes.with_passwords().map(ToString::to_string).collect()
+    }
+
     pub(crate) fn delete(&mut self, name: &str) {
         let name = login_name(name);
         self.run(&DeleteCredential(name)).unwrap();
@@ -398,6 +416,29 @@ pub(crate) fn new_tenant(id: &str, namespaces: &[&str]) -> NewTenant {
 /// A credential of `acme` with a generated secret.
 pub(crate) fn new_credential(name: &str) -> NewCredential {
     NewCredential::new(tenant_id("acme"), name)
+}
+
+/// A row of a table, of this credential.
+pub(crate) fn import_row(create: CreateCredential) -> ImportRow {
+    ImportRow {
+        create,
+        hash: None,
+        state: State::Inactive,
+        mark: ImportMark {
+            source: "test".into(),
+            parts: BTreeSet::new(),
+            secret: None,
+        },
+    }
+}
+
+/// Of scheme `plain`, with a password.
+pub(crate) fn with_password(name: &str) -> CreateCredential {
+    CreateCredential(NewCredential {
+        scheme: SchemeName::plain(),
+        secret: NewSecret::Chosen(ChosenPassword::parse(b"correct horse".to_vec()).unwrap()),
+        ..new_credential(name)
+    })
 }
 
 pub(crate) fn tenant_id(text: &str) -> TenantId {

@@ -16,7 +16,7 @@ use countersign_core::limit::UseLimits;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::{Role, RoleName, RoleRule};
 use countersign_core::rule::Rule;
-use countersign_core::scheme::{DraftError, Scheme, SchemeName, Schemes};
+use countersign_core::scheme::{DraftError, NameForm, Scheme, SchemeName, Schemes};
 use countersign_core::secret::{PasswordHash, StoredSecret, Verifier};
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
@@ -31,6 +31,7 @@ use crate::lookup::{self, ShownCredential};
 use crate::password::ChosenPassword;
 use crate::role::{AssignRole, Assignment};
 use crate::rule::{RuleChange, check_count, check_sendable};
+use crate::scheme::expect_password;
 use crate::tenant::{RoleChanges, SetTenant, TenantChanges};
 use crate::text::FreeText;
 use crate::view::AuditedCredential;
@@ -132,11 +133,11 @@ impl Command for ImportCredentials {
         let schemes = tx.schemes()?;
         let plain = lookup::scheme(&schemes, &SchemeName::plain())?;
         scheme_overlap::begin_use(tx, plain, &self.tenant)?;
-        let maker = Maker {
+        let mut maker = Maker {
             tenant: &lookup::tenant(tx, &self.tenant)?,
             operators: lookup::scheme(&schemes, &SchemeName::basic())?,
             plain,
-            schemes: &schemes,
+            schemes: schemes.clone(),
         };
         let new = self.credentials.iter();
         new.map(|new| maker.make(tx, new)).collect()
@@ -146,15 +147,19 @@ impl Command for ImportCredentials {
 /// What credentials are made with.
 struct Maker<'a> {
     tenant: &'a Tenant,
-    schemes: &'a Schemes,
+    schemes: Schemes,
     plain: &'a Scheme,
     operators: &'a Scheme,
 }
 
 impl Maker<'_> {
-    fn make(&self, tx: &mut Tx<'_>, new: &ImportedCredential) -> Result<CredentialId, AdminError> {
+    fn make(
+        &mut self,
+        tx: &mut Tx<'_>,
+        new: &ImportedCredential,
+    ) -> Result<CredentialId, AdminError> {
         check_name(
-            self.schemes,
+            &self.schemes,
             &new.name,
             new.is_operator,
             new.password.is_some(),
@@ -173,6 +178,7 @@ impl Maker<'_> {
             .add_credential(&made)
             .map_err(|error| lookup::exists_if_conflict(error, &made.name))?;
         if let Some(password) = &new.password {
+            expect_password(tx, &mut self.schemes, &made.name)?;
             let verifier = password.verifier(tx)?;
             let id = tx.add_secret(made.id, &verifier)?;
             made.secrets.push(StoredSecret {
@@ -237,7 +243,8 @@ impl Maker<'_> {
 ///
 /// Returns [`AdminError`] for a name that is kept for others, holds what no topic
 /// may or, of an operator, an `@`; for an address that no user's can be compared with;
-/// and for one of a shape that a scheme makes, if it comes with a password.
+/// and for one that looks like the secrets that serve as names in a scheme, if it comes
+/// with a password.
 pub fn check_name(
     schemes: &Schemes,
     name: &LoginName,
@@ -254,7 +261,7 @@ pub fn check_name(
         return Err(invalid(name, message));
     }
     kept_name::check_case(name)?;
-    if has_password && schemes.form_of(name.as_str()).is_cheap() {
+    if has_password && schemes.form_of(name.as_str()) == NameForm::Token {
         return Err(DraftError::SecretOfGeneratedName { name: name.clone() }.into());
     }
     Ok(())

@@ -11,6 +11,10 @@ use crate::lookup;
 use crate::rule::{RuleWarning, check_sendable};
 use crate::view::SchemeView;
 
+mod passwords;
+
+pub(crate) use self::passwords::{expect_password, expect_stored_passwords};
+
 /// Lists all schemes, built in and added.
 #[derive(Clone, Copy, Debug)]
 pub struct ListSchemes;
@@ -90,6 +94,9 @@ impl Command for AddScheme {
         tx.add_scheme(scheme)?;
         let after = SchemeView::of(scheme);
         tx.record("scheme.add", scheme.name().as_str(), None, Some(&after));
+        if scheme.naming().shape().is_some() {
+            expect_stored_passwords(tx)?;
+        }
         tx.changed(Change::Everything);
         Ok(())
     }

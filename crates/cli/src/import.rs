@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use countersign_import::{DynamicSecuritySource, MosquittoSource};
 
 use self::arguments::{ImportArguments, told};
@@ -78,13 +78,15 @@ impl ImportCommand {
 }
 
 #[derive(Args, Debug)]
+#[command(group(
+    ArgGroup::new("source").args(["config", "passwords", "acl"]).required(true).multiple(true)
+))]
 pub(crate) struct ImportMosquitto {
     /// The broker's configuration, which names both files and says whether clients
     /// are let in without a login.
     #[arg(
         long,
         value_name = "FILE",
-        required_unless_present_any = ["passwords", "acl"],
         conflicts_with_all = ["passwords", "acl"]
     )]
     config: Option<PathBuf>,

@@ -1,4 +1,5 @@
-//! What is allowed where no rule matches: the rules of a role that all clients hold.
+//! What is allowed where no rule matches: the rules of a role that all clients hold, those
+//! without a login as well.
 
 use countersign_admin::role::{CreateRole, NewRole, RewriteRole};
 use countersign_admin::tenant::{RoleChanges, SetTenant, ShowTenant, TenantChanges};
@@ -102,7 +103,7 @@ pub(crate) fn set(
     Ok(None)
 }
 
-/// Writes the rules of the role, and gives it to all clients.
+/// Writes the rules of the role, and gives it to all clients, with a login or without.
 fn write(tx: &mut Tx<'_>, tenant: &TenantId, defaults: &Defaults) -> Result<(), AdminError> {
     let shown = tx.run(&ShowTenant(tenant.clone()))?;
     let mut wanted = Vec::new();
@@ -140,16 +141,24 @@ fn write(tx: &mut Tx<'_>, tenant: &TenantId, defaults: &Defaults) -> Result<(), 
         no_wildcards: None,
         rules: Some(rules),
     })?;
-    if shown.default_roles.contains(&role) {
-        return Ok(());
-    }
-    let changes = TenantChanges {
-        default_roles: RoleChanges {
-            add: vec![role],
-            remove: Vec::new(),
+    let missing = |held: &[RoleName]| RoleChanges {
+        add: if held.contains(&role) {
+            Vec::new()
+        } else {
+            vec![role.clone()]
         },
+        remove: Vec::new(),
+    };
+    let changes = TenantChanges {
+        default_roles: missing(&shown.default_roles),
+        // There it holds for clients without a login as well, besides what they may already.
+        anonymous_roles: missing(&shown.anonymous_roles),
+        anonymous_rights: Some(shown.anonymous_rights),
         ..TenantChanges::default()
     };
+    if changes.default_roles.add.is_empty() && changes.anonymous_roles.add.is_empty() {
+        return Ok(());
+    }
     let id = tenant.clone();
     tx.run(&SetTenant { id, changes }).map(drop)
 }

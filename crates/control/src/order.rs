@@ -42,7 +42,8 @@ impl Order {
             let note = note::of(tx, tenant, role.name.as_str())?;
             let mut acls = acls_of(&role, &note);
             if role.name.as_str() == DEFAULT_ROLE {
-                subscribes = acls.iter().any(|acl| acl.kind.is_subscribe());
+                let mut acls = acls.iter();
+                subscribes = !role.no_wildcards && acls.any(|acl| acl.kind.is_subscribe());
                 continue;
             }
             acls.sort_by_key(|acl| place(acl.kind, acl.priority));
@@ -227,23 +228,16 @@ impl Order {
                 }
             }
         }
-        let grants = |asked: &Asked| {
-            let mut acls = asked.acls.iter();
-            !asked.no_wildcards
-                && acls.any(|acl| {
-                    acl.is_allowed && acl.kind.is_subscribe() && acl.reach.contains(['+', '#'])
-                })
-        };
-        let (none, some) = if one.no_wildcards && grants(other) {
-            (first, second)
-        } else if other.no_wildcards && grants(one) {
-            (second, first)
-        } else {
+        let mut acls = other.acls.iter();
+        let grants = acls
+            .any(|acl| acl.is_allowed && acl.kind.is_subscribe() && acl.reach.contains(['+', '#']));
+        if !one.no_wildcards || other.no_wildcards || !grants {
             return None;
-        };
+        }
         Some(cannot(format!(
-            "role `{none}` has `allowwildcardsubs` false and role `{some}` grants wildcards: there \
-             the one keeps from what the other grants, here it is granted"
+            "role `{first}` has `allowwildcardsubs` false and role `{second}`, which is asked \
+             after it, grants wildcards: there the one keeps from what the other grants, here it \
+             is granted"
         )))
     }
 

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use countersign_core::credential::CredentialId;
+use countersign_core::name::LoginName;
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId, StoredSecret, Verifier};
-use countersign_core::store::StoreError;
 use countersign_core::store::rows::SecretRows;
+use countersign_core::store::{Listed, Page, StoreError};
 use countersign_core::time::Timestamp;
 
 use crate::error::{Fault, found};
+use crate::page_query::{PageQuery, text};
 use crate::row_reader::RowReader;
 use crate::sql::{Connection, array_of, params};
 use crate::transaction::PostgresTransaction;
@@ -26,6 +28,15 @@ impl SecretRows for PostgresTransaction<'_> {
         self.run("look up a secret", |connection| {
             let statement = connection.prepare("SELECT 1 FROM secret WHERE digest = $1")?;
             statement.exists([digest.as_bytes()])
+        })
+    }
+
+    fn names_with_password(
+        &mut self,
+        page: &Page<LoginName>,
+    ) -> Result<Listed<LoginName>, StoreError> {
+        self.run("list who has a password", |connection| {
+            names_with_password(connection, page)
         })
     }
 
@@ -103,6 +114,26 @@ pub(crate) fn of_each(
         });
     }
     Ok(secrets)
+}
+
+/// The names of those who have a password, in their order.
+fn names_with_password(
+    connection: &Connection,
+    page: &Page<LoginName>,
+) -> Result<Listed<LoginName>, Fault> {
+    let query = PageQuery::of(
+        "SELECT name FROM credential WHERE EXISTS
+             (SELECT 1 FROM secret WHERE credential = credential.id AND phc IS NOT NULL)",
+    );
+    let after = page.after.as_ref().map(|name| [text(name.as_str())]);
+    let (sql, values) = query.page(["name"], after, page.sought());
+    let statement = connection.prepare(&sql)?;
+    let mut rows = statement.query(values)?;
+    let mut names = Vec::new();
+    while let Some(row) = rows.next()? {
+        names.push(RowReader::of(row).parsed(LoginName::parse)?);
+    }
+    Ok(page.listed(names))
 }
 
 /// Gives a credential one more secret.

@@ -7,6 +7,7 @@ use countersign_core::lockout::LockoutPolicy;
 use countersign_core::secret::Argon2Params;
 use countersign_core::store::rows::SettingRows;
 use countersign_core::store::{Settings, StoreError};
+use countersign_sql::expecting_scheme;
 
 use crate::error::Fault;
 use crate::row_reader::RowReader;
@@ -42,6 +43,8 @@ pub(crate) fn read(connection: &Connection) -> Result<Settings, Fault> {
             "rehash" => settings.rehash = columns.parsed(str::parse)?,
             "auto_ban" => settings.auto_ban = columns.parsed(AutoBan::parse)?,
             "lockout" => settings.lockout = columns.parsed(LockoutPolicy::parse)?,
+            // See the schemes.
+            key if expecting_scheme(key).is_some() => {}
             _ => return Err(columns.nonsense()),
         }
     }

@@ -8,6 +8,7 @@ use countersign_core::name::TenantId;
 use countersign_core::scheme::{FieldValue, Scheme, SchemeName, Schemes};
 use countersign_core::store::rows::SchemeRows;
 use countersign_core::store::{StoreError, StoredSchemes};
+use countersign_sql::{EXPECTING_KEYS, expecting_key, expecting_scheme};
 use rusqlite::{Connection, params};
 
 use crate::error::{Fault, found};
@@ -26,6 +27,12 @@ impl SchemeRows for SqliteTransaction<'_> {
     fn add_scheme(&mut self, scheme: &Scheme) -> Result<(), StoreError> {
         self.run("add a scheme", |connection| {
             add(connection, self.store(), scheme)
+        })
+    }
+
+    fn expect_passwords(&mut self, scheme: &SchemeName) -> Result<(), StoreError> {
+        self.run("take note of a password", |connection| {
+            expect_passwords(connection, scheme)
         })
     }
 
@@ -74,7 +81,31 @@ pub(crate) fn all(
             found.damaged.insert(name, error);
         }
     }
+    for scheme in with_passwords(connection)? {
+        found.readable.expect_passwords(scheme);
+    }
     Ok(found)
+}
+
+/// The schemes of whose names some have a password.
+fn with_passwords(connection: &Connection) -> Result<Vec<SchemeName>, Fault> {
+    let mut statement =
+        connection.prepare_cached("SELECT key FROM setting WHERE key > ?1 AND key < ?2")?;
+    let mut rows = statement.query(EXPECTING_KEYS)?;
+    let mut schemes = Vec::new();
+    while let Some(row) = rows.next()? {
+        schemes.extend(expecting_scheme(RowReader::of(row).text()?));
+    }
+    Ok(schemes)
+}
+
+/// Takes note that some name of this scheme has a password.
+fn expect_passwords(connection: &Connection, scheme: &SchemeName) -> Result<(), Fault> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO setting (key, value) VALUES (?1, 'true') ON CONFLICT DO NOTHING",
+    )?;
+    statement.execute([expecting_key(scheme)])?;
+    Ok(())
 }
 
 /// Adds a scheme.
@@ -103,7 +134,10 @@ fn add(connection: &Connection, store: &SqliteStore, scheme: &Scheme) -> Result<
 /// Removes a scheme that was added.
 fn remove(connection: &Connection, name: &SchemeName) -> Result<(), Fault> {
     let mut statement = connection.prepare_cached("DELETE FROM scheme_field WHERE scheme = ?1")?;
-    found(statement.execute([name.as_str()])?, "the scheme")
+    found(statement.execute([name.as_str()])?, "the scheme")?;
+    let mut statement = connection.prepare_cached("DELETE FROM setting WHERE key = ?1")?;
+    statement.execute([expecting_key(name)])?;
+    Ok(())
 }
 
 /// The tenants with a credential of this scheme.

@@ -1,13 +1,15 @@
 //! Secrets of credentials.
 
 use countersign_core::credential::CredentialId;
+use countersign_core::name::LoginName;
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId, StoredSecret, Verifier};
-use countersign_core::store::StoreError;
 use countersign_core::store::rows::SecretRows;
+use countersign_core::store::{Listed, Page, StoreError};
 use countersign_core::time::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, params, params_from_iter};
 
 use crate::error::{Fault, found};
+use crate::page_query::{PageQuery, text};
 use crate::row_reader::RowReader;
 use crate::transaction::SqliteTransaction;
 
@@ -25,6 +27,15 @@ impl SecretRows for SqliteTransaction<'_> {
             let mut statement =
                 connection.prepare_cached("SELECT 1 FROM secret WHERE digest = ?1")?;
             Ok(statement.exists([digest.as_bytes()])?)
+        })
+    }
+
+    fn names_with_password(
+        &mut self,
+        page: &Page<LoginName>,
+    ) -> Result<Listed<LoginName>, StoreError> {
+        self.run("list who has a password", |connection| {
+            names_with_password(connection, page)
         })
     }
 
@@ -97,6 +108,26 @@ pub(crate) fn of(connection: &Connection, id: CredentialId) -> Result<Vec<Stored
         });
     }
     Ok(secrets)
+}
+
+/// The names of those who have a password, in their order.
+fn names_with_password(
+    connection: &Connection,
+    page: &Page<LoginName>,
+) -> Result<Listed<LoginName>, Fault> {
+    let query = PageQuery::of(
+        "SELECT name FROM credential WHERE EXISTS
+             (SELECT 1 FROM secret WHERE credential = credential.id AND phc IS NOT NULL)",
+    );
+    let after = page.after.as_ref().map(|name| [text(name.as_str())]);
+    let (sql, values) = query.page(["name"], after, page.sought());
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(values))?;
+    let mut names = Vec::new();
+    while let Some(row) = rows.next()? {
+        names.push(RowReader::of(row).parsed(LoginName::parse)?);
+    }
+    Ok(page.listed(names))
 }
 
 /// Gives a credential one more secret.

@@ -291,6 +291,7 @@ delegate! {
     SchemeRows {
         schemes() -> Schemes;
         add_scheme(scheme: &Scheme) -> ();
+        expect_passwords(scheme: &SchemeName) -> ();
         remove_scheme(name: &SchemeName) -> ();
         tenants_using_scheme(name: &SchemeName) -> Vec<TenantId>;
         schemes_used_by(tenant: &TenantId) -> Vec<SchemeName>;
@@ -298,6 +299,7 @@ delegate! {
     SecretRows {
         has_secret(owner: CredentialId, secret: SecretId) -> bool;
         is_secret_taken(digest: &SecretDigest) -> bool;
+        names_with_password(page: &Page<LoginName>) -> Listed<LoginName>;
         add_secret(credential: CredentialId, verifier: &Verifier) -> SecretId;
         limit_secret(secret: SecretId, ends_at: Option<Timestamp>, until_used: bool) -> ();
         put_hint(secret: SecretId, hint: &str) -> ();

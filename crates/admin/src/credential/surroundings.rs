@@ -35,6 +35,17 @@ impl Surroundings {
         })
     }
 
+    /// Begins with the schemes, for credentials whose names may all have a password.
+    pub(crate) fn of_import(tx: &mut Tx<'_>) -> Result<Self, AdminError> {
+        let mut surroundings = Self::of(tx)?;
+        let names = surroundings.schemes.iter();
+        let names: Vec<_> = names.map(|scheme| scheme.name().clone()).collect();
+        for name in names {
+            surroundings.schemes.expect_passwords(name);
+        }
+        Ok(surroundings)
+    }
+
     /// The tenant with this id.
     pub(super) fn tenant(&mut self, tx: &mut Tx<'_>, id: &TenantId) -> Result<&Tenant, AdminError> {
         match self.tenants.entry(id.clone()) {

@@ -6,6 +6,7 @@ use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::imported::ImportMark;
 use countersign_core::lifecycle::State;
 use countersign_core::name::LoginName;
+use countersign_core::scheme::Schemes;
 use countersign_core::secret::{PasswordHash, SecretDigest, Verifier};
 use countersign_core::store::Intent;
 
@@ -16,6 +17,7 @@ use crate::credential::{
 };
 use crate::error::{AdminError, ErrorKind};
 use crate::password::ChosenPassword;
+use crate::scheme::expect_password;
 use crate::secret::{self, IssuedCredential};
 
 /// A credential as its scheme makes it, in the state that it had elsewhere.
@@ -45,8 +47,13 @@ impl ImportRow {
         &self,
         tx: &mut Tx<'_>,
         surroundings: &mut Surroundings,
+        schemes: &mut Schemes,
     ) -> Result<IssuedCredential, AdminError> {
-        let issued = self.prepare(tx, surroundings)?.make(tx)?;
+        let prepared = self.prepare(tx, surroundings)?;
+        if let Verifier::Password(_) = prepared.secret.verifier {
+            expect_password(tx, schemes, &prepared.credential.name)?;
+        }
+        let issued = prepared.make(tx)?;
         let credential = &issued.described.credential;
         let name = &credential.name;
         match self.state {
@@ -84,9 +91,11 @@ impl Command for ImportTable {
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<IssuedCredential>, AdminError> {
-        let mut surroundings = Surroundings::of(tx)?;
+        let mut surroundings = Surroundings::of_import(tx)?;
+        let mut schemes = tx.schemes()?;
         let rows = self.0.iter();
-        rows.map(|row| row.make(tx, &mut surroundings)).collect()
+        rows.map(|row| row.make(tx, &mut surroundings, &mut schemes))
+            .collect()
     }
 }
 
@@ -123,7 +132,7 @@ impl Command for TryTable<'_> {
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Self::Output, AdminError> {
-        let mut surroundings = Surroundings::of(tx)?;
+        let mut surroundings = Surroundings::of_import(tx)?;
         let mut tried = Vec::with_capacity(self.0.len());
         for row in &self.0 {
             let prepared = row.prepare(tx, &mut surroundings);
@@ -167,8 +176,6 @@ impl TriedRow {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use countersign_core::client_id::ClientIdRule;
     use countersign_core::name::GroupPath;
 
@@ -176,20 +183,11 @@ mod tests {
     use crate::command::dry_run;
     use crate::credential::NewCredential;
     use crate::error::Noun;
-    use crate::fixture::{Fixture, login_name, new_credential, role_name, scheme_name};
+    use crate::fixture::{Fixture, import_row, login_name, new_credential, role_name, scheme_name};
     use crate::secret::NewSecret;
 
     fn row(new: NewCredential) -> ImportRow {
-        ImportRow {
-            create: CreateCredential(new),
-            hash: None,
-            state: State::Inactive,
-            mark: ImportMark {
-                source: "test".into(),
-                parts: BTreeSet::new(),
-                secret: None,
-            },
-        }
+        import_row(CreateCredential(new))
     }
 
     fn taken_over(name: &str, secret: &str) -> ImportRow {

@@ -17,6 +17,7 @@ use crate::error::AdminError;
 use crate::lookup;
 use crate::password::ChosenPassword;
 use crate::role::{AssignRole, Assignment, UnassignRole};
+use crate::scheme::expect_password;
 use crate::{role, secret};
 
 /// Changes a credential that an import made.
@@ -83,7 +84,8 @@ impl Command for UpdateImportedCredential {
             let (_, secret) = change_one(tx, name, act, |tx, described| {
                 let credential = &mut described.credential;
                 credential.state = transition(credential, Act::ResetPassword)?;
-                let schemes = tx.schemes()?;
+                let mut schemes = tx.schemes()?;
+                expect_password(tx, &mut schemes, name)?;
                 let scheme = lookup::scheme(&schemes, &credential.scheme)?;
                 scheme.check_hashed(name, &schemes)?;
                 let verifier = password.verifier(tx)?;
@@ -156,13 +158,12 @@ mod tests {
 
     use countersign_core::client_id::ClientIdRule;
     use countersign_core::credential::MOST_GROUPS;
-    use countersign_core::lifecycle::State;
 
     use super::*;
     use crate::credential::{CreateCredential, NewCredential};
     use crate::error::{ErrorKind, Noun};
-    use crate::fixture::{Fixture, login_name, new_credential, scheme_name, tenant_id};
-    use crate::import::{ImportCredentials, ImportRow, ImportTable, ImportedCredential};
+    use crate::fixture::{Fixture, import_row, login_name, new_credential, scheme_name, tenant_id};
+    use crate::import::{ImportCredentials, ImportTable, ImportedCredential};
 
     fn mark() -> ImportMark {
         ImportMark {
@@ -215,35 +216,41 @@ mod tests {
     }
 
     #[test]
-    fn an_update_gives_no_password_where_none_can_be_chosen() {
+    fn an_update_gives_a_password_where_one_can_be_chosen() {
         let mut fixture = Fixture::with_credential();
         // Of the shape of a name that another scheme makes.
         import(&mut fixture, plain("VW-ABC123")).unwrap();
-        let made = ImportRow {
-            create: CreateCredential(NewCredential {
-                scheme: scheme_name("vwire-token"),
-                ..new_credential("greenhouse")
-            }),
-            hash: None,
-            state: State::Inactive,
-            mark: mark(),
-        };
+        let made = import_row(CreateCredential(NewCredential {
+            scheme: scheme_name("vwire-token"),
+            ..new_credential("greenhouse")
+        }));
         let made = fixture.run(&ImportTable(vec![made])).unwrap().remove(0);
         let made = made.described.credential.name;
-        for name in [login_name("VW-ABC123"), made] {
+        let mut update = |name| {
             let before = fixture.acts();
             let password = ChosenPassword::parse(b"hunter2".to_vec()).unwrap();
             let update = UpdateImportedCredential {
-                name: name.clone(),
+                name,
                 password: Some(ImportedPassword::Plain(password)),
                 rules: None,
                 changes: None,
                 suspended: None,
                 mark: mark(),
             };
-            let error = fixture.run(&update).unwrap_err();
-            assert!(error.is(ErrorKind::Invalid, Noun::Scheme), "{error}");
-            assert_eq!(fixture.acts(), before);
-        }
+            let updated = fixture.run(&update);
+            (updated, fixture.acts().split_off(before.len()))
+        };
+        let (updated, acts) = update(login_name("VW-ABC123"));
+        updated.unwrap();
+        let told = [
+            "scheme.set vwire",
+            "scheme.set vwire-compat",
+            "credential.reset-password VW-ABC123",
+        ];
+        assert_eq!(acts, told);
+        let (updated, acts) = update(made);
+        let error = updated.unwrap_err();
+        assert!(error.is(ErrorKind::Invalid, Noun::Scheme), "{error}");
+        assert_eq!(acts, [""; 0]);
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use countersign_import::GoAuthSource;
 use countersign_import::source::go_auth::Queries;
 
@@ -12,14 +12,12 @@ use crate::error::CliError;
 use crate::invocation::Invocation;
 
 #[derive(Args, Debug)]
+#[command(group(
+    ArgGroup::new("source").args(["passwords", "sqlite"]).required(true).multiple(true)
+))]
 pub(crate) struct ImportGoAuth {
     /// The file of passwords.
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "acl",
-        required_unless_present = "sqlite"
-    )]
+    #[arg(long, value_name = "FILE", requires = "acl")]
     passwords: Option<PathBuf>,
     /// The file of rules.
     #[arg(long, value_name = "FILE", requires = "passwords")]

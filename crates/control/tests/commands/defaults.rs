@@ -1,8 +1,11 @@
 //! What is allowed by default.
 
+use countersign_admin::tenant::ShowTenant;
+use countersign_core::role::RoleName;
+use countersign_core::tenant::DefaultRights;
 use serde_json::json;
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, tenant};
 
 #[test]
 fn what_is_allowed_by_default_is_a_role_of_all() {
@@ -26,6 +29,13 @@ fn what_is_allowed_by_default_is_a_role_of_all() {
         fixture.rules("default-access"),
         ["allow publish #", "allow subscribe #"]
     );
+    let tenant = fixture.run(&ShowTenant(tenant())).unwrap();
+    for roles in [&tenant.default_roles, &tenant.anonymous_roles] {
+        let held: Vec<_> = roles.iter().map(RoleName::as_str).collect();
+        assert_eq!(held, ["default-access"]);
+    }
+    // What clients without a login might do already is not taken away.
+    assert_eq!(tenant.anonymous_rights, DefaultRights::Namespaces);
     let why = fixture.refused(set("publishClientReceive", false));
     assert!(why.contains("`publishClientReceive` can't be denied by default here"));
     let why = fixture.refused(set("unsubscribe", false));

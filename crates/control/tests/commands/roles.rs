@@ -196,6 +196,30 @@ fn an_allow_before_a_deny_is_refused_and_both_are_named() {
 }
 
 #[test]
+fn a_role_without_wildcards_is_not_held_before_one_that_grants_some() {
+    let mut fixture = Fixture::new();
+    fixture.done(json!({ "command": "createRole", "rolename": "narrow",
+        "allowwildcardsubs": false }));
+    fixture.done(
+        json!({ "command": "createRole", "rolename": "wide", "acls": [
+        { "acltype": "subscribePattern", "topic": "acme/+", "allow": true }] }),
+    );
+    fixture.done(json!({ "command": "createClient", "username": "pump" }));
+    let give = |role: &str, priority: i64| {
+        json!({ "command": "addClientRole", "username": "pump", "rolename": role,
+            "priority": priority })
+    };
+    fixture.done(give("narrow", 1));
+    let why = fixture.refused(give("wide", 0));
+    assert!(
+        why.contains("role `narrow` has `allowwildcardsubs` false and role `wide`"),
+        "{why}"
+    );
+    // What is asked before it grants them there as well.
+    fixture.done(give("wide", 2));
+}
+
+#[test]
 fn a_deny_of_a_subscribe_that_a_wider_one_goes_past_is_refused() {
     let mut fixture = Fixture::new();
     let acl = |kind: &str, topic: &str, priority: i64, allow: bool| json!({ "acltype": kind, "topic": topic, "priority": priority, "allow": allow });

@@ -1,7 +1,5 @@
 //! The eight schemes that every store knows.
 
-use std::sync::Arc;
-
 use self::Constant::{Flag, List, Number, Text};
 use super::{FieldValue, Scheme, Schemes};
 use crate::kind::THING_TOPICS;
@@ -12,9 +10,7 @@ impl Schemes {
     #[must_use]
     pub fn built_in() -> Self {
         // INVARIANT: all eight can be read, which a test counts.
-        let read = FIRST.iter().chain(&LATER).filter_map(|fields| read(fields));
-        let named = read.map(|scheme| (scheme.name().clone(), scheme));
-        Self(Arc::new(named.collect()))
+        Self::of(FIRST.iter().chain(&LATER).filter_map(|fields| read(fields)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! All schemes that a store knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::given::cut_line;
@@ -10,9 +10,22 @@ use super::{Scheme, SchemeName, Shape, TokenLogin, built_in};
 /// All schemes that a store knows, by name. A copy shares them until one of both is
 /// changed.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Schemes(pub(super) Arc<BTreeMap<SchemeName, Scheme>>);
+pub struct Schemes {
+    by_name: Arc<BTreeMap<SchemeName, Scheme>>,
+    /// Those of whose names some have a password that was chosen.
+    with_passwords: Arc<BTreeSet<SchemeName>>,
+}
 
 impl Schemes {
+    /// Schemes of different names.
+    pub(super) fn of(schemes: impl Iterator<Item = Scheme>) -> Self {
+        let named = schemes.map(|scheme| (scheme.name().clone(), scheme));
+        Self {
+            by_name: Arc::new(named.collect()),
+            with_passwords: Arc::default(),
+        }
+    }
+
     /// Adds a scheme.
     ///
     /// # Errors
@@ -20,10 +33,10 @@ impl Schemes {
     /// Returns [`SchemeTakenError`] when there is one of this name; built-in
     /// ones can't be replaced.
     pub fn add(&mut self, scheme: Scheme) -> Result<(), SchemeTakenError> {
-        if self.0.contains_key(scheme.name()) {
+        if self.by_name.contains_key(scheme.name()) {
             return Err(SchemeTakenError(scheme.name().clone()));
         }
-        Arc::make_mut(&mut self.0).insert(scheme.name().clone(), scheme);
+        Arc::make_mut(&mut self.by_name).insert(scheme.name().clone(), scheme);
         Ok(())
     }
 
@@ -36,7 +49,7 @@ impl Schemes {
     /// replaced.
     pub fn add_stored(&mut self, scheme: Scheme) -> Result<(), SchemeTakenError> {
         if built_in::is_later(&scheme) {
-            Arc::make_mut(&mut self.0).remove(scheme.name());
+            Arc::make_mut(&mut self.by_name).remove(scheme.name());
         }
         self.add(scheme)
     }
@@ -53,17 +66,17 @@ impl Schemes {
     /// Finds a scheme by its name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Scheme> {
-        self.0.get(name)
+        self.by_name.get(name)
     }
 
     /// Keeps the schemes of these names.
     pub fn retain(&mut self, is_kept: impl Fn(&SchemeName) -> bool) {
-        Arc::make_mut(&mut self.0).retain(|name, _| is_kept(name));
+        Arc::make_mut(&mut self.by_name).retain(|name, _| is_kept(name));
     }
 
     /// Lists the schemes in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = &Scheme> {
-        self.0.values()
+        self.by_name.values()
     }
 
     /// Says what a name looks like, whatever is stored under it.
@@ -75,28 +88,41 @@ impl Schemes {
             }
             TokenLogin::Never => false,
         };
-        let is_generated = |scheme: &Scheme| {
-            scheme
-                .naming
-                .shape()
-                .is_some_and(|shape| shape.matches(name))
-        };
-        let (mut form, mut may_be_weak) = (NameForm::Free, false);
-        for scheme in self.iter() {
-            if is_token(scheme) {
-                return NameForm::Token;
-            }
-            if is_generated(scheme) {
-                form = NameForm::Generated;
-                may_be_weak |= scheme.accepts_weak_secrets();
-            }
+        if self.iter().any(is_token) {
+            return NameForm::Token;
         }
-        if may_be_weak {
-            // Weak secrets are hashed slowly, and time must not tell which names
-            // have one.
-            return NameForm::Free;
+        // What is hashed slowly under one name is under each of its form: time must not
+        // tell which names have such a secret.
+        let is_hashed = |scheme: &Scheme| {
+            scheme.accepts_weak_secrets() || self.with_passwords.contains(scheme.name())
+        };
+        let mut form = NameForm::Free;
+        for scheme in self.makers_of(name) {
+            if is_hashed(scheme) {
+                return NameForm::Hashed;
+            }
+            form = NameForm::Generated;
         }
         form
+    }
+
+    /// Lists the schemes that make names like this one.
+    pub fn makers_of(&self, name: &str) -> impl Iterator<Item = &Scheme> {
+        self.iter().filter(move |scheme| {
+            let shape = scheme.naming.shape();
+            shape.is_some_and(|shape| shape.matches(name))
+        })
+    }
+
+    /// Lists those of whose names some have a password that was chosen.
+    pub fn with_passwords(&self) -> impl Iterator<Item = &SchemeName> {
+        self.with_passwords.iter()
+    }
+
+    /// Takes note that a name as this scheme makes them has a password that was chosen:
+    /// from now on an unknown one costs as much as a wrong password.
+    pub fn expect_passwords(&mut self, scheme: SchemeName) {
+        Arc::make_mut(&mut self.with_passwords).insert(scheme);
     }
 
     /// What may be shown of a name or client id that holds a secret of those that
@@ -106,7 +132,9 @@ impl Schemes {
     pub fn masked(&self, text: &str) -> Option<String> {
         let at = match self.form_of(text) {
             NameForm::Token => Some(0),
-            NameForm::Free | NameForm::Generated => self.first_secret(text, Shape::begins_in),
+            NameForm::Free | NameForm::Generated | NameForm::Hashed => {
+                self.first_secret(text, Shape::begins_in)
+            }
         };
         cut_at_secret(text, at)
     }
@@ -161,8 +189,12 @@ fn jwt_in(text: &str) -> Option<usize> {
 pub enum NameForm {
     /// As a person chose it.
     Free,
-    /// As the names that some scheme makes.
+    /// As the names that some scheme makes, none of which has a secret that is hashed
+    /// slowly.
     Generated,
+    /// As the names that some scheme makes, some of which have a secret that is hashed
+    /// slowly: a weak one, or a password that was chosen.
+    Hashed,
     /// As the secrets that serve as login names in some scheme; show it masked.
     Token,
 }
@@ -175,7 +207,7 @@ impl NameForm {
     #[must_use]
     pub const fn is_cheap(self) -> bool {
         match self {
-            Self::Free => false,
+            Self::Free | Self::Hashed => false,
             Self::Generated | Self::Token => true,
         }
     }
@@ -231,6 +263,25 @@ mod tests {
             assert_eq!(known.masked(name), masked, "{name}");
             assert_eq!(form.is_cheap(), form != NameForm::Free);
         }
+    }
+
+    #[test]
+    fn one_password_makes_all_names_of_its_form_costly_and_no_others() {
+        let mut known = Schemes::built_in();
+        known.expect_passwords(SchemeName::parse("generated").unwrap());
+        for (name, form) in [
+            ("357890055321856", NameForm::Hashed),
+            ("VW-ABC123", NameForm::Generated),
+            ("TEST12345", NameForm::Free),
+        ] {
+            assert_eq!(known.form_of(name), form, "{name}");
+            assert_eq!(form.is_cheap(), form == NameForm::Generated);
+            assert!(known.masked(name).is_none());
+        }
+        // Of two schemes that make the same names, one is enough.
+        known.expect_passwords(SchemeName::parse("vwire-compat").unwrap());
+        assert_eq!(known.form_of("VW-ABC123"), NameForm::Hashed);
+        assert_eq!(known.makers_of("VW-ABC123").count(), 2);
     }
 
     #[test]

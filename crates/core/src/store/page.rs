@@ -125,6 +125,14 @@ impl Keyed for Credential {
     }
 }
 
+impl Keyed for LoginName {
+    type Key = Self;
+
+    fn key(&self) -> Self {
+        self.clone()
+    }
+}
+
 impl Keyed for Role {
     type Key = (TenantId, RoleName);
 

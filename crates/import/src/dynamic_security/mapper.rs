@@ -13,8 +13,8 @@ use super::defaults::default_access;
 use super::names::{Name, Names};
 use super::order::Order;
 use super::rules::{
-    RoleAcl, is_granted_elsewhere, join_deliveries, lose_what_comes_first, of_roles,
-    tell_denies_that_take_more,
+    RoleAcl, WIDEN, Wildcards, as_own_rules, grants_wildcard, join_deliveries,
+    lose_what_comes_first, of_roles, tell_denies_that_take_more,
 };
 use crate::plan::ImportOptions;
 use crate::plan::desired::{
@@ -88,9 +88,7 @@ impl<'a> Mapper<'a> {
         lose_what_comes_first(&mut acls, &self.order);
         tell_denies_that_take_more(&mut acls, subscribes);
         join_deliveries(&mut acls, delivers);
-        let is_granted: Vec<bool> = (0..read.roles.len())
-            .map(|place| is_granted_elsewhere(place, &read.roles, &acls, &self.order, subscribes))
-            .collect();
+        let wildcards = Wildcards::of(&read.roles, &mut acls, &self.order, subscribes);
 
         let holders = self.holders(&read);
         let anonymous = self.anonymous(&read);
@@ -107,10 +105,22 @@ impl<'a> Mapper<'a> {
                 }
             }
         }
+        if let Some(role) = &wildcards.keeps_from_defaults {
+            let why = format!(
+                "role `{role}` keeps its holders from wildcards there; here nobody is granted any \
+                 by default"
+            );
+            let access = read.default_access.iter().zip(&mut items);
+            let mut subscribe = access.filter(|(access, _)| access.of == DefaultUse::Subscribe);
+            if let Some((_, item)) = subscribe.next() {
+                item.lose(&why, WIDEN);
+            }
+        }
         self.items.extend(items);
         let default_name = self.default_role.clone().filter(|_| !rules.is_empty());
         let default = default_name.clone().map(|name| DesiredRole {
             rules,
+            no_wildcards: wildcards.keeps_from_defaults.is_some(),
             is_default: self.says_defaults,
             // It holds for clients without a login as well.
             is_anonymous: self.says_defaults,
@@ -119,20 +129,25 @@ impl<'a> Mapper<'a> {
         let mut groups = self.group_roles(&read.groups);
         let mut roles = Vec::new();
         let mut own_rules: HashMap<&str, Vec<DesiredRule>> = HashMap::new();
-        for ((role, acls), is_granted) in read.roles.iter().zip(acls).zip(is_granted) {
-            let rules: Vec<DesiredRule> = acls.into_iter().map(RoleAcl::into_desired).collect();
-            for operator in holders.of_operators.get(&*role.name).into_iter().flatten() {
-                own_rules
-                    .entry(operator)
-                    .or_default()
-                    .extend(as_own(&rules));
+        for (place, (role, mut acls)) in read.roles.iter().zip(acls).enumerate() {
+            let no_wildcards = !role.allows_wildcard_subscriptions || wildcards.are_withheld(place);
+            if let Some(operators) = holders.of_operators.get(&*role.name) {
+                let own = as_own_rules(&mut acls, no_wildcards);
+                for operator in operators {
+                    own_rules.entry(operator).or_default().extend(as_own(&own));
+                }
             }
+            let rules: Vec<DesiredRule> = acls.into_iter().map(RoleAcl::into_desired).collect();
             let is_only_operators = holders.of_operators.contains_key(&*role.name)
                 && !holders.of_others.contains(&*role.name);
             let joined = groups.remove(&*role.name).unwrap_or_default();
-            let Some(mut made) = self.role(role, rules, joined, is_granted) else {
+            let Some(mut made) = self.role(role, rules, joined) else {
                 continue;
             };
+            made.no_wildcards = no_wildcards;
+            for item in &mut made.items {
+                wildcards.tell(place, item);
+            }
             if is_only_operators {
                 // They have its rules as their own.
                 self.items.extend(made.into_items());
@@ -148,7 +163,10 @@ impl<'a> Mapper<'a> {
                 let own = own_rules.remove(&*client.username);
                 credential.rules.extend(own.into_iter().flatten());
                 if let Some(default) = &default {
-                    credential.rules.extend(as_own(&default.rules));
+                    let rules = default.rules.iter();
+                    let own =
+                        rules.filter(|desired| !default.no_wildcards || !grants_wildcard(desired));
+                    credential.rules.extend(as_own(own));
                 }
                 self.items.extend(client.roles.iter().map(kept));
                 continue;
@@ -306,7 +324,6 @@ impl<'a> Mapper<'a> {
         role: &Role,
         rules: Vec<DesiredRule>,
         groups: Vec<JoinedGroup>,
-        is_granted: bool,
     ) -> Option<DesiredRole> {
         let mut item = Item::kept(role.place.clone(), role.name.clone());
         let name = match self.roles.find(&role.name) {
@@ -327,19 +344,10 @@ impl<'a> Mapper<'a> {
                 return None;
             }
         };
-        let no_wildcards = !role.allows_wildcard_subscriptions;
-        if no_wildcards && is_granted {
-            item.lose(
-                "`allowwildcardsubs` keeps a holder from what its other roles grant there; here it is \
-                 granted by them",
-                "allow no wildcards in the other roles of its holders, either",
-            );
-        }
         let description = client::description(&role.texts, &mut item);
         Some(DesiredRole {
             items: vec![item],
             description,
-            no_wildcards,
             rules,
             groups,
             ..DesiredRole::new(name)

@@ -10,7 +10,6 @@ use crate::source::dynamic_security::{DynamicSecurity, Membership};
 /// has the first asked before the second.
 pub(super) struct Order {
     before: HashSet<(usize, usize)>,
-    sequences: Vec<Vec<usize>>,
 }
 
 /// What a group brings to a member: its priority, its name, and its roles in order.
@@ -58,22 +57,12 @@ impl Order {
                 before.extend(later.map(|second| (*first, *second)));
             }
         }
-        Self {
-            before,
-            sequences: sequences.into_iter().collect(),
-        }
+        Self { before }
     }
 
     /// Whether some holder has the first role asked before the second. Of one role
     /// nothing is said.
     pub(super) fn is_before(&self, first: usize, second: usize) -> bool {
         first != second && self.before.contains(&(first, second))
-    }
-
-    /// The roles that are held together with this one by some holder.
-    pub(super) fn held_with(&self, role: usize) -> impl Iterator<Item = usize> {
-        let with = self.sequences.iter().filter(move |it| it.contains(&role));
-        let others = with.flatten().copied().filter(move |other| *other != role);
-        others.collect::<HashSet<_>>().into_iter()
     }
 }

@@ -1,9 +1,12 @@
 //! The rules of dynamic-security's roles, and which of them a deny that always wins
 //! would change.
 
+use std::collections::HashSet;
+
 use countersign_control::acl::{
     ALLOW_LESS, AclKind, DENY_WINS, Reach, TAKES_MORE, WITHHOLD, place,
 };
+use countersign_core::rule::{Action, Effect};
 
 use super::order::Order;
 use crate::plan::desired::{DesiredRule, Item};
@@ -70,15 +73,47 @@ impl RoleAcl {
 
     fn lose(&mut self, why: &str, fix: &str) {
         self.desired.rule = None;
+        self.tell_lost(why, fix);
+    }
+
+    /// Tells that something of it is lost; the rest is taken over.
+    fn tell_lost(&mut self, why: &str, fix: &str) {
         if let Some(item) = &mut self.desired.item {
             item.lose(why, fix);
         }
     }
 
-    /// Whether it could grant a SUBSCRIBE with a wildcard.
     fn grants_wildcard(&self) -> bool {
-        self.is_allow_of(AclKind::is_subscribe) && self.reach.contains(['+', '#'])
+        grants_wildcard(&self.desired)
     }
+}
+
+/// Whether it could grant a SUBSCRIBE with a wildcard.
+pub(super) fn grants_wildcard(desired: &DesiredRule) -> bool {
+    desired.rule.as_ref().is_some_and(|rule| {
+        rule.effect() == Effect::Allow
+            && rule.action() != Action::Publish
+            && rule.pattern().as_str().contains(['+', '#'])
+    })
+}
+
+/// The rules of a role for an operator, who has them as its own. Those can't be kept from
+/// wildcards: of a role that has none, what would grant some is left out.
+pub(super) fn as_own_rules(acls: &mut [RoleAcl], no_wildcards: bool) -> Vec<DesiredRule> {
+    let is_left_out = |acl: &RoleAcl| no_wildcards && acl.grants_wildcard();
+    for acl in acls.iter_mut().filter(|acl| is_left_out(acl)) {
+        acl.tell_lost(
+            "an operator has it as its own rule, which can't be kept from wildcards",
+            "allow topics without wildcards there",
+        );
+    }
+    let taken = acls.iter().filter(|acl| !is_left_out(acl));
+    taken
+        .map(|acl| DesiredRule {
+            item: None,
+            rule: acl.desired.rule.clone(),
+        })
+        .collect()
 }
 
 const fn is_deliver(kind: AclKind) -> bool {
@@ -135,11 +170,8 @@ pub(super) fn tell_denies_that_take_more(roles: &mut [Vec<RoleAcl>], allows_all:
         let deny = acl.reach();
         let goes_past = reaches_of(&allowed).any(|it| it.goes_past(deny));
         let is_withheld = reaches_of(&withheld).any(|it| it.withholds(deny));
-        if goes_past
-            && !is_withheld
-            && let Some(item) = &mut acl.desired.item
-        {
-            item.lose(TAKES_MORE, WITHHOLD);
+        if goes_past && !is_withheld {
+            acl.tell_lost(TAKES_MORE, WITHHOLD);
         }
     }
 }
@@ -186,20 +218,80 @@ pub(super) fn join_deliveries(roles: &mut [Vec<RoleAcl>], delivers_by_default: b
     }
 }
 
-/// Whether a holder of a role without wildcards is granted some by another role.
-pub(super) fn is_granted_elsewhere(
-    role: usize,
-    roles: &[Role],
-    acls: &[Vec<RoleAcl>],
-    order: &Order,
-    allows_all: bool,
-) -> bool {
-    allows_all
-        || order.held_with(role).any(|other| {
-            let allows = roles
-                .get(other)
-                .is_some_and(|role| role.allows_wildcard_subscriptions);
-            let own = acls.get(other);
-            allows && own.is_some_and(|acls| acls.iter().any(RoleAcl::grants_wildcard))
-        })
+/// What becomes of roles that keep their holders from wildcards which something else
+/// grants there.
+pub(super) struct Wildcards {
+    /// Roles, by their places in the file, that keep their holders from more than their own.
+    keep_from_others: HashSet<usize>,
+    /// Roles that grant no wildcards here, as a holder is kept from them there.
+    are_withheld: HashSet<usize>,
+    /// A role that keeps its holders from what is allowed by default.
+    pub(super) keeps_from_defaults: Option<Box<str>>,
 }
+
+impl Wildcards {
+    /// Where a role without wildcards is asked before another one that grants some, that one
+    /// grants none here, to whoever holds it. So it is with what is allowed by default,
+    /// which is asked last.
+    pub(super) fn of(
+        roles: &[Role],
+        acls: &mut [Vec<RoleAcl>],
+        order: &Order,
+        allows_all: bool,
+    ) -> Self {
+        let all = roles.iter().enumerate();
+        let narrow: Vec<(usize, &Role)> = all
+            .filter(|(_, role)| !role.allows_wildcard_subscriptions)
+            .collect();
+        let mut keep_from_others = HashSet::new();
+        let mut are_withheld = HashSet::new();
+        for (place, (role, acls)) in roles.iter().zip(acls).enumerate() {
+            if !role.allows_wildcard_subscriptions || !acls.iter().any(RoleAcl::grants_wildcard) {
+                continue;
+            }
+            let is_before = |(other, _): &&(usize, &Role)| order.is_before(*other, place);
+            let before: Vec<_> = narrow.iter().filter(is_before).collect();
+            keep_from_others.extend(before.iter().map(|(other, _)| *other));
+            let Some((_, other)) = before.first() else {
+                continue;
+            };
+            are_withheld.insert(place);
+            let why = format!(
+                "role `{}` keeps its holders from wildcards there; here role `{}` grants them to \
+                 nobody",
+                other.name, role.name
+            );
+            for acl in acls.iter_mut().filter(|acl| acl.grants_wildcard()) {
+                acl.tell_lost(&why, WIDEN);
+            }
+        }
+        let keeps_from_defaults = narrow.first().filter(|_| allows_all);
+        if keeps_from_defaults.is_some() {
+            keep_from_others.extend(narrow.iter().map(|(place, _)| *place));
+        }
+        Self {
+            keep_from_others,
+            are_withheld,
+            keeps_from_defaults: keeps_from_defaults.map(|(_, role)| role.name.clone()),
+        }
+    }
+
+    /// Whether the role at this place grants no wildcards here, though it does there.
+    pub(super) fn are_withheld(&self, place: usize) -> bool {
+        self.are_withheld.contains(&place)
+    }
+
+    /// Tells of the role at this place what it keeps its holders from.
+    pub(super) fn tell(&self, place: usize, item: &mut Item) {
+        if self.keep_from_others.contains(&place) {
+            item.lose(
+                "`allowwildcardsubs` keeps a holder from what its other roles, or the defaults, \
+                 grant there; here those grant no wildcards to anyone",
+                WIDEN,
+            );
+        }
+    }
+}
+
+pub(super) const WIDEN: &str =
+    "allow no wildcards in all roles of those holders, or allow them in all";

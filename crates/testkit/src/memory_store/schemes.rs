@@ -18,6 +18,9 @@ impl Tables {
         for scheme in self.schemes.values() {
             schemes.add(scheme.clone()).expect("its name was free");
         }
+        for scheme in self.with_passwords.keys() {
+            schemes.expect_passwords(scheme.clone());
+        }
         schemes
     }
 }
@@ -36,8 +39,15 @@ impl SchemeRows for MemoryTransaction<'_> {
         Ok(())
     }
 
+    fn expect_passwords(&mut self, scheme: &SchemeName) -> Result<(), StoreError> {
+        self.tables.with_passwords.put(scheme.clone(), ());
+        Ok(())
+    }
+
     fn remove_scheme(&mut self, name: &SchemeName) -> Result<(), StoreError> {
-        found(self.tables.schemes.remove(name), "the scheme")
+        found(self.tables.schemes.remove(name), "the scheme")?;
+        self.tables.with_passwords.remove(name);
+        Ok(())
     }
 
     fn tenants_using_scheme(&mut self, name: &SchemeName) -> Result<Vec<TenantId>, StoreError> {

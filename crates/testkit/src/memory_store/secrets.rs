@@ -1,13 +1,15 @@
 //! Secrets of credentials.
 
 use countersign_core::credential::CredentialId;
+use countersign_core::name::LoginName;
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId, StoredSecret, Verifier};
-use countersign_core::store::StoreError;
 use countersign_core::store::rows::SecretRows;
+use countersign_core::store::{Listed, Page, StoreError};
 use countersign_core::time::Timestamp;
 
 use super::MemoryTransaction;
 use super::errors::{found, gone, taken};
+use super::table::page_of;
 use super::tables::{Tables, next};
 
 impl Tables {
@@ -81,6 +83,19 @@ impl SecretRows for MemoryTransaction<'_> {
 
     fn is_secret_taken(&mut self, digest: &SecretDigest) -> Result<bool, StoreError> {
         Ok(self.tables.credential_by_digest(digest).is_some())
+    }
+
+    fn names_with_password(
+        &mut self,
+        page: &Page<LoginName>,
+    ) -> Result<Listed<LoginName>, StoreError> {
+        let mut found = self.tables.credentials_where(|_| true);
+        found.retain(|it| {
+            let mut secrets = it.secrets.iter();
+            secrets.any(|secret| matches!(secret.verifier, Verifier::Password(_)))
+        });
+        let names = found.into_iter().map(|it| it.name).collect();
+        Ok(page_of(names, page))
     }
 
     fn add_secret(

@@ -46,6 +46,8 @@ pub(super) struct Tables {
     pub(super) group_roles: Table<(TenantId, GroupPath, RoleName), ()>,
     /// The schemes that were added to the built-in ones.
     pub(super) schemes: Table<SchemeName, Scheme>,
+    /// The schemes of whose names some have a password.
+    pub(super) with_passwords: Table<SchemeName, ()>,
     pub(super) credentials: Table<CredentialId, CredentialRow>,
     pub(super) secrets: Table<SecretId, (CredentialId, StoredSecret)>,
     pub(super) authorities: Table<AuthorityId, AuthorityRecord>,

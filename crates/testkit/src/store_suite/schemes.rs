@@ -1,10 +1,11 @@
 //! Schemes and who uses them.
 
 use countersign_core::credential::Credential;
-use countersign_core::name::TenantId;
+use countersign_core::name::{LoginName, TenantId};
 use countersign_core::scheme::{FieldValue, Scheme, SchemeName, Schemes};
+use countersign_core::secret::{Argon2Params, PasswordHash, Secret, Verifier};
 use countersign_core::store::rows::SchemeRows as _;
-use countersign_core::store::{AdminStore, GateStore, Intent, StoreErrorKind};
+use countersign_core::store::{AdminStore, GateStore, Intent, Listed, Page, StoreErrorKind};
 
 use super::{add, commit, credential, look, tenant_id};
 
@@ -55,6 +56,72 @@ pub fn a_scheme_is_removed_with_all_its_fields(mut store: impl GateStore + Admin
     }
 }
 
+/// It is no setting: those are read as before.
+pub fn a_password_under_a_name_of_a_scheme_is_noted_until_that_is_removed(
+    mut store: impl GateStore + AdminStore,
+) {
+    let mine = copy_of(Schemes::built_in().find("vwire").unwrap(), "mine");
+    commit(&mut store, &[], |transaction| transaction.add_scheme(&mine));
+    let settings = store.settings().unwrap();
+    assert_eq!(noted(&mut store), "");
+    for (scheme, after) in [
+        ("mine", "mine"),
+        ("generated", "generated mine"),
+        ("mine", "generated mine"),
+    ] {
+        commit(&mut store, &[], |transaction| {
+            transaction.expect_passwords(&scheme_name(scheme))
+        });
+        assert_eq!(noted(&mut store), after);
+        let read = look(&mut store, |transaction| transaction.schemes());
+        assert_eq!(read, store.schemes().unwrap().readable);
+    }
+    commit(&mut store, &[], |transaction| {
+        transaction.set_settings(&settings)
+    });
+    assert_eq!(store.settings().unwrap(), settings);
+    commit(&mut store, &[], |transaction| {
+        transaction.remove_scheme(mine.name())
+    });
+    assert_eq!(noted(&mut store), "generated");
+}
+
+/// Whoever it is; who has a generated secret alone is not among them.
+pub fn names_with_a_password_are_listed_by_name(mut store: impl GateStore + AdminStore) {
+    let params = Argon2Params::parse("m=8,t=1,p=1").unwrap();
+    let password = Secret::new(b"correct horse".to_vec());
+    let hash = PasswordHash::new(&password, [7; 16], params).unwrap();
+    for (secret, (name, has_password)) in (1..).zip([
+        ("dev2@b", true),
+        ("root", true),
+        ("dev1@b", false),
+        ("dev1@a", true),
+    ]) {
+        let (id, _) = add(&mut store, &credential(name), secret);
+        if has_password {
+            commit(&mut store, &[], |transaction| {
+                transaction.add_secret(id, &Verifier::Password(hash.clone()))
+            });
+        }
+    }
+    let mut pages = Vec::new();
+    let mut page = Page {
+        limit: 2,
+        ..Page::default()
+    };
+    loop {
+        let Listed { rows, next } = look(&mut store, |transaction| {
+            transaction.names_with_password(&page)
+        });
+        pages.push(texts(&rows, LoginName::as_str));
+        match next {
+            Some(last) => page.after = Some(last),
+            None => break,
+        }
+    }
+    assert_eq!(pages, ["dev1@a dev2@b", "root"]);
+}
+
 /// Operators, who have no tenant, do not count.
 pub fn who_uses_a_scheme_is_told_tenant_by_tenant(mut store: impl GateStore + AdminStore) {
     let made = [
@@ -94,6 +161,13 @@ pub fn who_uses_a_scheme_is_told_tenant_by_tenant(mut store: impl GateStore + Ad
     assert_eq!(used("b"), "basic vwire");
     assert_eq!(used("c"), "impact");
     assert_eq!(used("d"), "");
+}
+
+/// The schemes of whose names some have a password.
+fn noted(store: &mut impl GateStore) -> String {
+    let schemes = store.schemes().unwrap().readable;
+    let noted: Vec<_> = schemes.with_passwords().cloned().collect();
+    texts(&noted, SchemeName::as_str)
 }
 
 fn scheme_name(text: &str) -> SchemeName {

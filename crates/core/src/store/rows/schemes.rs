@@ -24,6 +24,14 @@ pub trait SchemeRows {
     /// [`SchemeRows`].
     fn add_scheme(&mut self, scheme: &Scheme) -> Result<(), StoreError>;
 
+    /// Takes note that a name as this scheme makes them has a password that was chosen:
+    /// see [`Schemes::expect_passwords`]. It holds until the scheme is removed.
+    ///
+    /// # Errors
+    ///
+    /// See [`SchemeRows`].
+    fn expect_passwords(&mut self, scheme: &SchemeName) -> Result<(), StoreError>;
+
     /// Removes a scheme that was added.
     ///
     /// # Errors

@@ -1,8 +1,9 @@
 //! Secrets of credentials.
 
 use crate::credential::CredentialId;
+use crate::name::LoginName;
 use crate::secret::{SecretDigest, SecretId, Verifier};
-use crate::store::StoreError;
+use crate::store::{Listed, Page, StoreError};
 use crate::time::Timestamp;
 
 /// Secrets of credentials.
@@ -23,6 +24,16 @@ pub trait SecretRows {
     ///
     /// See [`SecretRows`].
     fn is_secret_taken(&mut self, digest: &SecretDigest) -> Result<bool, StoreError>;
+
+    /// The names of those who have a password that is hashed slowly, in their order.
+    ///
+    /// # Errors
+    ///
+    /// See [`SecretRows`].
+    fn names_with_password(
+        &mut self,
+        page: &Page<LoginName>,
+    ) -> Result<Listed<LoginName>, StoreError>;
 
     /// Gives a credential one more secret, newer than those it has.
     ///

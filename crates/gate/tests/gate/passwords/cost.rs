@@ -1,5 +1,12 @@
 //! What a refusal tells by the time it takes.
 
+use std::collections::BTreeSet;
+
+use countersign::core::imported::ImportMark;
+use countersign::core::lifecycle::State;
+use countersign::core::scheme::SchemeName;
+use countersign_admin::import::{ImportRow, ImportTable};
+
 use super::*;
 
 /// Each of these refuses a right password, for a reason of its own.
@@ -84,6 +91,38 @@ fn a_right_password_of_a_cheap_hash_costs_that_alone_unless_it_is_refused() {
     };
     assert_eq!(hashes(&mut fixture, wrong), 1);
     assert_eq!(hashes(&mut fixture, login), 1);
+}
+
+#[test]
+fn an_unknown_name_costs_a_hash_where_an_import_gave_one_of_its_form_a_password() {
+    const MADE: &str = "357890055321856";
+    let mut fixture = Fixture::with_options(QUICK, Authentication::Required, &[]);
+    let unknown = |name| Try { name, ..WRONG };
+    let others = ["357890055321857", "VW-ABC123"];
+    for name in others {
+        // Nobody has a password under such a name.
+        refused(&fixture.connect(unknown(name)));
+    }
+    let row = ImportRow {
+        create: CreateCredential(NewCredential {
+            scheme: SchemeName::plain(),
+            ..NewCredential::new(TenantId::parse("acme").unwrap(), MADE)
+        }),
+        hash: Some(PasswordHash::import(FOREIGN, SaltReading::Either).unwrap()),
+        state: State::Inactive,
+        mark: ImportMark {
+            source: "test".into(),
+            parts: BTreeSet::new(),
+            secret: None,
+        },
+    };
+    fixture.run(&ImportTable(vec![row])).unwrap();
+    fixture.settle();
+    assert_eq!(hashes(&mut fixture, unknown(MADE)), 1);
+    let [of_its_form, of_another] = others;
+    assert_eq!(hashes(&mut fixture, unknown(of_its_form)), 1);
+    refused(&fixture.connect(unknown(of_another)));
+    assert_eq!(hashes(&mut fixture, Try { name: MADE, ..TRY }), 1);
 }
 
 /// With a device that moved in, no time to hash and, at the address of all tries,
