@@ -48,7 +48,7 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 fn show(call: &mut Call<'_>, words: &Form) -> Result<Answer, Problem> {
-    if !call.visitors.first.is_open() {
+    if !call.visitors.first.is_open(call.store) {
         return Answer::see_other("/sign-in");
     }
     form(words, None)

@@ -23,7 +23,7 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 fn begin(call: &mut Call<'_>, _: &Form) -> Result<Answer, Problem> {
-    let is_first = call.visitors.first.is_open();
+    let is_first = call.visitors.first.is_open(call.store);
     Answer::see_other(if is_first { "/first" } else { "/find" })
 }
 
@@ -37,7 +37,8 @@ fn show(call: &mut Call<'_>, words: &Form) -> Result<Answer, Problem> {
     form(call, words, None)
 }
 
-fn form(call: &Call<'_>, said: &Form, problem: Option<&Problem>) -> Result<Answer, Problem> {
+fn form(call: &mut Call<'_>, said: &Form, problem: Option<&Problem>) -> Result<Answer, Problem> {
+    let is_first = call.visitors.first.is_open(call.store);
     let main = html! {
         div.card.narrow {
             h1 { "Sign in" }
@@ -52,7 +53,7 @@ fn form(call: &Call<'_>, said: &Form, problem: Option<&Problem>) -> Result<Answe
                     .hint("If you have one: the six digits that your app shows.").show())
                 p.actions { button type="submit" { "Sign in" } }
             }
-            @if call.visitors.first.is_open() {
+            @if is_first {
                 p { "Nobody can sign in yet. " a href="/first" { "Make the first administrator" } }
             }
         }

@@ -24,13 +24,8 @@ impl FirstCode {
         &self,
         store: &mut AnyStore,
     ) -> Result<Option<Secret>, getrandom::Error> {
-        let mut context = Context {
-            now: now(),
-            caller: Caller::owner("serve"),
-            random: &mut OsRandom,
-        };
         // A store that can't be read now has users as far as is known.
-        if !run(store, &mut context, &IsWithoutUsers).unwrap_or(false) {
+        if !is_without_users(store).unwrap_or(false) {
             return Ok(None);
         }
         let mut random = [0; 16];
@@ -40,9 +35,17 @@ impl FirstCode {
         Ok(Some(code))
     }
 
-    /// Whether the first administrator may be made.
-    pub(crate) fn is_open(&self) -> bool {
-        self.lock().is_some()
+    /// Whether the first administrator may be made. No longer, once a user was made in
+    /// another way.
+    pub(crate) fn is_open(&self, store: &mut AnyStore) -> bool {
+        if self.lock().is_none() {
+            return false;
+        }
+        if let Ok(false) = is_without_users(store) {
+            self.close();
+            return false;
+        }
+        true
     }
 
     /// Whether this is it.
@@ -59,6 +62,15 @@ impl FirstCode {
     fn lock(&self) -> MutexGuard<'_, Option<SecretDigest>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_without_users(store: &mut AnyStore) -> Result<bool, AdminError> {
+    let mut context = Context {
+        now: now(),
+        caller: Caller::owner("serve"),
+        random: &mut OsRandom,
+    };
+    run(store, &mut context, &IsWithoutUsers)
 }
 
 /// Whether the store has no user.

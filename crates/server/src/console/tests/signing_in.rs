@@ -100,20 +100,30 @@ fn who_has_the_code_makes_the_first_administrator_and_nobody_a_second_one() {
 
 #[test]
 fn a_code_is_worth_nothing_once_somebody_made_a_user_in_another_way() {
-    let server = Server::start_with(|_| {});
-    let code = server
-        .app
-        .visitors
-        .first
-        .look_for_users(&mut server.store());
-    let code = String::from_utf8(code.unwrap().unwrap().expose().to_vec()).unwrap();
-    let mut browser = Browser::of_administrator(&server);
-    let eve = [
-        ("code", &*code),
-        ("email", "eve@mail.test"),
-        ("password", PASSWORD),
-    ];
-    browser.post("/first", &eve).with(409);
-    browser.sign_in("eve@mail.test").with(401);
-    browser.post("/first", &eve).with(403);
+    for is_looked_at in [false, true] {
+        let server = Server::start_with(|_| {});
+        let code = server
+            .app
+            .visitors
+            .first
+            .look_for_users(&mut server.store());
+        let code = String::from_utf8(code.unwrap().unwrap().expose().to_vec()).unwrap();
+        let nobody = "Nobody can sign in yet";
+        let stranger = Browser::of(&server);
+        assert!(stranger.get("/sign-in").text.contains(nobody));
+        let mut browser = Browser::of_administrator(&server);
+        if is_looked_at {
+            assert!(!stranger.get("/sign-in").text.contains(nobody));
+            assert_eq!(stranger.get("/").header("location"), Some("/find"));
+        }
+        let eve = [
+            ("code", &*code),
+            ("email", "eve@mail.test"),
+            ("password", PASSWORD),
+        ];
+        let refused = if is_looked_at { 403 } else { 409 };
+        browser.post("/first", &eve).with(refused);
+        browser.sign_in("eve@mail.test").with(401);
+        browser.post("/first", &eve).with(403);
+    }
 }
