@@ -85,21 +85,24 @@ pub fn run_after<S: AdminStore, C: Command, E: From<AdminError>>(
     command: &C,
     first: impl FnOnce(&mut S::Transaction<'_>) -> Result<(), E>,
 ) -> Result<C::Output, E> {
-    act(store, context, command, Durability::PowerFailure, first)
+    let durability = Durability::PowerFailure;
+    act(store, context, command, durability, first, |_| Ok(()))
 }
 
 /// Runs one of many commands, which the disk need not have when it returns:
-/// [`AdminStore::sync_commits`] sees to it for all of them.
+/// [`AdminStore::sync_commits`] sees to it for all of them. `last` is told what it answers
+/// before that is committed; where it fails, nothing is.
 ///
 /// # Errors
 ///
-/// As [`run`].
+/// As [`run`], and what `last` fails with.
 pub fn run_unsynced<S: AdminStore, C: Command>(
     store: &mut S,
     context: &mut Context<'_>,
     command: &C,
+    last: impl FnOnce(&C::Output) -> Result<(), AdminError>,
 ) -> Result<C::Output, AdminError> {
-    act(store, context, command, Durability::Kill, |_| Ok(()))
+    act(store, context, command, Durability::Kill, |_| Ok(()), last)
 }
 
 fn act<S: AdminStore, C: Command, E: From<AdminError>>(
@@ -108,6 +111,7 @@ fn act<S: AdminStore, C: Command, E: From<AdminError>>(
     command: &C,
     durability: Durability,
     first: impl FnOnce(&mut S::Transaction<'_>) -> Result<(), E>,
+    last: impl FnOnce(&C::Output) -> Result<(), E>,
 ) -> Result<C::Output, E> {
     hash_passwords(store, context, command)?;
     let mut transaction = store.begin(command.intent()).map_err(AdminError::from)?;
@@ -115,8 +119,10 @@ fn act<S: AdminStore, C: Command, E: From<AdminError>>(
     first(&mut transaction)?;
     let mut tx = Tx::new(&mut transaction, context, Mode::Commit);
     let output = command.apply(&mut tx)?;
+    let has_changed = tx.has_changed();
     let (audit, changes) = (tx.audit, tx.changes);
-    if !(audit.is_empty() && changes.is_empty()) {
+    if has_changed {
+        last(&output)?;
         transaction
             .commit_act(&audit, &changes, durability)
             .map_err(AdminError::from)?;
@@ -167,8 +173,9 @@ pub fn run_all<'c, S: AdminStore, C: Command + 'c>(
     for command in commands {
         answers.push(tx.run(command)?);
     }
+    let has_changed = tx.has_changed();
     let (audit, changes) = (tx.audit, tx.changes);
-    if mode == Mode::Commit && !(audit.is_empty() && changes.is_empty()) {
+    if mode == Mode::Commit && has_changed {
         last(&answers)?;
         transaction.commit(&audit, &changes)?;
     }
@@ -230,6 +237,8 @@ pub struct Tx<'a> {
     mode: Mode,
     audit: Vec<AuditEntry>,
     changes: Vec<Change>,
+    /// Whether something was written that nobody is told of.
+    has_notes: bool,
 }
 
 impl<'a> Tx<'a> {
@@ -247,6 +256,7 @@ impl<'a> Tx<'a> {
             mode,
             audit: Vec::new(),
             changes: Vec::new(),
+            has_notes: false,
         }
     }
 
@@ -315,6 +325,16 @@ impl<'a> Tx<'a> {
     ) {
         let entry = self.entry(act, subject, before, after);
         self.record_entry(entry);
+    }
+
+    /// Has what was written committed, though neither the audit nor a broker is told of it.
+    pub(crate) fn has_noted(&mut self) {
+        self.has_notes = true;
+    }
+
+    /// Whether there is something to commit.
+    fn has_changed(&self) -> bool {
+        self.has_notes || !self.audit.is_empty() || !self.changes.is_empty()
     }
 
     /// Tells the brokers what changed, once it is committed.

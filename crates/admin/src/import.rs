@@ -44,7 +44,7 @@ mod update;
 
 pub use self::client_ids::{TriedClientId, TryClientIds};
 pub use self::look::{
-    ImportedRole, ImportedTenant, KnownCredential, LookUpCredentials, LookUpTenant,
+    ImportedRole, ImportedTenant, KnownCredential, ListImported, LookUpCredentials, LookUpTenant,
 };
 pub use self::row::{ImportRow, ImportTable, TriedRow, TryTable};
 pub use self::update::{UpdateImportedCredential, UpdateImportedRole};

@@ -31,6 +31,15 @@ impl NewFile {
         })
     }
 
+    /// Checks that nothing stands at `path`.
+    pub(crate) fn check_is_free(path: &Path) -> Result<(), CliError> {
+        match fs::symlink_metadata(path) {
+            Ok(_) => Err(about(path, io::ErrorKind::AlreadyExists.into())),
+            // Where it can't be made, it is not there.
+            Err(_) => Ok(()),
+        }
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

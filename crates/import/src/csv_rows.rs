@@ -149,6 +149,7 @@ fn read_row(
         instant(row.not_before.as_deref())?,
         instant(row.expires.as_deref())?,
     );
+    let from_now = |text: Option<Box<str>>| text.filter(|text| text.starts_with('+'));
     let client_id_rule = row.client_id.as_deref().map(ClientIdRule::parse);
     let client_id_rule = client_id_rule.transpose().map_err(|why| why.to_string())?;
     let description = row.description.as_deref().map(FreeText::parse);
@@ -185,6 +186,7 @@ fn read_row(
     wanted.attributes.clone_from(&attributes);
     wanted.is_suspended = state == State::Suspended;
     wanted.expires_at = expires_at;
+    wanted.expires_from_now = from_now(row.expires);
     let new = NewCredential {
         scheme,
         secret,
@@ -195,6 +197,7 @@ fn read_row(
         attributes,
         not_before,
         expires_at,
+        keeps_at: true,
         ..NewCredential::new(tenant, &*row.name)
     };
     let mark = ImportMark {
@@ -202,6 +205,7 @@ fn read_row(
         parts: wanted.parts(),
         secret: None,
     };
+    wanted.begins_from_now = from_now(row.not_before).is_some();
     let row = ImportRow {
         create: CreateCredential(new),
         hash,

@@ -20,7 +20,7 @@ pub use crate::go_auth::GoAuthSource;
 pub use crate::import_error::ImportError;
 pub use crate::mosquitto::MosquittoSource;
 pub use crate::place::{Place, SourceName};
-pub use crate::plan::{ApplyError, ImportOptions, IssuedSecret, Plan, TenantOptions};
+pub use crate::plan::{ApplyError, ImportOptions, IssuedSecret, Plan, TenantOptions, Writing};
 pub use crate::report::{Change, Created, Loss, Report, Unaccounted};
 pub use crate::stored_password::StoredPassword;
 

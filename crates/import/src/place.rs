@@ -63,6 +63,13 @@ enum Position {
     Whole,
 }
 
+impl Place {
+    /// The file that it stands in.
+    pub(crate) fn whole(&self) -> Self {
+        self.file.whole()
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, position } = self;

@@ -15,6 +15,7 @@ use countersign_core::store::AdminStore;
 
 use self::client_ids::try_client_ids;
 use self::desired::{Desired, DesiredCredential};
+use self::gone::Gone;
 use self::planner::Planner;
 use crate::import_error::ImportError;
 use crate::report::{Created, Report};
@@ -24,6 +25,7 @@ pub(crate) mod attempt;
 mod client_ids;
 pub(crate) mod desired;
 mod fit;
+mod gone;
 mod made;
 mod options;
 mod planner;
@@ -34,7 +36,7 @@ mod told;
 
 pub(crate) use self::made::check_own;
 pub use self::options::{ImportOptions, TenantOptions};
-pub(crate) use self::rows::RowPlanner;
+pub(crate) use self::rows::{MEND, RowPlanner};
 pub use self::step::IssuedSecret;
 pub(crate) use self::step::{MOST_IN_A_STEP, Step};
 
@@ -44,6 +46,30 @@ pub struct Plan {
     report: Report,
     steps: Vec<Step>,
     taking: Taking,
+}
+
+/// Who hears of the steps of a plan as it is written.
+pub trait Writing {
+    /// Keeps the secrets that a step made, before it counts: where that fails, the step
+    /// never happened.
+    ///
+    /// # Errors
+    ///
+    /// Returns why they could not be kept.
+    fn keep(&mut self, secrets: &[IssuedSecret]) -> Result<(), AdminError> {
+        let _later = secrets;
+        Ok(())
+    }
+
+    /// A step is done, as so many of how many: its secrets work from now on. Says whether
+    /// to go on.
+    fn done(&mut self, secrets: Vec<IssuedSecret>, done: u64, all: u64) -> ControlFlow<()>;
+}
+
+impl<F: FnMut(Vec<IssuedSecret>, u64, u64) -> ControlFlow<()>> Writing for F {
+    fn done(&mut self, secrets: Vec<IssuedSecret>, done: u64, all: u64) -> ControlFlow<()> {
+        self(secrets, done, all)
+    }
 }
 
 /// Why a plan was not written to its end.
@@ -71,20 +97,20 @@ impl Plan {
         &self.report
     }
 
-    /// Writes it, and hands over after each step the secrets that were made, and how
-    /// many of how many steps are done. It ends there where it is told to. All steps are synced to disk at the end: one
-    /// that a power failure undoes is made by the import that is run again.
+    /// Writes it step by step. It ends behind a step where `writing` says so. All steps
+    /// are synced to disk at the end: one that a power failure undoes is made by the import
+    /// that is run again.
     ///
     /// # Errors
     ///
     /// Returns [`ApplyError`] where a step is refused, as when the store changed
-    /// meanwhile. The steps before it are written, and the import can be run
-    /// again.
+    /// meanwhile, or its secrets could not be kept. The steps before it are written, and
+    /// the import can be run again.
     pub fn apply<S: AdminStore>(
         self,
         store: &mut S,
         context: &mut Context<'_>,
-        mut progress: impl FnMut(Vec<IssuedSecret>, u64, u64) -> ControlFlow<()>,
+        mut writing: impl Writing,
     ) -> Result<Report, Box<ApplyError>> {
         let Self {
             mut report,
@@ -99,9 +125,10 @@ impl Plan {
             .try_for_each(|(command, number)| {
                 let (created, updated) = (command.created(), command.updated());
                 let command = TakeFromRest { command, taking };
-                let issued = run_unsynced(store, context, &command).map_err(Some)?;
+                let issued = run_unsynced(store, context, &command, |issued| writing.keep(issued));
+                let issued = issued.map_err(Some)?;
                 report.count(&created, updated);
-                match progress(issued, number, total) {
+                match writing.done(issued, number, total) {
                     ControlFlow::Break(()) if number < total => Err(None),
                     ControlFlow::Break(()) | ControlFlow::Continue(()) => Ok(()),
                 }
@@ -141,13 +168,22 @@ pub(crate) fn plan<S: AdminStore>(
     context: &mut Context<'_>,
     options: &ImportOptions,
     found: &ImportedTenant,
-    desired: Desired,
+    mut desired: Desired,
 ) -> Result<Plan, ImportError> {
     let mut planner = Planner::new(options, found, &desired)?;
     let taking = options.taking;
     let making = planner.tenant(&desired);
     let making = making.map(|step| tried(store, context, step, taking));
     let making = making.transpose()?;
+    let gone = Gone::of(&desired);
+    let gone_roles = gone.roles(found, &desired);
+    let mut gone_items = gone.credentials(store, context, found)?;
+    if options.update {
+        desired.roles.extend(gone_roles);
+    } else {
+        let told = gone.sum(found, &gone_roles, &gone_items);
+        gone_items = told.into_iter().collect();
+    }
     for role in desired.roles {
         planner.role(role);
     }
@@ -172,6 +208,7 @@ pub(crate) fn plan<S: AdminStore>(
             planner.credential(credential, known, tried);
         }
     }
+    desired.items.extend(gone_items);
     let (report, steps) = planner.finish(making, desired.items);
     Ok(Plan {
         report,

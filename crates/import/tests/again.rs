@@ -14,6 +14,7 @@ use std::fs;
 
 use countersign_admin::credential::{
     ChangeCredentialRules, CreateCredential, NewCredential, ResetPassword, RevokeCredential,
+    SuspendCredential,
 };
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::rule::RuleChange;
@@ -65,13 +66,19 @@ fn why(report: &Report) -> Vec<String> {
 fn imported() -> Fixture {
     let mut fixture = Fixture::new("home/#");
     let users = format!("alice:{HASH}\nbob:{HASH}\n");
-    import(
-        &mut fixture,
-        &users,
-        "user alice\ntopic home/a\ntopic home/b\nuser bob\ntopic home/a\n",
-    );
+    import(&mut fixture, &users, ACL);
     fixture
 }
+
+fn choose_password_of_alice(fixture: &mut Fixture) {
+    let chosen = ChosenPassword::parse(b"chosen here".to_vec()).unwrap();
+    fixture.run(&ResetPassword {
+        name: name("alice"),
+        secret: NewSecret::Chosen(chosen),
+    });
+}
+
+const ACL: &str = "user alice\ntopic home/a\ntopic home/b\nuser bob\ntopic home/a\n";
 
 #[test]
 fn without_update_what_the_source_changed_is_lost_and_what_it_did_not_is_unchanged() {
@@ -132,11 +139,7 @@ fn an_update_changes_what_the_source_changed_and_leaves_what_was_changed_here() 
 fn an_update_changes_no_password_that_was_changed_here_and_nothing_that_is_revoked() {
     let mut fixture = imported();
     fixture.options.update = true;
-    let chosen = ChosenPassword::parse(b"chosen here".to_vec()).unwrap();
-    fixture.run(&ResetPassword {
-        name: name("alice"),
-        secret: NewSecret::Chosen(chosen),
-    });
+    choose_password_of_alice(&mut fixture);
     fixture.run(&RevokeCredential {
         name: name("bob"),
         reason: None,
@@ -164,6 +167,59 @@ fn an_update_changes_no_password_that_was_changed_here_and_nothing_that_is_revok
             "bob plain hashed Revoked: allow both home/a",
         ]
     );
+}
+
+#[test]
+fn what_the_source_no_longer_has_is_told_and_an_update_takes_its_roles_away() {
+    let mut fixture = Fixture::new("home/#");
+    let users = format!("alice:{HASH}\nbob:{HASH}\n");
+    let acl = "topic read home/news\nuser alice\ntopic home/a\npattern home/of/%u\n";
+    import(&mut fixture, &users, acl);
+    let (users, acl) = (format!("alice:{HASH}\n"), "user alice\ntopic home/a\n");
+    let report = plan(&mut fixture, &users, acl).report().clone();
+    let gone = |report: &Report| -> Vec<String> {
+        assert!(report.lost.is_empty(), "{report:?}");
+        let changed = report.changed.iter();
+        let gone = changed.filter(|it| {
+            it.how.contains("no longer has it") || it.how.starts_with("1 credentials and 2 roles")
+        });
+        gone.map(|it| it.what.to_string()).collect()
+    };
+    assert_eq!(gone(&report), ["home"]);
+    fixture.options.update = true;
+    let report = import(&mut fixture, &users, acl);
+    // Bob may be another source's: he is not stopped.
+    assert_eq!(gone(&report), ["anonymous", "patterns", "bob"]);
+    assert_eq!(
+        fixture.lines(),
+        [
+            "tenant home required filtered default=patterns anonymous=anonymous,patterns sys_read=false",
+            "role anonymous",
+            "role patterns",
+            "alice plain hashed: allow both home/a",
+            "bob plain hashed",
+        ]
+    );
+    let again = import(&mut fixture, &users, acl);
+    assert_eq!((gone(&again), again.updated), (vec!["bob".into()], 0));
+    fixture.run(&SuspendCredential(name("bob")));
+    let stopped = import(&mut fixture, &users, acl);
+    assert_eq!((gone(&stopped), stopped.updated), (vec![], 0));
+}
+
+#[test]
+fn what_an_update_leaves_as_it_is_here_is_told_once() {
+    let mut fixture = imported();
+    fixture.options.update = true;
+    choose_password_of_alice(&mut fixture);
+    let users = format!("alice:{OTHER}\nbob:{HASH}\n");
+    let stays = "its password was changed here, and stays";
+    for is_first in [true, false] {
+        let report = import(&mut fixture, &users, ACL);
+        let is_told = report.changed.iter().any(|it| *it.how == *stays);
+        assert_eq!(is_told, is_first, "{report:?}");
+        assert_eq!(report.updated, u64::from(is_first));
+    }
 }
 
 #[test]

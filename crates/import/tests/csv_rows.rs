@@ -11,6 +11,7 @@ mod common;
 
 use core::ops::ControlFlow;
 use std::fs;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use countersign_admin::credential::{RevokeCredential, ShowCredential};
 use countersign_admin::role::{CreateRole, NewRole};
@@ -60,6 +61,9 @@ fn import_with(
     try_import(fixture, table, asked).unwrap()
 }
 
+/// From when on `+` tells a time. Each look is a moment later.
+static NOW: AtomicI64 = AtomicI64::new(1);
+
 /// What is asked for besides the table.
 #[derive(Clone, Copy, Default)]
 struct Asked {
@@ -78,10 +82,14 @@ fn try_import(
     let path = folder.path().join("table");
     fs::write(&path, table.replace("HASH", HASH)).unwrap();
     let instant = |text: &str| {
-        let millis = text
+        let millis: i64 = text
             .parse()
             .map_err(|_| format!("`{text}` is not an instant"))?;
-        Ok(Some(Timestamp::from_millis(millis)))
+        let now = match text.starts_with('+') {
+            true => NOW.fetch_add(1, Ordering::Relaxed),
+            false => 0,
+        };
+        Ok(Some(Timestamp::from_millis(millis.saturating_add(now))))
     };
     let options = CsvOptions {
         tenant: Some(TenantOptions {
@@ -435,4 +443,60 @@ fn what_must_be_unique_goes_to_the_first_row_that_asks_for_it() {
         let lost: Vec<_> = report.lost.iter().map(|lost| &*lost.why).collect();
         assert_eq!(lost, [why]);
     }
+}
+
+#[test]
+fn an_update_that_would_be_refused_loses_its_row_and_no_other() {
+    let mut fixture = fixture();
+    import(
+        &mut fixture,
+        "name,client_id\na,exact:A\nb,exact:B\nc,exact:C\n",
+        false,
+    );
+    // Two that swap what one alone may have.
+    let table = "name,client_id\na,exact:B\nb,exact:A\nc,exact:D\nd,exact:E\n";
+    let (report, issued) = import(&mut fixture, table, true);
+    let lost = report.lost.iter().map(|lost| (&*lost.what, &*lost.why));
+    assert_eq!(
+        lost.collect::<Vec<_>>(),
+        [
+            ("a", "another credential is bound to client id `B`"),
+            ("b", "another credential is bound to client id `A`"),
+        ]
+    );
+    assert_eq!((report.updated, issued.len()), (1, 1));
+    let shown = fixture.run(&ShowCredential(LoginName::parse("c@home").unwrap()));
+    assert_eq!(shown.credential.client_id_rule.to_string(), "exact:D");
+}
+
+#[test]
+fn a_time_that_is_told_from_the_import_on_is_the_same_the_next_time() {
+    let mut fixture = fixture();
+    let table = "name,expires,not_before\na,+5000000000000,+1000\n";
+    import(&mut fixture, table, false);
+    let end = |fixture: &mut Fixture| {
+        let shown = fixture.run(&ShowCredential(LoginName::parse("a@home").unwrap()));
+        shown.credential.expires_at
+    };
+    let first = end(&mut fixture);
+    for update in [false, true] {
+        let (report, _) = import(&mut fixture, table, update);
+        assert_eq!((report.unchanged, report.lost.len()), (1, 0), "{report:?}");
+    }
+    assert_eq!(end(&mut fixture), first);
+    let later = "name,expires,not_before\na,+6000000000000,+1000\n";
+    let (report, _) = import(&mut fixture, later, true);
+    assert_eq!((report.updated, end(&mut fixture) > first), (1, true));
+}
+
+#[test]
+fn a_name_stays_as_it_is_with_its_at_sign_unless_another_tenant_stands_behind_it() {
+    let mut fixture = fixture();
+    let away = TenantId::parse("away").unwrap();
+    fixture.run(&CreateTenant(NewTenant::new(away)));
+    let table = "name,scheme\nx@y.test,plain\nx@away,plain\n";
+    let (report, _) = import(&mut fixture, table, false);
+    let lost: Vec<_> = report.lost.iter().map(|lost| &*lost.what).collect();
+    assert_eq!((report.created.credentials, lost), (1, vec!["x@away"]));
+    fixture.run(&ShowCredential(LoginName::parse("x@y.test").unwrap()));
 }

@@ -64,8 +64,8 @@ use crate::fixture::{
     scheme_name, tenant_id,
 };
 use crate::import::{
-    ImportCredentials, ImportRole, ImportRow, ImportTable, LookUpCredentials, LookUpTenant,
-    TryClientIds, TryTable, UpdateImportedCredential, UpdateImportedRole,
+    ImportCredentials, ImportRole, ImportRow, ImportTable, ListImported, LookUpCredentials,
+    LookUpTenant, TryClientIds, TryTable, UpdateImportedCredential, UpdateImportedRole,
 };
 use crate::jwt::{
     CreateToken, Issuer, ListKeys, ListTokens, NewToken, RevokeToken, RevokeTokensOfIssuer,
@@ -304,6 +304,7 @@ fn rows_of_all(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Viewer LookIntoName LookIntoName(login_name("dev1@acme"));
         Platform LookUpCredentials LookUpCredentials(vec![pump()]);
         Platform LookUpTenant LookUpTenant(acme());
+        Platform ListImported ListImported { tenant: acme(), source: "mosquitto" };
         Admin PreviewAssignment PreviewAssignment { of: held_by("DM"), is_to_be_held: true };
         Admin PreviewRoleRules PreviewRoleRules(of_role());
         GroupAdmin ReactivateCredential ReactivateCredential(pump());

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use countersign_core::credential::Credential;
 use countersign_core::imported::ImportMark;
+use countersign_core::lifecycle::State;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::{Role, RoleName};
 use countersign_core::scheme::Schemes;
-use countersign_core::store::{Intent, all_rows};
+use countersign_core::store::{CredentialQuery, Intent, Listed, Page, all_rows};
 use countersign_core::tenant::Tenant;
 
 use crate::caller::Permission;
@@ -88,6 +89,51 @@ impl Command for LookUpTenant {
             others,
             schemes: tx.schemes()?,
         })
+    }
+}
+
+/// Lists the credentials of a tenant that imports of one kind of source made, and that may
+/// be used.
+#[derive(Clone, Debug)]
+pub struct ListImported {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The kind of source.
+    pub source: &'static str,
+}
+
+impl Command for ListImported {
+    type Output = Vec<LoginName>;
+
+    const INTENT: Intent = Intent::Read;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<LoginName>, AdminError> {
+        let asked = CredentialQuery {
+            tenant: Some(self.tenant.clone()),
+            ..CredentialQuery::default()
+        };
+        let mut names = Vec::new();
+        let mut page = Page::default();
+        loop {
+            let Listed { rows, next } = tx.credentials(&asked, &page)?;
+            for credential in rows {
+                let is_of_source = tx
+                    .credential_import(credential.id)?
+                    .is_some_and(|mark| *mark.source == *self.source);
+                let is_stopped = matches!(credential.state, State::Revoked | State::Suspended);
+                if is_of_source && !is_stopped {
+                    names.push(credential.name);
+                }
+            }
+            match next {
+                Some(last) => page = Page::after(last),
+                None => return Ok(names),
+            }
+        }
     }
 }
 

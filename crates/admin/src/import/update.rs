@@ -95,6 +95,7 @@ impl Command for UpdateImportedCredential {
             })?;
             mark.secret = Some(secret);
         }
+        tx.has_noted();
         Ok(tx.put_credential_import(id, &mark)?)
     }
 }
@@ -148,6 +149,7 @@ impl Command for UpdateImportedRole {
         for group in &self.unassign {
             tx.run(&UnassignRole(of_group(group)))?;
         }
+        tx.has_noted();
         Ok(tx.put_role_import(&self.tenant, &self.name, &self.mark)?)
     }
 }

@@ -4,12 +4,12 @@ use core::ops::ControlFlow;
 use std::process::ExitCode;
 
 use clap::Args;
-use countersign_admin::Context;
 use countersign_admin::namespace::parse_namespace;
 use countersign_admin::taking::Taking;
+use countersign_admin::{AdminError, Context};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::topic::TopicFilter;
-use countersign_import::{ImportError, ImportOptions, Plan, TenantOptions};
+use countersign_import::{ImportError, ImportOptions, IssuedSecret, Plan, TenantOptions, Writing};
 use countersign_store::AnyStore;
 
 use super::csv::Issued;
@@ -133,23 +133,18 @@ impl Consent {
             let stops = self.stops(&plan);
             return Ok(if stops { stopped } else { ExitCode::SUCCESS });
         }
-        let interrupt = Interrupt::watch()?;
-        let mut progress = Progress::default();
-        let applied = plan.apply(store, context, |secrets, done, all| {
-            issued.take(secrets);
-            progress.show(done, all);
-            if interrupt.is_asked() {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        });
-        progress.clear();
+        let mut writing = Shown {
+            issued: &mut issued,
+            interrupt: Interrupt::watch()?,
+            progress: Progress::default(),
+        };
+        let applied = plan.apply(store, context, &mut writing);
+        writing.progress.clear();
         match applied {
             Ok(done) => {
                 let closed = issued.close();
-                report::print_with(output, &done, Written::All, &issued.printed)?;
-                closed.map(|()| ExitCode::SUCCESS)
+                let shown = issued.show(output, &done, Written::All)?;
+                closed.map(|()| shown)
             }
             Err(failed) => {
                 let why = match &failed.error {
@@ -162,12 +157,35 @@ impl Consent {
                         .map_or_else(|| CliError::refused(why), Into::into));
                 }
                 let closed = issued.close();
-                report::print_with(output, &failed.report, Written::Some, &issued.printed)?;
+                issued.show(output, &failed.report, Written::Some)?;
                 output.warn(&format!(
                     "{why}; what was not written yet is by the same command"
                 ));
                 closed.map(|()| stopped)
             }
+        }
+    }
+}
+
+/// Shows how far a plan is written, and keeps its secrets.
+struct Shown<'a> {
+    issued: &'a mut Issued,
+    interrupt: Interrupt,
+    progress: Progress,
+}
+
+impl Writing for &mut Shown<'_> {
+    fn keep(&mut self, secrets: &[IssuedSecret]) -> Result<(), AdminError> {
+        self.issued.keep(secrets)
+    }
+
+    fn done(&mut self, secrets: Vec<IssuedSecret>, done: u64, all: u64) -> ControlFlow<()> {
+        self.issued.take(secrets);
+        self.progress.show(done, all);
+        if self.interrupt.is_asked() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
         }
     }
 }

@@ -4,16 +4,18 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use countersign_admin::AdminError;
 use countersign_core::name::TenantId;
 use countersign_core::scheme::SchemeName;
-use countersign_import::{CsvOptions, CsvSource, IssuedSecret};
+use countersign_import::{CsvOptions, CsvSource, IssuedSecret, Report};
 
 use super::arguments::{Consent, TopicArguments, told};
-use super::report::secret_of;
-use crate::error::CliError;
+use super::report::{Written, print_with, secret_of};
+use crate::error::{CliError, STOPPED};
 use crate::input::Expiry;
 use crate::invocation::{Invocation, as_caller, now};
 use crate::keys::{REPORT, SECRETS, Shows};
+use crate::output::Output;
 use crate::secret_file::SecretFile;
 
 #[derive(Args, Debug)]
@@ -68,8 +70,12 @@ impl ImportCsv {
             let plan = source.plan(&mut store, context, &options).map_err(told)?;
             let output = self.output.as_deref();
             let mut issued = Issued::default();
-            if let Some(path) = output.filter(|_| self.consent.writes(&plan)) {
-                issued.file = Some(SecretFile::create(path)?);
+            match output {
+                Some(path) if self.consent.writes(&plan) => {
+                    issued.file = Some(SecretFile::create(path)?);
+                }
+                Some(path) => SecretFile::check_is_free(path)?,
+                None => {}
             }
             let output = invocation.output;
             self.consent
@@ -81,37 +87,67 @@ impl ImportCsv {
 /// The secrets that were made.
 #[derive(Default)]
 pub(super) struct Issued {
-    /// Where they are written, as soon as they work.
+    /// Where they are written, before they work.
     file: Option<SecretFile>,
+    /// Whether what was written last does not work yet.
+    is_ahead: bool,
     /// Those that are printed.
     pub(super) printed: Vec<IssuedSecret>,
-    failure: Option<std::io::Error>,
 }
 
 impl Issued {
+    /// Writes secrets before they count: one that is lost could be given to no device.
+    pub(super) fn keep(&mut self, secrets: &[IssuedSecret]) -> Result<(), AdminError> {
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
+        let lines = secrets.iter().map(|it| (it.name.as_str(), secret_of(it)));
+        file.add(lines).map_err(AdminError::secrets_not_kept)?;
+        self.is_ahead = true;
+        Ok(())
+    }
+
     /// Takes secrets that work from now on.
     pub(super) fn take(&mut self, secrets: Vec<IssuedSecret>) {
-        let Some(file) = &mut self.file else {
-            self.printed.extend(secrets);
-            return;
-        };
-        let lines = secrets.iter();
-        if let Err(error) = file.add(lines.map(|it| (it.name.as_str(), secret_of(it)))) {
-            self.failure = Some(error);
-            // What can't be written must not be lost.
+        self.is_ahead = false;
+        if self.file.is_none() {
             self.printed.extend(secrets);
         }
     }
 
-    /// Keeps the file, and says whether all that was to be written to it is. One
-    /// without a secret is gone where this is not called.
+    /// Keeps the file, without secrets that never worked. One without a secret is gone
+    /// where this is not called.
     pub(super) fn close(&mut self) -> Result<(), CliError> {
-        if let Some(file) = self.file.take() {
-            file.keep()?;
+        let Some(mut file) = self.file.take() else {
+            return Ok(());
+        };
+        if self.is_ahead {
+            file.take_back()?;
         }
-        match self.failure.take() {
-            Some(error) => Err(error.into()),
-            None => Ok(()),
+        file.keep()
+    }
+
+    /// Prints a report with the secrets that are printed. Those that can't be are lost, and
+    /// so it says whose they are.
+    pub(super) fn show(
+        &self,
+        output: Output,
+        report: &Report,
+        written: Written,
+    ) -> Result<ExitCode, CliError> {
+        let shown = print_with(output, report, written, &self.printed);
+        match shown {
+            Err(error) if !self.printed.is_empty() => {
+                let names: Vec<_> = self.printed.iter().map(|it| it.name.as_str()).collect();
+                output.warn(&format!(
+                    "the credentials are made, and their secrets could not be printed ({}): give \
+                     each another one by `credential reset-password NAME`: {}",
+                    error.text(),
+                    names.join(", ")
+                ));
+                Ok(ExitCode::from(STOPPED))
+            }
+            shown => shown.map(|()| ExitCode::SUCCESS),
         }
     }
 }

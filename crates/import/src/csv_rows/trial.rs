@@ -20,7 +20,7 @@ use super::options::CsvOptions;
 use crate::import_error::ImportError;
 use crate::plan::attempt::Attempt;
 use crate::plan::desired::{DesiredCredential, Item};
-use crate::plan::{LOOKED_UP_AT_ONCE, MOST_IN_A_STEP, Plan, RowPlanner, Step, check_own};
+use crate::plan::{LOOKED_UP_AT_ONCE, MEND, MOST_IN_A_STEP, Plan, RowPlanner, Step, check_own};
 
 /// A row that can be tried.
 pub(super) struct Candidate {
@@ -119,7 +119,7 @@ impl<'a> Trial<'a> {
                 Ok(tried) => self.accept(tried, candidate),
                 Err(error) => {
                     let known = name_taken(&error).and_then(|_| known.next()).flatten();
-                    self.refuse(&error, known, candidate);
+                    self.refuse(store, context, &error, known, candidate)?;
                 }
             }
         }
@@ -135,7 +135,14 @@ impl<'a> Trial<'a> {
     }
 
     /// What becomes of a row that can't be made: it is there already, or it is lost.
-    fn refuse(&mut self, error: &AdminError, known: Option<KnownCredential>, candidate: Candidate) {
+    fn refuse<S: AdminStore>(
+        &mut self,
+        store: &mut S,
+        context: &mut Context<'_>,
+        error: &AdminError,
+        known: Option<KnownCredential>,
+        candidate: Candidate,
+    ) -> Result<(), ImportError> {
         let Candidate {
             row,
             mut wanted,
@@ -144,14 +151,14 @@ impl<'a> Trial<'a> {
         let known = known.filter(|known| known.mark.is_some());
         let own = known.map(|known| {
             check_own(&known, &wanted, &row.create.0.tenant)?;
-            check_set_once(&row, &known.credential)?;
+            check_set_once(&row, &wanted, &known.credential)?;
             Ok::<_, String>(known)
         });
         match own {
             Some(Ok(known)) => {
                 wanted.login = Ok(known.credential.name.clone());
                 wanted.items.push(item);
-                self.planner.again(wanted, &known);
+                self.planner.again(store, context, wanted, &known)?;
             }
             Some(Err(why)) => self.lose(item, &why),
             None => {
@@ -162,6 +169,7 @@ impl<'a> Trial<'a> {
                 self.planner.settle(item);
             }
         }
+        Ok(())
     }
 
     /// Tries rows, each as if it were the only one, in a store in which the tenant is.
@@ -249,7 +257,11 @@ fn is_weak(error: &AdminError) -> bool {
 }
 
 /// Checks that what no import changes later is as the row has it.
-fn check_set_once(row: &ImportRow, stored: &Credential) -> Result<(), String> {
+fn check_set_once(
+    row: &ImportRow,
+    wanted: &DesiredCredential,
+    stored: &Credential,
+) -> Result<(), String> {
     let NewCredential {
         scheme, not_before, ..
     } = &row.create.0;
@@ -265,11 +277,11 @@ fn check_set_once(row: &ImportRow, stored: &Credential) -> Result<(), String> {
     if stored.scheme != *scheme {
         return Err(format!("it is of scheme `{}` here", stored.scheme));
     }
-    if stored.not_before != *not_before {
+    // One that is told from the moment of the import is another instant each time.
+    if stored.not_before != *not_before && !wanted.begins_from_now {
         return Err("it may be used from another date on here, and an import moves none".into());
     }
     Ok(())
 }
 
-const MEND: &str = "mend the row, and import again";
 const ACCEPT: &str = "take it over with --accept-weak, or give the row another secret";

@@ -155,6 +155,10 @@ pub(crate) struct DesiredCredential {
     pub(crate) is_suspended: bool,
     /// From when on it may no longer be used.
     pub(crate) expires_at: Option<Timestamp>,
+    /// The same as its source has it, where that is told from the moment of the import.
+    pub(crate) expires_from_now: Option<Box<str>>,
+    /// Whether it may be used from an instant on that is told in that way.
+    pub(crate) begins_from_now: bool,
 }
 
 /// A group that a credential is in, or that holds a role.
@@ -201,6 +205,8 @@ impl DesiredCredential {
             attributes: BTreeMap::new(),
             is_suspended: false,
             expires_at: None,
+            expires_from_now: None,
+            begins_from_now: false,
         }
     }
 

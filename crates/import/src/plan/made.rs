@@ -48,8 +48,12 @@ pub(super) fn state_part(credential: &DesiredCredential) -> PartDigest {
     PartDigest::of("suspended", &credential.is_suspended.to_string())
 }
 
-/// The digest of the end.
+/// The digest of the end. One that is told from the moment of the import is what was told:
+/// each time it would be another instant.
 pub(super) fn expiry_part(credential: &DesiredCredential) -> PartDigest {
+    if let Some(from_now) = &credential.expires_from_now {
+        return PartDigest::of("expires", from_now);
+    }
     let end = credential.expires_at.map(|end| end.as_millis().to_string());
     PartDigest::of("expires", &end.unwrap_or_default())
 }

@@ -4,6 +4,8 @@ use countersign_admin::import::{
     ImportRow, ImportTable, KnownCredential, UpdateImportedCredential,
 };
 use countersign_admin::taking::Taking;
+use countersign_admin::{AdminError, Context, ErrorKind, dry_run};
+use countersign_core::store::AdminStore;
 
 use super::Plan;
 use super::again::{Again, credential_again};
@@ -50,17 +52,32 @@ impl RowPlanner {
         self.told.settle([item]);
     }
 
-    /// A row that an earlier import made.
-    pub(crate) fn again(&mut self, mut wanted: DesiredCredential, known: &KnownCredential) {
+    /// A row that an earlier import made. What is to be changed of it is tried first; where
+    /// it is refused, the row is lost.
+    pub(crate) fn again<S: AdminStore>(
+        &mut self,
+        store: &mut S,
+        context: &mut Context<'_>,
+        mut wanted: DesiredCredential,
+        known: &KnownCredential,
+    ) -> Result<(), AdminError> {
         match credential_again(&mut wanted, known, self.source, self.updates_allowed) {
             Again::Told => {}
             Again::Unchanged => self.told.count_unchanged(),
-            Again::Update(update) => self.updates.push(*update),
+            Again::Update(update) => match dry_run(store, context, &*update) {
+                Ok(()) => self.updates.push(*update),
+                Err(error) if error.kind() == ErrorKind::Unavailable => return Err(error),
+                Err(error) => {
+                    let why = error.to_string();
+                    wanted.items().for_each(|item| item.lose(&why, MEND));
+                }
+            },
         }
         self.told.settle(wanted.into_items());
         if self.updates.len() >= MOST_IN_A_STEP {
             self.flush();
         }
+        Ok(())
     }
 
     fn flush(&mut self) {
@@ -86,3 +103,6 @@ impl RowPlanner {
         }
     }
 }
+
+/// What is to be done about a row that is not taken over.
+pub(crate) const MEND: &str = "mend the row, and import again";

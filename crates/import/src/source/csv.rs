@@ -71,13 +71,16 @@ impl Table {
     /// # Errors
     ///
     /// Returns [`SourceError`] for a header without `name`, with an unknown
-    /// column or one that stands twice; for a row with another number of fields
+    /// column or one that stands twice; for a quote that is not closed, or closed before
+    /// the end of its field; for a row with another number of fields
     /// than the header, without a name, with more than one of `secret`,
     /// `password` and `password_hash`, or not in UTF-8; and for more than
     /// 1,000,000 rows, or 4,000,000 groups, roles and attributes in all.
     pub fn parse(content: &SourceContent) -> Result<Self, SourceError> {
         let bytes = content.bytes.strip_prefix(b"\xef\xbb\xbf");
         let bytes = bytes.unwrap_or(&content.bytes);
+        check_quotes(bytes)
+            .map_err(|(line, why)| SourceError::new(content.name.line(line), why))?;
         let mut reader = ReaderBuilder::new()
             .has_headers(false)
             .trim(Trim::None)
@@ -123,6 +126,52 @@ impl Table {
     pub fn items(&self) -> usize {
         self.rows.len()
     }
+}
+
+/// Checks that each quoted field ends with its quote; the reader takes whatever comes. If
+/// not, gives the line where it is so. A quote within a field that does not begin with one
+/// is text.
+fn check_quotes(bytes: &[u8]) -> Result<(), (usize, &'static str)> {
+    let mut state = Quoting::Begin;
+    let (mut line, mut opened) = (1_usize, 1_usize);
+    let mut rest = bytes;
+    while let Some((byte, behind)) = rest.split_first() {
+        rest = behind;
+        let is_end = matches!(byte, b'\n' | b'\r');
+        state = match (state, byte) {
+            (Quoting::Begin, b'"') => {
+                opened = line;
+                Quoting::Within
+            }
+            (Quoting::Within, b'"') => Quoting::Closed,
+            // Two stand for one.
+            (Quoting::Closed, b'"') | (Quoting::Within, _) => Quoting::Within,
+            (Quoting::Begin | Quoting::Closed | Quoting::Text, b',') => Quoting::Begin,
+            (Quoting::Begin | Quoting::Closed | Quoting::Text, _) if is_end => Quoting::Begin,
+            (Quoting::Closed, _) => return Err((line, "something follows a closing quote")),
+            (Quoting::Begin | Quoting::Text, _) => Quoting::Text,
+        };
+        if *byte == b'\n' || (*byte == b'\r' && behind.first() != Some(&b'\n')) {
+            line = line.saturating_add(1);
+        }
+    }
+    match state {
+        Quoting::Within => Err((opened, "a quote is not closed")),
+        Quoting::Begin | Quoting::Closed | Quoting::Text => Ok(()),
+    }
+}
+
+/// Where in a field a reader is.
+#[derive(Clone, Copy)]
+enum Quoting {
+    /// Before its first character.
+    Begin,
+    /// Behind what may be its closing quote.
+    Closed,
+    /// In one that does not begin with a quote.
+    Text,
+    /// Between its quotes.
+    Within,
 }
 
 impl fmt::Debug for RowLogin {
