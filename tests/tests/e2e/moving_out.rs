@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use countersign_testkit::broker::Builder;
 use countersign_testkit::{Broker, Client, Connect, Version};
 use countersign_tests::mosquitto_tools::{dynamic_security, passwd};
 use countersign_tests::{Fixture, on_every_broker, publishes};
@@ -192,6 +193,64 @@ fn exported(fixture: &Fixture, words: &[&str], files: &[&PathBuf]) -> Value {
     report
 }
 
+/// A tenant in the form of Mosquitto's own files, and what the report says.
+struct OwnFiles {
+    passwords: PathBuf,
+    acl: PathBuf,
+    report: Value,
+}
+
+impl OwnFiles {
+    fn export(fixture: &Fixture) -> Self {
+        let [passwords, acl] = ["out.passwd", "out.acl"].map(|it| fixture.broker.dir().join(it));
+        let (users, rules) = (passwords.to_str().unwrap(), acl.to_str().unwrap());
+        let words = [
+            "mosquitto",
+            "--tenant",
+            "acme",
+            "--passwords",
+            users,
+            "--acl",
+            rules,
+        ];
+        let report = exported(fixture, &words, &[&passwords, &acl]);
+        Self {
+            passwords,
+            acl,
+            report,
+        }
+    }
+
+    /// A broker that loads both.
+    fn broker(&self, version: Version) -> Builder {
+        Broker::builder(version)
+            .line(format!("password_file {}", self.passwords.display()))
+            .line(format!("acl_file {}", self.acl.display()))
+    }
+}
+
+/// A broker whose dynamic-security loads the exported file, and what the report says.
+fn with_plugin(fixture: &Fixture, version: Version) -> (Broker, Value) {
+    let file = fixture.broker.dir().join("out.json");
+    let words = [
+        "dynamic-security",
+        "--tenant",
+        "acme",
+        file.to_str().unwrap(),
+    ];
+    let report = exported(fixture, &words, &[&file]);
+    let broker = Broker::builder(version)
+        .plugin(dynamic_security(version))
+        .plugin_option("config_file", file.display())
+        .start()
+        .unwrap();
+    (broker, report)
+}
+
+fn code(broker: &Broker, id: &str, user: &str) -> Option<u8> {
+    Connect::v311(id).login(user, PASSWORD).code(broker.port())
+}
+
 /// Compares all answers; what is refused there alone, a lost rule must be about.
 fn compare(fixture: &Fixture, broker: &Broker, report: &Value, context: &str) {
     let lost = report["lost"].as_array().unwrap();
@@ -225,27 +284,11 @@ on_every_broker! {
             let fixture = moved_in(version);
             furnish(&fixture, seed);
             tenant(&fixture, &["--subscribe", "filtered"]);
-            let folder = fixture.broker.dir();
-            let (passwords, acl) = (folder.join("out.passwd"), folder.join("out.acl"));
-            let words = [
-                "mosquitto", "--tenant", "acme", "--passwords", passwords.to_str().unwrap(), "--acl", acl.to_str().unwrap(),
-            ];
-            let report = exported(&fixture, &words, &[&passwords, &acl]);
-            let broker = Broker::builder(version)
-                .line(format!("password_file {}", passwords.display()))
-                .line(format!("acl_file {}", acl.display()))
-                .start()
-                .unwrap();
-            compare(&fixture, &broker, &report, &format!("acl_file, seed {seed}"));
+            let files = OwnFiles::export(&fixture);
+            let broker = files.broker(version).start().unwrap();
+            compare(&fixture, &broker, &files.report, &format!("acl_file, seed {seed}"));
             tenant(&fixture, &["--subscribe", "strict"]);
-            let file = folder.join("out.json");
-            let words = ["dynamic-security", "--tenant", "acme", file.to_str().unwrap()];
-            let report = exported(&fixture, &words, &[&file]);
-            let broker = Broker::builder(version)
-                .plugin(dynamic_security(version))
-                .plugin_option("config_file", file.display())
-                .start()
-                .unwrap();
+            let (broker, report) = with_plugin(&fixture, version);
             compare(&fixture, &broker, &report, &format!("dynamic-security, seed {seed}"));
         }
     }
@@ -256,28 +299,68 @@ on_every_broker! {
         act(&fixture, &["credential", "revoke", "bob"]);
         act(&fixture, &["credential", "set", "carol", "--expires", "+1h"]);
         act(&fixture, &["credential", "create", "generated", "--tenant", "acme"]);
-        let folder = fixture.broker.dir();
-        let (passwords, acl) = (folder.join("out.passwd"), folder.join("out.acl"));
-        let words = [
-            "mosquitto", "--tenant", "acme", "--passwords", passwords.to_str().unwrap(), "--acl", acl.to_str().unwrap(),
-        ];
-        let report = exported(&fixture, &words, &[&passwords, &acl]);
+        let OwnFiles { passwords, acl, report } = OwnFiles::export(&fixture);
         let lost: Vec<&str> = report["lost"].as_array().unwrap().iter().map(|it| it["what"].as_str().unwrap()).collect();
         assert_eq!(lost, ["alice", "bob", "carol", "generated@acme"], "{report:#}");
         let written = fs::read_to_string(&passwords).unwrap();
         assert!(written.starts_with("boss:$7$") && written.lines().count() == 1);
         assert!(!fs::read_to_string(&acl).unwrap().contains("alice"));
-        let file = folder.join("out.json");
-        let words = ["dynamic-security", "--tenant", "acme", file.to_str().unwrap()];
-        exported(&fixture, &words, &[&file]);
-        let broker = Broker::builder(version)
-            .plugin(dynamic_security(version))
-            .plugin_option("config_file", file.display())
-            .start()
-            .unwrap();
+        let (broker, _) = with_plugin(&fixture, version);
         for (user, is_let_in) in [("boss", true), ("alice", false), ("bob", false), ("carol", false)] {
-            let code = Connect::v311("c").login(user, PASSWORD).code(broker.port());
-            assert_eq!(code == Some(0), is_let_in, "{user}");
+            assert_eq!(code(&broker, "c", user) == Some(0), is_let_in, "{user}");
+        }
+    }
+
+    fn what_ours_refuses_and_a_broker_with_the_files_lets_in_is_named_as_lost(version) {
+        let fixture = moved_in(version);
+        for line in [
+            "tenant create other",
+            "ban add --client-id phone",
+            "ban add --client-id tablet --tenant acme",
+            "ban add --client-id desk --tenant other",
+            "ban add --address 127.0.0.0/8 --force",
+            "role create loggers --tenant acme",
+            "limit set --tenant acme --connections 500",
+            "limit set --role loggers --tenant acme --payload 100",
+            "limit set alice --messages-per-second 1",
+            "tenant set acme --client-id-prefix acme-",
+        ] {
+            act(&fixture, &line.split(' ').collect::<Vec<_>>());
+        }
+        let files = OwnFiles::export(&fixture);
+        let with_files = files.broker(version).start().unwrap();
+        let (with_plugin, of_plugin) = with_plugin(&fixture, version);
+        for (report, more) in [(&files.report, None), (&of_plugin, Some("acme/subscribe filtered"))] {
+            let lost = report["lost"].as_array().unwrap().iter();
+            let lost: Vec<String> = lost
+                .map(|loss| {
+                    let [place, what, why, fix] = ["where", "what", "why", "fix"].map(|key| loss[key].as_str().unwrap());
+                    assert!(!why.is_empty() && !fix.is_empty());
+                    format!("{place} {what}")
+                })
+                .collect();
+            let mut expected = vec![
+                "acme/bans/1 phone",
+                "acme/bans/2 tablet",
+                "acme/bans/4 127.0.0.0/8",
+                "acme/client_id_prefix acme-",
+                "acme/credentials/alice/limits alice",
+                "acme/limits acme",
+                "acme/roles/loggers/limits loggers",
+            ];
+            expected.extend(more);
+            assert_eq!(lost, expected, "{report:#}");
+        }
+        for id in ["phone", "tablet", "acme-1", "desk"] {
+            assert_ne!(code(&fixture.broker, id, "alice"), Some(0), "{id}");
+            for broker in [&with_files, &with_plugin] {
+                assert_eq!(code(broker, id, "alice"), Some(0), "{id}");
+            }
+        }
+        // What the report advises for the prefix.
+        let with_prefix = files.broker(version).line("clientid_prefixes acme-").start().unwrap();
+        for (id, is_let_in) in [("phone", false), ("acme-1", true)] {
+            assert_eq!(code(&with_prefix, id, "alice") == Some(0), is_let_in, "{id}");
         }
     }
 }

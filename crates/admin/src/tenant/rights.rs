@@ -2,6 +2,7 @@
 //! neither variables nor owners of topics.
 
 use countersign_core::access::{AccessSubject, BoundRule};
+use countersign_core::ban::{Ban, BanTarget};
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::credential::Credential;
 use countersign_core::kind::Kind;
@@ -37,8 +38,11 @@ pub struct TenantRights {
     pub anonymous: Vec<BoundRule>,
     /// Its devices, by name.
     pub devices: Vec<DeviceRights>,
-    /// What else logs in: the sort, in the plural, and the name.
+    /// What else logs in, or lets devices log in: the sort, in the plural, and the
+    /// name.
     pub rest: Vec<(&'static str, String)>,
+    /// The bans that count for its clients: its own, and those of all.
+    pub bans: Vec<Ban>,
 }
 
 /// What a device may do.
@@ -50,6 +54,8 @@ pub struct DeviceRights {
     pub logs_in_by_name: bool,
     /// Whether it logs in by TLS alone.
     pub is_tls_only: bool,
+    /// Whether certificates stand for it.
+    pub has_certificates: bool,
     /// Its rules.
     pub rules: Vec<BoundRule>,
 }
@@ -91,6 +97,7 @@ impl Command for ReadTenantRights {
             devices.push(DeviceRights {
                 logs_in_by_name: username == Some(credential.name.as_str()),
                 is_tls_only: scheme.is_some_and(|it| it.is_tls_only()),
+                has_certificates: !tx.certificates_of(credential.id)?.is_empty(),
                 rules,
                 credential,
             });
@@ -107,12 +114,27 @@ impl Command for ReadTenantRights {
             anonymous: anonymous.bound_rules(None),
             devices,
             rest: rest(tx, id)?,
+            bans: bans(tx, id)?,
             tenant,
         })
     }
 }
 
-/// Users, applications, things and tokens of a tenant.
+/// The bans that count for clients of a tenant.
+fn bans(tx: &mut Tx<'_>, tenant: &TenantId) -> Result<Vec<Ban>, AdminError> {
+    let mut bans = all_rows(|page| tx.bans(None, page))?;
+    bans.retain(|ban| {
+        let is_of_it = match &ban.target {
+            BanTarget::ClientId(_, Some(of)) => of == tenant,
+            BanTarget::ClientId(_, None) | BanTarget::Network(_) => true,
+        };
+        is_of_it && ban.is_in_force(tx.now)
+    });
+    Ok(bans)
+}
+
+/// Users, applications, things and tokens of a tenant, and whose certificates and
+/// tokens its devices log in with.
 fn rest(tx: &mut Tx<'_>, tenant: &TenantId) -> Result<Vec<(&'static str, String)>, AdminError> {
     let mut rest = Vec::new();
     for user in all_rows(|page| tx.users(page))? {
@@ -131,5 +153,52 @@ fn rest(tx: &mut Tx<'_>, tenant: &TenantId) -> Result<Vec<(&'static str, String)
     for token in all_rows(|page| tx.tokens(Some(tenant), page))? {
         rest.push(("jwts", token.id.to_string()));
     }
+    for authority in tx.authorities(Some(tenant))? {
+        rest.push(("authorities", authority.fingerprint.to_string()));
+    }
+    for issuer in tx.issuers(Some(tenant))? {
+        rest.push(("issuers", issuer.name.to_string()));
+    }
     Ok(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use countersign_core::client_id::ClientId;
+
+    use super::*;
+    use crate::ban::{AddBan, Banned};
+    use crate::fixture::{Fixture, tenant_id};
+
+    #[test]
+    fn bans_of_others_and_bans_that_ended_do_not_count_for_a_tenant() {
+        let mut fixture = Fixture::with_admin();
+        fixture.tenant("other", &[]).unwrap();
+        let soon = fixture.now.plus(Duration::from_secs(60));
+        for (id, tenant, until) in [
+            ("of-all", None, None),
+            ("own", Some("acme"), None),
+            ("of-other", Some("other"), None),
+            ("ending", None, Some(soon)),
+        ] {
+            let banned = Banned::ClientId(ClientId::parse(id).unwrap(), tenant.map(tenant_id));
+            let ban = AddBan {
+                banned,
+                until,
+                reason: None,
+                asker: None,
+                force: false,
+            };
+            fixture.run(&ban).unwrap();
+        }
+        let counting = |fixture: &mut Fixture| -> Vec<String> {
+            let rights = fixture.run(&ReadTenantRights(tenant_id("acme"))).unwrap();
+            rights.bans.into_iter().map(|ban| ban.shown).collect()
+        };
+        assert_eq!(counting(&mut fixture), ["of-all", "own", "ending"]);
+        fixture.now = soon;
+        assert_eq!(counting(&mut fixture), ["of-all", "own"]);
+    }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{Fixture, Ran};
+use crate::support::{DEVICE_PEM, Fixture, JWKS, Ran};
 
 /// A store with something of each kind, as commands make it.
 fn furnished() -> Fixture {
@@ -419,6 +419,36 @@ fn what_dynamic_security_can_t_say_is_named_as_lost() {
         ["client:dev1@acme", "ops", "deny:ops"]
     );
     assert_eq!(written["clients"][0]["roles"][2]["priority"], 1);
+}
+
+#[test]
+fn what_logs_devices_in_without_a_password_is_told_of() {
+    let fixture = Fixture::new();
+    fixture.run("tenant create acme").done();
+    let made = "credential create dev1 --tenant acme --password-stdin";
+    fixture.run_with(made, b"correct horse battery").done();
+    for line in [
+        format!("certificate add dev1@acme --pem {DEVICE_PEM}"),
+        format!("issuer add sso --tenant acme --iss sso --jwks {JWKS} --alg EdDSA --audience mqtt"),
+    ] {
+        fixture.run(&line).done();
+    }
+    let file = fixture.directory.path().join("dynamic-security.json");
+    let words = ["export", "dynamic-security", "--tenant", "acme", "--json"];
+    let report = fixture.run_words(&[&words[..], &[file.to_str().unwrap()]].concat());
+    let report = report.done().json();
+    assert!(
+        lost(&report).contains(&"acme/issuers/sso: sso".into()),
+        "{report:#}"
+    );
+    let changed = report["changed"].as_array().unwrap().iter();
+    let how = changed
+        .filter_map(|it| it["how"].as_str())
+        .collect::<String>();
+    assert!(
+        how.contains("its certificates stand for it no more"),
+        "{report:#}"
+    );
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use countersign_admin::tenant::TenantRights;
 use countersign_core::access::BoundRule;
+use countersign_core::ban::BanTarget;
+use countersign_core::limit::UseLimits;
 use countersign_core::rule::RuleSource;
 use countersign_core::tenant::Authentication;
 
@@ -98,7 +100,60 @@ impl Outcomes {
                 "make a credential with a password for it",
             );
         }
+        outcomes.of_refusals(rights);
         outcomes
+    }
+
+    /// Notes what is refused here, and what no file of Mosquitto's refuses.
+    fn of_refusals(&mut self, rights: &TenantRights) {
+        for ban in &rights.bans {
+            let (why, fix) = match &ban.target {
+                BanTarget::ClientId(..) => (
+                    "Mosquitto has no bans: it lets clients in with this client id",
+                    "take the user out that connects with it",
+                ),
+                BanTarget::Network(_) => (
+                    "Mosquitto has no bans: it lets clients in from there",
+                    "close the broker's port to these addresses",
+                ),
+            };
+            self.lose(
+                Object::new(format!("/bans/{}", ban.id), &*ban.shown),
+                why,
+                fix,
+            );
+        }
+        let tenant = &rights.tenant;
+        if let Some(prefix) = &tenant.client_id_prefix {
+            self.lose(
+                Object::new("/client_id_prefix", prefix.as_str()),
+                "Mosquitto lets its users in with any client id",
+                "write `clientid_prefixes` into `mosquitto.conf`, where all clients have that prefix",
+            );
+        }
+        self.of_limits("", tenant.id.as_str(), &tenant.limits);
+        for role in &rights.roles {
+            let pointer = format!("/roles/{}", role.name);
+            self.of_limits(&pointer, role.name.as_str(), &role.limits);
+        }
+        for device in &rights.devices {
+            let name = device.credential.name.as_str();
+            self.of_limits(
+                &format!("/credentials/{name}"),
+                name,
+                &device.credential.limits,
+            );
+        }
+    }
+
+    fn of_limits(&mut self, pointer: &str, holder: &str, limits: &UseLimits) {
+        if !limits.is_none() {
+            self.lose(
+                Object::new(format!("{pointer}/limits"), holder),
+                "Mosquitto counts neither connections nor messages of a user",
+                "write `max_connections` and `max_packet_size` into `mosquitto.conf`, which hold for all clients",
+            );
+        }
     }
 
     /// Notes the rules of roles that hold for nobody.

@@ -178,6 +178,9 @@ fn judge(
     if usable.next().is_some() {
         changes.push("of its two secrets the newer one counts alone");
     }
+    if device.has_certificates {
+        changes.push("its certificates stand for it no more: it logs in by its password alone");
+    }
     if credential.external_identity {
         changes.push("whether a certificate does for its password is up to the broker's options");
     }
