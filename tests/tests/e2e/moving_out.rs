@@ -363,4 +363,38 @@ on_every_broker! {
             assert_eq!(code(&with_prefix, id, "alice") == Some(0), is_let_in, "{id}");
         }
     }
+
+    fn what_the_report_says_of_an_argon2id_hash_is_what_brokers_do_with_it(version) {
+        let fixture = moved_in(version);
+        let reset = ["credential", "reset-password", "alice", "--password-stdin"];
+        let ran = fixture.cli.run_with_stdin(&reset, PASSWORD.as_bytes());
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let files = OwnFiles::export(&fixture);
+        let (with_plugin, of_plugin) = with_plugin(&fixture, version);
+        for (report, told) in [(&files.report, "does not start"), (&of_plugin, "refuse the user")] {
+            let changed = report["changed"].as_array().unwrap().iter();
+            let mut of_alice = changed.filter(|change| change["where"] == "acme/credentials/alice");
+            let how = of_alice.next().unwrap()["how"].as_str().unwrap();
+            assert!(["Argon2id", "Debian's", told].iter().all(|part| how.contains(part)), "{how}");
+        }
+        let written = fs::read_to_string(&files.passwords).unwrap();
+        assert!(written.starts_with("alice:$argon2id$"));
+        if version.is_2_0() {
+            let broker = files.broker(version).start().unwrap();
+            assert_eq!(code(&broker, "c", "bob"), Some(0));
+            assert_ne!(code(&broker, "c", "alice"), Some(0));
+        } else {
+            let log = files.broker(version).start_expecting_failure().unwrap().log;
+            assert!(log.contains("Unable to decode line in password file"), "{log}");
+        }
+        assert_eq!(code(&with_plugin, "c", "bob"), Some(0));
+        assert_ne!(code(&with_plugin, "c", "alice"), Some(0));
+        // What the report advises.
+        passwd(version, &[], &files.passwords, "alice", PASSWORD);
+        readable(&files.passwords);
+        let broker = files.broker(version).start().unwrap();
+        for user in USERS {
+            assert_eq!(code(&broker, "c", user), Some(0), "{user}");
+        }
+    }
 }

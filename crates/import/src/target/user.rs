@@ -163,7 +163,7 @@ fn judge(
         Some(Verifier::Password(hash)) => match target_hash(hash.as_str(), target) {
             Some(hash) => {
                 if hash.is_argon2() {
-                    changes.push("its hash is Argon2id, which Mosquitto 2.1 alone reads");
+                    changes.push(argon2_is_read(target));
                 }
                 Some(hash)
             }
@@ -205,6 +205,22 @@ impl TargetHash<'_> {
 
     fn is_argon2(&self) -> bool {
         self.text().starts_with(ARGON2)
+    }
+}
+
+/// Which brokers read an Argon2id hash, and what the others do.
+const fn argon2_is_read(target: Target) -> &'static str {
+    match target {
+        Target::PasswordFile => {
+            "its hash is Argon2id, which only a Mosquitto 2.1 reads that is built with Argon2: one \
+             without it, as Debian's, does not start with this `password_file`, and 2.0 leaves the \
+             user out; set its password anew there (`mosquitto_passwd -b`)"
+        }
+        Target::DynamicSecurity => {
+            "its hash is Argon2id, which only a Mosquitto 2.1 reads that is built with Argon2: one \
+             without it, as Debian's, and 2.0 refuse the user; set its password anew there \
+             (`mosquitto_ctrl dynsec setClientPassword`)"
+        }
     }
 }
 
