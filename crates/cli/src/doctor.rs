@@ -107,9 +107,9 @@ impl Report {
     }
 
     /// Notes how one check went, and what it found where all is well.
-    fn note_found(&mut self, check: &'static str, result: Result<String, Problem>) {
+    fn note_found(&mut self, check: &'static str, result: Result<Option<String>, Problem>) {
         let (result, found) = match result {
-            Ok(found) => (Ok(()), Some(found)),
+            Ok(found) => (Ok(()), found),
             Err(problem) => (Err(problem), None),
         };
         self.note(check, result);

@@ -16,7 +16,7 @@ pub(super) fn check(
     files: &MosquittoFiles,
 ) {
     report.note_all("other-plugins", other_plugins(config));
-    report.note_all("password-file", password_files(config, content, files));
+    report.note_found("password-file", password_files(config, content, files));
     report.note_all("acl-file", acl_files(config));
     report.note_all("chain", open_chain(config));
 }
@@ -71,20 +71,24 @@ fn other_plugins(config: &BrokerConfig) -> Vec<Problem> {
     problems
 }
 
-/// What becomes of users whose names Countersign does not know.
+/// What becomes of users whose names Countersign does not know; which of them are not
+/// moved yet, where the file lets them in.
 fn password_files(
     config: &BrokerConfig,
     content: &Content,
     files: &MosquittoFiles,
-) -> Option<Problem> {
-    guarded(config).find_map(|(listener, ours)| {
+) -> Result<Option<String>, Problem> {
+    let mut waiting = None;
+    for (listener, ours) in guarded(config) {
         let security = config.security(listener);
-        let file = security.password_file.as_ref()?;
+        let Some(file) = &security.password_file else {
+            continue;
+        };
         let strangers = files.strangers(&file.value, content.names.as_ref());
         let at = &file.at;
         let file = format!("`password_file {}`", file.value.display());
         let (users, is_one) = match strangers.as_deref() {
-            Some([]) => return None,
+            Some([]) => continue,
             Some([name]) => (format!("the user `{}` of {file}", one_line(name)), true),
             Some([name, others @ ..]) => {
                 let count = others.len().saturating_add(1);
@@ -94,9 +98,9 @@ fn password_files(
             }
             None => (format!("the users of {file}"), false),
         };
+        let are = if is_one { "is" } else { "are" };
         if !defers(ours) {
-            let are = if is_one { "is" } else { "are" };
-            return Some(Problem::warning(
+            return Err(Problem::warning(
                 format!(
                     "{at}: {users} {are} refused, as Countersign ({}) answers for everybody",
                     ours.at
@@ -107,16 +111,20 @@ fn password_files(
         let has_rights = security.acl_file.is_some();
         let others = config.asked(listener);
         let others = others.filter(|plugin| !plugin.is_countersign() && !plugin.is_storage());
-        (!has_rights && others.count() == 0).then(|| {
+        if !has_rights && others.count() == 0 {
             let get = if is_one { "gets" } else { "get" };
-            Problem::warning(
+            return Err(Problem::warning(
                 format!(
                     "{at}: {users} {get} in and may do nothing, as no `acl_file` says what they may"
                 ),
                 "name an `acl_file` for them, or make a credential for each",
-            )
-        })
-    })
+            ));
+        }
+        if waiting.is_none() && strangers.is_some() {
+            waiting = Some(format!("{at}: {users} {are} not in the store yet"));
+        }
+    }
+    Ok(waiting)
 }
 
 fn acl_files(config: &BrokerConfig) -> Option<Problem> {

@@ -103,7 +103,7 @@ pub(super) fn check(
     }
     match store.replica() {
         Ok(None) => {}
-        Ok(Some(state)) => report.note_found("replica", fleet::replica(&state, now())),
+        Ok(Some(state)) => report.note_found("replica", fleet::replica(&state, now()).map(Some)),
         Err(error) => report.note("replica", Err(unusable(place, &error))),
     }
     let followers = all_rows(|page| look(&mut store, &ListFollowers(page.clone())));

@@ -433,6 +433,55 @@ fn what_is_wrong_with_the_brokers_configuration_is_found() {
 }
 
 #[test]
+fn users_of_a_file_that_are_not_moved_yet_are_told_of_and_are_no_problem() {
+    let doctor = DoctorFixture::new();
+    let folder = doctor.fixture.directory.path();
+    let hash = "$6$AAECAwQFBgcICQoL$5W8GCQ9GLgmhmQvoa8jmRaPnsh82mRigdSv6mQsK0sMIII/WznlQb1g+RWddfoAKTMzBJP1deJU+Rp/1QZ0zZg==";
+    let users = ["alice", "bob", "carol"].map(|name| format!("{name}:{hash}\n"));
+    fs::write(folder.join("users"), users.concat()).unwrap();
+    fs::write(folder.join("acl"), "topic read home/state\n").unwrap();
+    let file = |word: &str, name: &str| format!("{word} {}", folder.join(name).display());
+    let (passwords, acl) = (file("password_file", "users"), file("acl_file", "acl"));
+    doctor.configure(&["plugin_opt_chain defer", &passwords, &acl]);
+    let config = doctor.config.to_str().unwrap();
+    let told = || {
+        let ran = doctor
+            .fixture
+            .run_words(&["doctor", "--config", config, "--json"])
+            .done();
+        let findings = ran.json();
+        let mut findings = findings.as_array().unwrap().iter();
+        let finding = findings.find(|it| it["check"] == "password-file").unwrap();
+        assert_eq!(finding["level"], "ok", "{finding}");
+        finding["found"].as_str().map(String::from)
+    };
+    let create = |name: &str| {
+        let line =
+            format!("credential create {name} --tenant acme --scheme plain --password-stdin");
+        doctor
+            .fixture
+            .run_with(&line, b"correct horse battery")
+            .done();
+    };
+    for (moved, expected) in [
+        (
+            "alice",
+            Some("2 users of `FILE`, `bob` among them, are not in the store yet"),
+        ),
+        (
+            "bob",
+            Some("the user `carol` of `FILE` is not in the store yet"),
+        ),
+        ("carol", None),
+    ] {
+        create(moved);
+        let expected =
+            expected.map(|text| format!("{config}:7: {}", text.replace("FILE", &passwords)));
+        assert_eq!(told(), expected);
+    }
+}
+
+#[test]
 fn all_wrong_options_are_told_with_their_lines() {
     let fixture = DoctorFixture::new();
     fixture.configure(&[
