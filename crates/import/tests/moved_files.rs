@@ -138,6 +138,51 @@ fn so_is_every_line_and_row_of_mosquitto_go_auth() {
     try_all("import/go_auth", Files::of_go_auth);
 }
 
+#[test]
+fn of_a_superuser_whose_password_does_not_come_along_both_are_told() {
+    let case = MovedCase {
+        config: None,
+        passwords: None,
+        acl: None,
+        sql: Some(
+            "INSERT INTO test_user VALUES (1, 'root', '{SSHA}c2FsdGVk', 1), (2, 'admin', NULL, 1);"
+                .into(),
+        ),
+        no_acl_query: false,
+        namespace: None,
+        operators: Vec::new(),
+        accept_weak: false,
+        told: Vec::new(),
+        kept: 0,
+        made: Vec::new(),
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let files = Files::write(folder.path(), &case);
+    let mut fixture = Fixture::new("#");
+    let report =
+        fixture.import(|store, context, options| files.of_go_auth(store, context, options));
+    let lost: Vec<_> = report
+        .lost
+        .iter()
+        .map(|it| (&*it.what, &*it.why, &*it.fix))
+        .collect();
+    let [(admin, admin_why, _), (root, root_why, root_fix)] = lost.as_slice() else {
+        panic!("{lost:?}");
+    };
+    assert_eq!((*root, *admin), ("root", "admin"));
+    for why in [root_why, admin_why] {
+        assert!(why.starts_with("a superuser publishes to `$SYS`"), "{why}");
+    }
+    assert!(
+        admin_why.ends_with("; it has no password, so it can't log in"),
+        "{admin_why}"
+    );
+    let (_, of_password) = root_why.rsplit_once("; ").unwrap();
+    assert!(of_password.contains("hash"), "{root_why}");
+    let fix = "make the user an operator with --operators, or accept it; set another password: `credential reset-password`";
+    assert_eq!(*root_fix, fix);
+}
+
 /// Those of mosquitto-go-auth's examples.
 const TABLES: &str = "
     CREATE TABLE test_user (id INTEGER PRIMARY KEY, username, password_hash, is_admin);

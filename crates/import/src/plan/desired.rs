@@ -44,12 +44,13 @@ impl Item {
         }
     }
 
-    /// The same, told to be changed, unless it is lost.
+    /// The same, told to be changed. Where it is lost, that is told with the reason: a
+    /// part of it may be taken over all the same.
     pub(crate) fn change(&mut self, how: impl Into<String>) {
         match &mut self.outcome {
             Outcome::Changed(said) => *said = format!("{said}; {}", how.into()).into(),
             Outcome::Kept => self.outcome = Outcome::Changed(how.into().into()),
-            Outcome::Lost(_) => {}
+            Outcome::Lost(lost) => join(&mut lost.why, &how.into()),
         }
     }
 
@@ -62,16 +63,28 @@ impl Item {
         }
     }
 
-    /// The same, not taken over.
+    /// The same, not taken over. One that is lost already tells this reason as well.
     pub(crate) fn lose(&mut self, why: &str, fix: &str) {
-        if !self.is_lost() {
-            self.outcome = Outcome::lost(why, fix);
+        match &mut self.outcome {
+            Outcome::Lost(lost) => {
+                join(&mut lost.why, why);
+                join(&mut lost.fix, fix);
+            }
+            Outcome::Changed(_) | Outcome::Kept => self.outcome = Outcome::lost(why, fix),
         }
     }
 
     /// Whether it is not taken over.
     pub(crate) fn is_lost(&self) -> bool {
         matches!(self.outcome, Outcome::Lost(_))
+    }
+}
+
+/// Adds a text, unless it is told already.
+fn join(told: &mut String, text: &str) {
+    if !told.contains(text) {
+        told.push_str("; ");
+        told.push_str(text);
     }
 }
 
