@@ -4,9 +4,11 @@ use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::store::rows::{ApplicationRows, RegistrationCount};
 use countersign_core::store::{Listed, Page, StoreError};
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use crate::credentials::remove_some;
+use crate::device_registrations;
+use crate::error::Fault;
 use crate::listings;
 use crate::transaction::SqliteTransaction;
 
@@ -57,16 +59,7 @@ impl ApplicationRows for SqliteTransaction<'_> {
         application: CredentialId,
     ) -> Result<RegistrationCount, StoreError> {
         self.run("look up what an application makes", |connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT registered, second, in_second FROM auto_registration WHERE application = ?1",
-            )?;
-            Ok(statement.query_row([application.0], |row| {
-                Ok(RegistrationCount {
-                    registered: row.get(0)?,
-                    second: row.get(1)?,
-                    made: row.get(2)?,
-                })
-            })?)
+            registration_count(connection, application)
         })
     }
 
@@ -91,6 +84,15 @@ impl ApplicationRows for SqliteTransaction<'_> {
             Ok(())
         })
     }
+}
+
+/// How many things an application that makes some has made.
+pub(crate) fn registration_count(
+    connection: &Connection,
+    application: CredentialId,
+) -> Result<RegistrationCount, Fault> {
+    let sql = "SELECT registered, second, in_second FROM auto_registration WHERE application = ?1";
+    device_registrations::counted(connection, sql, application.0)
 }
 
 pub(crate) const REMOVE_SOME_THINGS: &str = "DELETE FROM credential WHERE id IN

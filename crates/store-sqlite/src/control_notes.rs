@@ -13,11 +13,7 @@ use crate::transaction::SqliteTransaction;
 
 impl ControlNoteRows for SqliteTransaction<'_> {
     fn control_note(&mut self, key: &NoteKey) -> Result<Option<ControlNote>, StoreError> {
-        self.run("look up a note", |connection| {
-            let NoteKey { tenant, kind, name } = key;
-            let values = params![tenant.as_str(), kind.as_str(), name];
-            Ok(read(connection, BY_KEY, values)?.pop())
-        })
+        self.run("look up a note", |connection| note(connection, key))
     }
 
     fn control_notes(
@@ -60,6 +56,13 @@ impl ControlNoteRows for SqliteTransaction<'_> {
             Ok(removed > 0)
         })
     }
+}
+
+/// The note of this key.
+pub(crate) fn note(connection: &Connection, key: &NoteKey) -> Result<Option<ControlNote>, Fault> {
+    let NoteKey { tenant, kind, name } = key;
+    let values = params![tenant.as_str(), kind.as_str(), name];
+    Ok(read(connection, BY_KEY, values)?.pop())
 }
 
 fn read(

@@ -15,25 +15,8 @@ use crate::transaction::SqliteTransaction;
 
 impl DeviceRegistrationRows for SqliteTransaction<'_> {
     fn device_count(&mut self, registrar: Registrar) -> Result<RegistrationCount, StoreError> {
-        let (sql, id) = match registrar {
-            Registrar::Authority(id) => (
-                "SELECT registered, second, in_second FROM device_registration WHERE authority = ?1",
-                id.0,
-            ),
-            Registrar::Issuer(id) => (
-                "SELECT registered, second, in_second FROM device_registration WHERE issuer = ?1",
-                id.0,
-            ),
-        };
         self.run("look up what is registered", |connection| {
-            let mut statement = connection.prepare_cached(sql)?;
-            Ok(statement.query_row([id], |row| {
-                Ok(RegistrationCount {
-                    registered: row.get(0)?,
-                    second: row.get(1)?,
-                    made: row.get(2)?,
-                })
-            })?)
+            count(connection, registrar)
         })
     }
 
@@ -108,6 +91,40 @@ pub(crate) fn was_registered(
     let mut statement = connection
         .prepare_cached("SELECT 1 FROM registered_name WHERE tenant = ?1 AND name = ?2")?;
     Ok(statement.exists([tenant.as_str(), name.as_str()])?)
+}
+
+/// How many devices a registrar that makes some has made.
+pub(crate) fn count(
+    connection: &Connection,
+    registrar: Registrar,
+) -> Result<RegistrationCount, Fault> {
+    let (sql, id) = match registrar {
+        Registrar::Authority(id) => (
+            "SELECT registered, second, in_second FROM device_registration WHERE authority = ?1",
+            id.0,
+        ),
+        Registrar::Issuer(id) => (
+            "SELECT registered, second, in_second FROM device_registration WHERE issuer = ?1",
+            id.0,
+        ),
+    };
+    counted(connection, sql, id)
+}
+
+/// The count that `sql` reads of the row with this number.
+pub(crate) fn counted(
+    connection: &Connection,
+    sql: &str,
+    id: i64,
+) -> Result<RegistrationCount, Fault> {
+    let mut statement = connection.prepare_cached(sql)?;
+    Ok(statement.query_row([id], |row| {
+        Ok(RegistrationCount {
+            registered: row.get(0)?,
+            second: row.get(1)?,
+            made: row.get(2)?,
+        })
+    })?)
 }
 
 /// Which devices a registrar makes, if it makes any.

@@ -28,6 +28,7 @@ fn furnished() -> Fixture {
         "application create fleet --tenant acme",
         "thing create pump-1 --tenant acme --application fleet",
         "credential create --tenant globex --scheme vwire-token printer",
+        "ban add --address 192.0.2.0/24",
     ] {
         assert_eq!(fixture.run(line).code, Some(0), "{line}");
     }
@@ -259,6 +260,11 @@ fn a_file_that_was_cut_or_changed_is_refused_with_its_line_and_writes_nothing() 
             ),
             rule,
             "no `action`",
+        ),
+        (
+            text.replace("\"192.0.2.0/24\"", "\"999.1.1.1/3\""),
+            number("\"table\":\"ban\""),
+            "`network`",
         ),
         (format!("{text}x\n"), lines.len() + 1, "not a row"),
         (

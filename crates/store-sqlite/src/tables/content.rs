@@ -4,14 +4,17 @@
 use std::path::Path;
 
 use countersign_core::api_token::ApiTokenId;
-use countersign_core::certificate::AuthorityId;
+use countersign_core::ban::BanId;
+use countersign_core::certificate::{AuthorityId, Fingerprint};
 use countersign_core::client_id::ClientIdTie;
+use countersign_core::control_note::{NoteKey, NoteKind};
 use countersign_core::credential::CredentialId;
 use countersign_core::hex;
 use countersign_core::hook::HookName;
-use countersign_core::issuer::IssuerId;
+use countersign_core::issuer::{IssuerId, IssuerText};
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::name::{GroupPath, LoginName, TenantId};
+use countersign_core::registrar::Registrar;
 use countersign_core::role::RoleName;
 use countersign_core::scheme::Schemes;
 use rusqlite::Connection;
@@ -19,8 +22,9 @@ use rusqlite::Connection;
 use super::staging_error::StagingError;
 use crate::error::Fault;
 use crate::{
-    api_tokens, authorities, auto_registration, credential_reader, hooks, imports, issuers,
-    lockouts, roles, schemes, settings, stored_sessions, tenants, tokens,
+    api_tokens, applications, authorities, auto_registration, bans, certificates,
+    client_id_bindings, control_notes, credential_reader, device_registrations, hooks, imports,
+    issuers, lockouts, roles, schemes, settings, stored_sessions, tenants, tokens,
 };
 
 /// Reads everything.
@@ -47,7 +51,9 @@ pub(super) fn check(connection: &Connection) -> Result<(), StagingError> {
         |[_, path, _]| parse(path, GroupPath::parse).map(drop),
     )?;
     each(connection, "credential", ["id"], |[id]| {
-        credential_reader::credential_by_id(connection, CredentialId(number(id)?)).map(drop)
+        let id = CredentialId(number(id)?);
+        client_id_bindings::client_id_of(connection, id)?;
+        credential_reader::credential_by_id(connection, id).map(drop)
     })?;
     each(
         connection,
@@ -62,7 +68,9 @@ pub(super) fn check(connection: &Connection) -> Result<(), StagingError> {
         imports::of_credential(connection, CredentialId(number(id)?)).map(drop)
     })?;
     each(connection, "auto_registration", ["application"], |[id]| {
-        auto_registration::of(connection, CredentialId(number(id)?)).map(drop)
+        let id = CredentialId(number(id)?);
+        applications::registration_count(connection, id)?;
+        auto_registration::of(connection, id).map(drop)
     })?;
     each(connection, "lockout", ["name"], |[name]| {
         lockouts::lockout(connection, &parse(name, LoginName::parse)?).map(drop)
@@ -80,16 +88,47 @@ pub(super) fn check(connection: &Connection) -> Result<(), StagingError> {
         hooks::hook(connection, &parse(name, HookName::parse)?).map(drop)
     })?;
     each(connection, "issuer", ["id"], |[id]| {
-        issuers::issuer(connection, IssuerId(number(id)?)).map(drop)
+        let id = IssuerId(number(id)?);
+        let issuer = issuers::issuer(connection, id)?;
+        let registers = issuer.and_then(|it| it.registers);
+        count_registered(connection, Registrar::Issuer(id), registers.is_some())
     })?;
     each(connection, "certificate_authority", ["id"], |[id]| {
-        authorities::authority(connection, AuthorityId(number(id)?)).map(drop)
+        let id = AuthorityId(number(id)?);
+        let authority = authorities::authority(connection, id)?;
+        let registers = authority.and_then(|it| it.registers);
+        count_registered(connection, Registrar::Authority(id), registers.is_some())
     })?;
+    each(
+        connection,
+        "issuer_revocation",
+        ["issuer", "token"],
+        |[_, token]| parse(token, IssuerText::parse).map(drop),
+    )?;
+    each(connection, "certificate", ["fingerprint"], |[digits]| {
+        certificates::certificate(connection, &Fingerprint(hash(digits)?)).map(drop)
+    })?;
+    each(connection, "ban", ["id"], |[id]| {
+        bans::ban(connection, BanId(number(id)?)).map(drop)
+    })?;
+    each(
+        connection,
+        "control_note",
+        ["tenant", "kind", "name"],
+        |[tenant, kind, name]| {
+            let key = NoteKey {
+                tenant: parse(tenant, TenantId::parse)?,
+                kind: parse(kind, str::parse::<NoteKind>)?,
+                name: name.into(),
+            };
+            control_notes::note(connection, &key).map(drop)
+        },
+    )?;
     each(connection, "registered_name", ["name"], |[name]| {
         parse(name, LoginName::parse).map(drop)
     })?;
-    each(connection, "stored_session", ["client_id"], |[hash]| {
-        stored_sessions::record(connection, &tie(hash)?).map(drop)
+    each(connection, "stored_session", ["client_id"], |[digits]| {
+        stored_sessions::record(connection, &ClientIdTie(hash(digits)?)).map(drop)
     })
 }
 
@@ -126,6 +165,18 @@ fn each<const N: usize>(
     Ok(())
 }
 
+/// Reads how many devices were made, where they are made.
+fn count_registered(
+    connection: &Connection,
+    registrar: Registrar,
+    registers: bool,
+) -> Result<(), Fault> {
+    if registers {
+        device_registrations::count(connection, registrar)?;
+    }
+    Ok(())
+}
+
 fn parse<T, E>(text: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<T, Fault> {
     parse(text).map_err(|_| Fault::Content("its name".into()))
 }
@@ -135,11 +186,10 @@ fn number(text: &str) -> Result<i64, Fault> {
         .map_err(|_| Fault::Content("its number".into()))
 }
 
-/// The hash of a client id, of which these are the digits.
-fn tie(digits: &str) -> Result<ClientIdTie, Fault> {
+/// The hash of which these are the digits.
+fn hash(digits: &str) -> Result<[u8; 32], Fault> {
     let hash = hex::decode(digits).and_then(|bytes| bytes.try_into().ok());
-    hash.map(ClientIdTie)
-        .ok_or_else(|| Fault::Content("a stored `client_id`".into()))
+    hash.ok_or_else(|| Fault::Content("its hash".into()))
 }
 
 fn of_row(table: &'static str, key: Vec<(&'static str, String)>, fault: Fault) -> StagingError {

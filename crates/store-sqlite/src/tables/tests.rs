@@ -280,3 +280,81 @@ fn an_export_that_was_cut_or_changed_is_refused() {
     left_out.rows.insert("audit".into(), 0);
     assert!(refused(&left_out, &rows).contains("not known"));
 }
+
+/// Columns that may hold anything of their type, by table: what people wrote, instants,
+/// positions and numbers of rows, what is compared and never parsed, what is sealed, and
+/// keys of others, which are refused where they are used.
+const FREE: &[(&str, &str)] = &[
+    (
+        "api_token",
+        "created_at created_by description digest expires_at id last_used_at parent",
+    ),
+    ("attribute", "key value"),
+    ("auto_registration", "second"),
+    ("ban", "created_at created_by id reason shown until"),
+    ("certificate", "added_at not_after not_before until"),
+    (
+        "certificate_authority",
+        "added_at id key key_digest not_after not_before subject",
+    ),
+    ("control_note", "name note"),
+    (
+        "credential",
+        "created_at description expires_at generation last_used_at not_before revoked_reason updated_at",
+    ),
+    ("credential_group", "position"),
+    ("credential_import", "parts secret source"),
+    ("credential_rule", "position"),
+    ("device_registration", "id second"),
+    ("hook", "created_at kick_login rotated_at"),
+    ("issuer", "added_at keys keys_at"),
+    ("issuer_revocation", "revoked_at"),
+    ("issuer_source", "fetched_at problem set_at tried_at"),
+    ("lockout", "known locked_until updated_at"),
+    ("namespace", "position"),
+    ("person", "last_step seed"),
+    ("pruned_session", "client_id credential"),
+    ("role", "created_at description"),
+    ("role_import", "parts source"),
+    ("role_rule", "position"),
+    ("scheme_field", "position"),
+    ("secret", "ends_at hint id"),
+    (
+        "stored_session",
+        "broker first_used_at last_used_at username",
+    ),
+    ("tenant", "created_at"),
+    ("token", "expires_at issued_at revoked_at"),
+    ("token_key", "created_at ends_at private"),
+    ("token_thing", "position"),
+];
+
+#[test]
+fn what_a_reader_of_the_store_could_not_read_is_refused() {
+    let (store, _directory) = sample();
+    let (header, rows) = export(&store, &ExportScope::default());
+    let mut taken = BTreeSet::new();
+    for table in EXPORTED {
+        let shape = shape_of(&store.connection, table.name).unwrap().unwrap();
+        for column in shape.columns {
+            let damaged = match column.holds {
+                ColumnType::Bytes => Cell::Bytes(vec![1]),
+                ColumnType::Integer => Cell::Integer(-7),
+                ColumnType::Text => Cell::Text("\u{1}999.1.1.1/3 #/".into()),
+            };
+            let mut rows = rows.clone();
+            let row = rows.iter_mut().find(|row| row.table == table.name);
+            let Some(row) = row else { continue };
+            let cell = row.cells.iter_mut().find(|(name, _)| *name == column.name);
+            cell.unwrap().1 = damaged;
+            if staged(header.clone(), &rows).is_ok() {
+                taken.insert(format!("{}.{}", table.name, column.name));
+            }
+        }
+    }
+    let free = FREE.iter().flat_map(|(table, columns)| {
+        let columns = columns.split(' ');
+        columns.map(move |column| format!("{table}.{column}"))
+    });
+    assert_eq!(taken, free.collect());
+}
