@@ -12,14 +12,22 @@ use crate::source::dynamic_security::{Client, Texts};
 /// Fills in what a client's own object says.
 pub(super) fn fill(credential: &mut DesiredCredential, client: &Client, accept_weak: bool) {
     let mut item = Item::kept(client.place.clone(), client.username.clone());
-    if let Some(id) = client.client_id.as_deref().filter(|id| !id.is_empty()) {
-        match ClientId::parse(id) {
+    credential.is_suspended = client.is_disabled;
+    match client.client_id.as_deref() {
+        None => {}
+        Some("") => {
+            credential.is_suspended = true;
+            item.change(
+                "its client id is empty, with which nobody logs in as it there; here it is \
+                 Suspended",
+            );
+        }
+        Some(id) => match ClientId::parse(id) {
             Ok(id) => credential.client_id_rule = ClientIdRule::Exact(id),
             // Without it, it could be used with any.
             Err(why) => credential.login = Err(format!("its client id can't be kept: {why}")),
-        }
+        },
     }
-    credential.is_suspended = client.is_disabled;
     credential.description = description(&client.texts, &mut item);
     if let Some(name) = client.texts.name.as_deref().filter(|name| !name.is_empty()) {
         match check_attribute(TEXT_NAME, name) {

@@ -78,12 +78,13 @@ impl<'a> Mapper<'a> {
             self.items
                 .push(Item::new(place, what, Outcome::Changed(how.into())));
         }
-        let allows = |of, otherwise| {
-            let found = read.default_access.iter().find(|it| it.of == of);
-            found.map_or(otherwise, |found| found.is_allowed)
+        // What the file does not say is denied there, too.
+        let allows = |of| {
+            let mut access = read.default_access.iter();
+            access.any(|it| it.of == of && it.is_allowed)
         };
-        let subscribes = allows(DefaultUse::Subscribe, false);
-        let delivers = allows(DefaultUse::Deliver, true);
+        let subscribes = allows(DefaultUse::Subscribe);
+        let delivers = allows(DefaultUse::Deliver);
         let mut acls = of_roles(&read.roles);
         lose_what_comes_first(&mut acls, &self.order);
         tell_denies_that_take_more(&mut acls, subscribes);

@@ -62,6 +62,13 @@ pub fn dynamic_security(
         "groups": groups,
         "roles": roles,
     });
+    // What is not said is denied.
+    let (of, member) = match random.u8(..16) {
+        0 => (&mut content, "defaultACLAccess"),
+        1 => (&mut content["defaultACLAccess"], "publishClientReceive"),
+        _ => (&mut content, ""),
+    };
+    of.as_object_mut().unwrap().remove(member);
     if random.bool() {
         content["anonymousGroup"] = "first".into();
     }
@@ -89,6 +96,7 @@ fn client(random: &mut Rng, name: &str, client_id: &str, line: &str) -> Value {
         0 => client["disabled"] = true.into(),
         1 => client["clientid"] = client_id.into(),
         2 => client["clientid"] = "another".into(),
+        3 => client["clientid"] = "".into(),
         _ => {}
     }
     client
