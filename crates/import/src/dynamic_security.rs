@@ -27,6 +27,7 @@ use crate::source::dynamic_security::DynamicSecurity;
 
 mod client;
 mod defaults;
+mod deliveries;
 mod mapper;
 mod names;
 mod order;

@@ -65,18 +65,21 @@ fn relation(rule: &Rule, others: &[Rule]) -> Relation {
     let Ok(own) = FilterRef::parse(rule.pattern().as_str()) else {
         return Relation::Across;
     };
+    // A variable may stand for whatever the other filter names.
+    let widest = rule.pattern().widest();
+    let meets = |other: &Rule| other.pattern().widest().intersects(&widest);
     let others = || {
         others.iter().filter_map(|other| {
             let filter = FilterRef::parse(other.pattern().as_str()).ok()?;
-            Some((filter, other.is_literal()))
+            Some((filter, other))
         })
     };
     let holds = |other: FilterRef<'_>| own.covers(other) && !rule.is_literal();
-    if others().any(|(other, is_literal)| other.covers(own) && !is_literal) {
+    if others().any(|(filter, other)| filter.covers(own) && !other.is_literal()) {
         Relation::Within
-    } else if others().any(|(other, _)| own.intersects(other) && !holds(other)) {
+    } else if others().any(|(filter, other)| meets(other) && !holds(filter)) {
         Relation::Across
-    } else if others().any(|(other, _)| holds(other)) {
+    } else if others().any(|(filter, _)| holds(filter)) {
         Relation::Around
     } else {
         Relation::Apart

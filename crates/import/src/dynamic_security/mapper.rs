@@ -10,11 +10,12 @@ use countersign_core::rule::Effect;
 
 use super::client;
 use super::defaults::default_access;
+use super::deliveries::{ByDefault, join_deliveries};
 use super::names::{Name, Names};
 use super::order::Order;
 use super::rules::{
-    RoleAcl, WIDEN, Wildcards, as_own_rules, grants_wildcard, join_deliveries,
-    lose_what_comes_first, of_roles, tell_denies_that_take_more,
+    RoleAcl, WIDEN, Wildcards, as_own_rules, grants_wildcard, lose_what_comes_first, of_roles,
+    tell_denies_that_take_more,
 };
 use crate::plan::ImportOptions;
 use crate::plan::desired::{
@@ -88,7 +89,11 @@ impl<'a> Mapper<'a> {
         let mut acls = of_roles(&read.roles);
         lose_what_comes_first(&mut acls, &self.order);
         tell_denies_that_take_more(&mut acls, subscribes);
-        join_deliveries(&mut acls, delivers);
+        let by_default = ByDefault {
+            delivers,
+            subscribes,
+        };
+        join_deliveries(&read.roles, &mut acls, &self.order, by_default);
         let wildcards = Wildcards::of(&read.roles, &mut acls, &self.order, subscribes);
 
         let holders = self.holders(&read);

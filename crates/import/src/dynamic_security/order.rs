@@ -1,6 +1,6 @@
 //! In which order dynamic-security asks the roles of its clients.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use countersign_control::acl::asked_before;
 
@@ -10,6 +10,8 @@ use crate::source::dynamic_security::{DynamicSecurity, Membership};
 /// has the first asked before the second.
 pub(super) struct Order {
     before: HashSet<(usize, usize)>,
+    /// The roles that some holder of each has as well.
+    together: HashMap<usize, BTreeSet<usize>>,
 }
 
 /// What a group brings to a member: its priority, its name, and its roles in order.
@@ -57,7 +59,17 @@ impl Order {
                 before.extend(later.map(|second| (*first, *second)));
             }
         }
-        Self { before }
+        let mut together: HashMap<usize, BTreeSet<usize>> = HashMap::new();
+        for (first, second) in before.iter().filter(|(first, second)| first != second) {
+            together.entry(*first).or_default().insert(*second);
+            together.entry(*second).or_default().insert(*first);
+        }
+        Self { before, together }
+    }
+
+    /// The other roles that some holder of this one has.
+    pub(super) fn held_with(&self, role: usize) -> impl Iterator<Item = usize> {
+        self.together.get(&role).into_iter().flatten().copied()
     }
 
     /// Whether some holder has the first role asked before the second. Of one role

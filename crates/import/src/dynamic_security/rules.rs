@@ -10,13 +10,12 @@ use countersign_core::rule::{Action, Effect};
 
 use super::order::Order;
 use crate::plan::desired::{DesiredRule, Item};
-use crate::receiving::intersect;
 use crate::source::dynamic_security::{Acl, Role};
 
 /// A rule of a role there, and what it is here.
 pub(super) struct RoleAcl {
-    acl: Acl,
-    desired: DesiredRule,
+    pub(super) acl: Acl,
+    pub(super) desired: DesiredRule,
     /// What the rule is about, once its variables stand for any level.
     reach: String,
 }
@@ -63,7 +62,7 @@ impl RoleAcl {
         }
     }
 
-    fn is_allow_of(&self, is_meant: impl Fn(AclKind) -> bool) -> bool {
+    pub(super) fn is_allow_of(&self, is_meant: impl Fn(AclKind) -> bool) -> bool {
         self.acl.is_allowed && is_meant(self.acl.kind) && self.desired.rule.is_some()
     }
 
@@ -77,7 +76,7 @@ impl RoleAcl {
     }
 
     /// Tells that something of it is lost; the rest is taken over.
-    fn tell_lost(&mut self, why: &str, fix: &str) {
+    pub(super) fn tell_lost(&mut self, why: &str, fix: &str) {
         if let Some(item) = &mut self.desired.item {
             item.lose(why, fix);
         }
@@ -116,7 +115,7 @@ pub(super) fn as_own_rules(acls: &mut [RoleAcl], no_wildcards: bool) -> Vec<Desi
         .collect()
 }
 
-const fn is_deliver(kind: AclKind) -> bool {
+pub(super) const fn is_deliver(kind: AclKind) -> bool {
     matches!(kind, AclKind::Deliver)
 }
 
@@ -181,41 +180,6 @@ fn reaches_of(list: &[(AclKind, String)]) -> impl Iterator<Item = Reach<'_>> {
         kind: *kind,
         filter,
     })
-}
-
-/// Where nothing is delivered that no rule allows, leaves of the rules for SUBSCRIBE
-/// what is delivered. Otherwise what allows a delivery says nothing of its own.
-pub(super) fn join_deliveries(roles: &mut [Vec<RoleAcl>], delivers_by_default: bool) {
-    for acls in roles {
-        let mut take = |is_meant: fn(AclKind) -> bool| -> Vec<(usize, DesiredRule)> {
-            let meant = acls.iter_mut().enumerate();
-            meant
-                .filter(|(_, acl)| acl.is_allow_of(is_meant))
-                .map(|(at, acl)| {
-                    let empty = DesiredRule {
-                        item: None,
-                        rule: None,
-                    };
-                    (at, core::mem::replace(&mut acl.desired, empty))
-                })
-                .collect()
-        };
-        let (at_subscribed, mut subscribed): (Vec<usize>, Vec<DesiredRule>) =
-            take(AclKind::is_subscribe).into_iter().unzip();
-        let (at_received, mut received): (Vec<usize>, Vec<DesiredRule>) =
-            take(is_deliver).into_iter().unzip();
-        if delivers_by_default {
-            received.iter_mut().for_each(|desired| desired.rule = None);
-        } else {
-            intersect(&mut subscribed, &mut received);
-        }
-        let back = at_subscribed.into_iter().zip(subscribed);
-        for (at, desired) in back.chain(at_received.into_iter().zip(received)) {
-            if let Some(acl) = acls.get_mut(at) {
-                acl.desired = desired;
-            }
-        }
-    }
 }
 
 /// What becomes of roles that keep their holders from wildcards which something else
