@@ -8,9 +8,11 @@ mod common;
 use std::fs;
 
 use countersign_admin::credential::{CreateCredential, NewCredential};
+use countersign_admin::role::{CreateRole, NewRole};
 use countersign_admin::tenant::{CreateTenant, NewTenant};
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::name::TenantId;
+use countersign_core::role::RoleName;
 use countersign_core::topic::TopicFilter;
 use countersign_import::DynamicSecuritySource;
 use countersign_testkit::cases::{Case, load};
@@ -92,4 +94,56 @@ fn a_client_id_that_a_credential_of_the_store_has_is_not_given_again() {
             "bob: client id `their-1` begins with `their-`, which belongs to tenant `theirs`",
         ]
     );
+}
+
+#[test]
+fn whoever_is_denied_something_by_a_role_whose_name_is_taken_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("f");
+    let text = r#"{"clients": [
+        {"username": "alice", "roles": [{"rolename": "denies"}, {"rolename": "all"}]},
+        {"username": "bob", "roles": [{"rolename": "all"}]},
+        {"username": "carol", "roles": [{"rolename": "allows"}, {"rolename": "all"}]}],
+      "groups": [{"groupname": "g", "roles": [{"rolename": "denies"}], "clients": [{"username": "bob"}]}],
+      "roles": [
+        {"rolename": "all", "acls": [{"acltype": "publishClientSend", "topic": "home/#", "allow": true}]},
+        {"rolename": "allows", "acls": [{"acltype": "publishClientSend", "topic": "home/a", "allow": true}]},
+        {"rolename": "denies", "acls": [{"acltype": "publishClientSend", "topic": "home/b", "allow": false}]}]}"#;
+    fs::write(&path, text).unwrap();
+    let mut fixture = Fixture::new("home/#");
+    let home = TenantId::parse("home").unwrap();
+    fixture.run(&CreateTenant(NewTenant {
+        namespaces: vec![TopicFilter::parse("home/#").unwrap()],
+        ..NewTenant::new(home.clone())
+    }));
+    for name in ["allows", "denies"] {
+        fixture.run(&CreateRole(NewRole {
+            tenant: home.clone(),
+            name: RoleName::parse(name).unwrap(),
+            description: None,
+            no_wildcards: false,
+        }));
+    }
+    let report = fixture.import(|store, context, options| {
+        let source = DynamicSecuritySource::read(&path).unwrap();
+        source.plan(store, context, options)
+    });
+    let lost = report.lost.iter();
+    let lost: Vec<_> = lost.map(|loss| (&*loss.what, &*loss.why)).collect();
+    for told in [
+        (
+            "alice",
+            "role `denies` denies it something, and is not taken over",
+        ),
+        (
+            "bob",
+            "a role of group `g` denies it something, and is not taken over",
+        ),
+    ] {
+        assert!(lost.contains(&told), "{lost:?}");
+    }
+    let made: Vec<_> = fixture.lines();
+    let credentials = made.iter().filter(|line| line.contains(" plain "));
+    let credentials: Vec<_> = credentials.collect();
+    assert_eq!(credentials, ["carol plain none role=all"]);
 }

@@ -11,7 +11,7 @@ use countersign_core::rule::Effect;
 use super::client;
 use super::defaults::default_access;
 use super::deliveries::{ByDefault, join_deliveries};
-use super::names::{Name, Names};
+use super::names::Names;
 use super::order::Order;
 use super::rules::{
     RoleAcl, WIDEN, Wildcards, as_own_rules, grants_wildcard, lose_what_comes_first, of_roles,
@@ -178,17 +178,11 @@ impl<'a> Mapper<'a> {
                 continue;
             }
             for held in &client.roles {
-                let mut item = kept(held);
-                match self.roles.find(&held.name) {
-                    Name::Kept(role) | Name::Changed(role) => credential.roles.push(HeldRole {
-                        item: Some(item),
-                        role: role.clone(),
-                    }),
-                    Name::None => {
-                        item.lose(NO_ROLE, RENAME);
-                        credential.items.push(item);
-                    }
-                }
+                let role = self.roles.find(&held.name);
+                credential.roles.extend(role.map(|role| HeldRole {
+                    item: Some(kept(held)),
+                    role: role.clone(),
+                }));
             }
             if !self.says_defaults {
                 credential
@@ -286,13 +280,11 @@ impl<'a> Mapper<'a> {
     fn group_roles(&mut self, groups: &[Group]) -> HashMap<Box<str>, Vec<JoinedGroup>> {
         let mut held: HashMap<Box<str>, Vec<JoinedGroup>> = HashMap::new();
         for group in groups {
-            let name = self.groups.find(&group.name);
+            let Some(path) = self.groups.find(&group.name) else {
+                continue;
+            };
             let mut item = Item::kept(group.place.clone(), group.name.clone());
-            match name {
-                Name::Kept(_) => {}
-                Name::Changed(path) => item.change(format!("it is called `{path}` here")),
-                Name::None => item.lose(NO_NAME, RENAME),
-            }
+            tell_name(&mut item, path.as_str());
             if group.texts.name.is_some() || group.texts.description.is_some() {
                 item.change(
                     "what is written about it is not kept: a group is only its members and roles",
@@ -300,25 +292,11 @@ impl<'a> Mapper<'a> {
             }
             self.items.push(item);
             for role in &group.roles {
-                let mut item = kept(role);
-                match (name.name(), self.roles.find(&role.name).name()) {
-                    (Some(path), Some(_)) => {
-                        held.entry(role.name.clone())
-                            .or_default()
-                            .push(JoinedGroup {
-                                item: Some(item),
-                                group: path.clone(),
-                            });
-                    }
-                    (None, _) => {
-                        item.lose(NO_GROUP, RENAME);
-                        self.items.push(item);
-                    }
-                    (Some(_), None) => {
-                        item.lose(NO_ROLE, RENAME);
-                        self.items.push(item);
-                    }
-                }
+                let joined = held.entry(role.name.clone()).or_default();
+                joined.push(JoinedGroup {
+                    item: Some(kept(role)),
+                    group: path.clone(),
+                });
             }
         }
         held
@@ -326,30 +304,14 @@ impl<'a> Mapper<'a> {
 
     /// A role, with its rules and the groups that hold it.
     fn role(
-        &mut self,
+        &self,
         role: &Role,
         rules: Vec<DesiredRule>,
         groups: Vec<JoinedGroup>,
     ) -> Option<DesiredRole> {
         let mut item = Item::kept(role.place.clone(), role.name.clone());
-        let name = match self.roles.find(&role.name) {
-            Name::Kept(name) => name.clone(),
-            Name::Changed(name) => {
-                item.change(format!("it is called `{name}` here"));
-                name.clone()
-            }
-            Name::None => {
-                item.lose(NO_NAME, RENAME);
-                let rules = rules.into_iter().filter_map(|desired| desired.item);
-                let groups = groups.into_iter().filter_map(|joined| joined.item);
-                self.items.push(item);
-                self.items.extend(rules.chain(groups).map(|mut item| {
-                    item.lose(NO_ROLE, RENAME);
-                    item
-                }));
-                return None;
-            }
-        };
+        let name = self.roles.find(&role.name)?.clone();
+        tell_name(&mut item, name.as_str());
         let description = client::description(&role.texts, &mut item);
         Some(DesiredRole {
             items: vec![item],
@@ -364,33 +326,30 @@ impl<'a> Mapper<'a> {
     fn join(&mut self, groups: &[Group]) {
         for group in groups {
             for member in &group.clients {
-                let mut item = kept(member);
+                let item = kept(member);
                 if is_operator(&self.options.operators, &member.name) {
                     // It has the rules of the group's roles as its own.
                     self.items.push(item);
                     continue;
                 }
-                let credential = self.users.named(&member.name);
-                match self.groups.find(&group.name).name() {
-                    Some(path) => credential.groups.push(JoinedGroup {
-                        item: Some(item),
-                        group: path.clone(),
-                    }),
-                    None => {
-                        item.lose(NO_GROUP, RENAME);
-                        credential.items.push(item);
-                    }
-                }
+                let path = self.groups.find(&group.name);
+                let joined = path.map(|path| JoinedGroup {
+                    item: Some(item),
+                    group: path.clone(),
+                });
+                self.users.named(&member.name).groups.extend(joined);
             }
         }
+    }
+}
+
+/// Tells what something is called here, if that is another name.
+fn tell_name(item: &mut Item, name: &str) {
+    if *item.what != *name {
+        item.change(format!("it is called `{name}` here"));
     }
 }
 
 fn kept(membership: &Membership) -> Item {
     Item::kept(membership.place.clone(), membership.name.clone())
 }
-
-const NO_GROUP: &str = "the group is not taken over";
-const NO_NAME: &str = "another one has this name already, or it is too long";
-const NO_ROLE: &str = "the role is not taken over";
-const RENAME: &str = "give it another name in the source";

@@ -6,13 +6,12 @@ use countersign_admin::import::{
     ImportCredentials, ImportRole, ImportedCredential, ImportedTenant, KnownCredential,
     UpdateImportedCredential, check_name,
 };
-use countersign_core::credential::MOST_GROUPS;
 use countersign_core::imported::ImportMark;
 use countersign_core::name::Suffix;
-use countersign_core::role::RoleName;
 use countersign_core::rule::{Action, Effect, Rule};
 use countersign_core::topic::TopicFilter;
 
+use self::lost_roles::LostRoles;
 use super::client_ids::{ANOTHER_ID, BOUND, BoundClientIds};
 use super::desired::{Desired, DesiredCredential, DesiredRole, Item, rules_of};
 use super::fit::{Ground, keep_as_many_as_fit};
@@ -25,6 +24,8 @@ use crate::import_error::ImportError;
 use crate::report::Report;
 use crate::users::is_operator;
 
+mod lost_roles;
+
 /// Makes steps and tells what becomes of each line.
 pub(super) struct Planner<'a> {
     pub(super) options: &'a ImportOptions,
@@ -33,8 +34,7 @@ pub(super) struct Planner<'a> {
     namespaces: Vec<TopicFilter>,
     others: Vec<TopicFilter>,
     sys_read: bool,
-    /// The roles that are not taken over.
-    lost_roles: HashSet<RoleName>,
+    lost: LostRoles,
     pub(super) told: Told,
     bound: BoundClientIds,
     new: Vec<ImportedCredential>,
@@ -72,7 +72,7 @@ impl<'a> Planner<'a> {
             source: desired.source,
             namespaces: tenant::namespaces(&options.tenant, found),
             sys_read,
-            lost_roles: HashSet::new(),
+            lost: LostRoles::default(),
             told: Told::default(),
             bound: BoundClientIds::default(),
             new: Vec::new(),
@@ -133,7 +133,7 @@ impl<'a> Planner<'a> {
                         self.options.tenant.id, role.name
                     );
                     role.items().for_each(|item| item.lose(&why, RENAME));
-                    self.lost_roles.insert(role.name.clone());
+                    self.lost.insert(&role);
                 }
             },
         }
@@ -150,6 +150,7 @@ impl<'a> Planner<'a> {
     ) {
         credential.is_operator = is_operator(&self.options.operators, &credential.name);
         let checked = self.check_name(&credential, known.as_ref());
+        let checked = checked.and_then(|()| self.lost.check(&credential));
         let checked = checked.and_then(|()| self.check_client_ids(&credential, client_ids));
         if let Err((why, fix)) = checked {
             credential.items().for_each(|item| item.lose(&why, fix));
@@ -162,30 +163,7 @@ impl<'a> Planner<'a> {
                     .for_each(|rule| ground.fit(rule));
             }
             keep_as_many_as_fit(&mut credential.rules);
-            for held in &mut credential.roles {
-                if self.lost_roles.contains(&held.role)
-                    && let Some(item) = &mut held.item
-                {
-                    item.lose("the role is not taken over", RENAME);
-                }
-            }
-            let lost = &self.lost_roles;
-            let mut gone = Vec::new();
-            credential.roles.retain_mut(|held| {
-                let is_lost = lost.contains(&held.role);
-                if is_lost {
-                    gone.extend(held.item.take());
-                }
-                !is_lost
-            });
-            credential.items.append(&mut gone);
-            let groups = &mut credential.groups;
-            for joined in groups.split_off(groups.len().min(MOST_GROUPS)) {
-                if let Some(mut item) = joined.item {
-                    item.lose("it is in too many groups", LEAVE);
-                    credential.items.push(item);
-                }
-            }
+            self.lost.take_from(&mut credential);
             match known {
                 None => self.make(&mut credential),
                 Some(known) => self.known_credential(&mut credential, &known),
@@ -309,5 +287,4 @@ fn wants_sys(desired: &Desired, options: &ImportOptions) -> bool {
     })
 }
 
-const LEAVE: &str = "have it in 32 groups at most";
 const RENAME: &str = "give it another name in the source, and tell its clients";
