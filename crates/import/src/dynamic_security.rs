@@ -32,6 +32,8 @@ mod mapper;
 mod names;
 mod order;
 mod rules;
+mod shared;
+mod versions;
 
 /// What dynamic-security knows of its clients.
 #[derive(Debug)]

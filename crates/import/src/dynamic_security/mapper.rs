@@ -17,6 +17,7 @@ use super::rules::{
     RoleAcl, WIDEN, Wildcards, as_own_rules, grants_wildcard, lose_what_comes_first, of_roles,
     tell_denies_that_take_more,
 };
+use super::versions::{keep_from_reserved, tell_allows_of_reserved, tell_variables};
 use crate::plan::ImportOptions;
 use crate::plan::desired::{
     Desired, DesiredRole, DesiredRule, DesiredTenant, HeldRole, Item, JoinedGroup, Outcome,
@@ -87,13 +88,20 @@ impl<'a> Mapper<'a> {
         let subscribes = allows(DefaultUse::Subscribe);
         let delivers = allows(DefaultUse::Deliver);
         let mut acls = of_roles(&read.roles);
-        lose_what_comes_first(&mut acls, &self.order);
-        tell_denies_that_take_more(&mut acls, subscribes);
         let by_default = ByDefault {
             delivers,
             subscribes,
         };
+        if !read.is_of_2_1 {
+            tell_variables(&mut acls);
+        }
+        keep_from_reserved(&mut acls, &self.order, by_default);
+        lose_what_comes_first(&mut acls, &self.order);
+        tell_denies_that_take_more(&mut acls, subscribes);
         join_deliveries(&read.roles, &mut acls, &self.order, by_default);
+        if !read.is_of_2_1 {
+            tell_allows_of_reserved(&mut acls);
+        }
         let wildcards = Wildcards::of(&read.roles, &mut acls, &self.order, subscribes);
 
         let holders = self.holders(&read);
@@ -143,7 +151,8 @@ impl<'a> Mapper<'a> {
                     own_rules.entry(operator).or_default().extend(as_own(&own));
                 }
             }
-            let rules: Vec<DesiredRule> = acls.into_iter().map(RoleAcl::into_desired).collect();
+            let rules: Vec<DesiredRule> =
+                acls.into_iter().flat_map(RoleAcl::into_desired).collect();
             let is_only_operators = holders.of_operators.contains_key(&*role.name)
                 && !holders.of_others.contains(&*role.name);
             let joined = groups.remove(&*role.name).unwrap_or_default();

@@ -6,9 +6,10 @@ use std::collections::HashSet;
 use countersign_control::acl::{
     ALLOW_LESS, AclKind, DENY_WINS, Reach, TAKES_MORE, WITHHOLD, place,
 };
-use countersign_core::rule::{Action, Effect};
+use countersign_core::rule::{Action, Effect, Rule};
 
 use super::order::Order;
+use super::shared::{deny_shared, shared_filter};
 use crate::plan::desired::{DesiredRule, Item};
 use crate::source::dynamic_security::{Acl, Role};
 
@@ -18,6 +19,10 @@ pub(super) struct RoleAcl {
     pub(super) desired: DesiredRule,
     /// What the rule is about, once its variables stand for any level.
     reach: String,
+    /// What stands beside it, as a deny keeps from more in one of two readings.
+    pub(super) beside: Vec<Rule>,
+    /// The topics of `$SYS` that such a deny keeps from.
+    pub(super) reserved: Option<String>,
 }
 
 /// The rules of all roles, by the places of the roles in the file; each role's in the
@@ -35,7 +40,11 @@ pub(super) fn of_roles(roles: &[Role]) -> Vec<Vec<RoleAcl>> {
 
 impl RoleAcl {
     fn of(acl: &Acl) -> Self {
-        let (rule, outcome) = acl.kind.rule(&acl.topic, acl.is_allowed);
+        let (rule, outcome) = if !acl.is_allowed && shared_filter(acl).is_some() {
+            deny_shared(acl)
+        } else {
+            acl.kind.rule(&acl.topic, acl.is_allowed)
+        };
         let item = Item::new(acl.place.clone(), acl.topic.clone(), outcome);
         let reach = rule
             .as_ref()
@@ -47,15 +56,38 @@ impl RoleAcl {
                 rule,
             },
             reach: reach.unwrap_or_default(),
+            beside: Vec::new(),
+            reserved: None,
         }
     }
 
     /// What it is here.
-    pub(super) fn into_desired(self) -> DesiredRule {
-        self.desired
+    pub(super) fn into_desired(self) -> impl Iterator<Item = DesiredRule> {
+        let beside = self.beside.into_iter().map(|rule| DesiredRule {
+            item: None,
+            rule: Some(rule),
+        });
+        core::iter::once(self.desired).chain(beside)
     }
 
-    fn reach(&self) -> Reach<'_> {
+    /// Tells what is different here.
+    pub(super) fn change(&mut self, how: &str) {
+        if let Some(item) = &mut self.desired.item {
+            item.change(how);
+        }
+    }
+
+    /// Whether this allow, where it comes first, keeps that deny from what it would take.
+    fn meets_deny(&self, deny: &Self) -> bool {
+        let reserved = deny.reserved.as_deref().map(|filter| Reach {
+            kind: deny.acl.kind,
+            filter,
+        });
+        let reaches = core::iter::once(deny.reach()).chain(reserved);
+        reaches.into_iter().any(|it| self.reach().meets_deny(it))
+    }
+
+    pub(super) fn reach(&self) -> Reach<'_> {
         Reach {
             kind: self.acl.kind,
             filter: &self.reach,
@@ -66,7 +98,7 @@ impl RoleAcl {
         self.acl.is_allowed && is_meant(self.acl.kind) && self.desired.rule.is_some()
     }
 
-    fn is_deny_of(&self, is_meant: impl Fn(AclKind) -> bool) -> bool {
+    pub(super) fn is_deny_of(&self, is_meant: impl Fn(AclKind) -> bool) -> bool {
         !self.acl.is_allowed && is_meant(self.acl.kind) && self.desired.rule.is_some()
     }
 
@@ -108,9 +140,10 @@ pub(super) fn as_own_rules(acls: &mut [RoleAcl], no_wildcards: bool) -> Vec<Desi
     }
     let taken = acls.iter().filter(|acl| !is_left_out(acl));
     taken
-        .map(|acl| DesiredRule {
+        .flat_map(|acl| acl.desired.rule.iter().chain(&acl.beside))
+        .map(|rule| DesiredRule {
             item: None,
-            rule: acl.desired.rule.clone(),
+            rule: Some(rule.clone()),
         })
         .collect()
 }
@@ -133,7 +166,7 @@ pub(super) fn lose_what_comes_first(roles: &mut [Vec<RoleAcl>], order: &Order) {
                 let met = denies.iter().skip(skipped).find(|deny| {
                     allow.is_allow_of(|_| true)
                         && deny.is_deny_of(|_| true)
-                        && allow.reach().meets_deny(deny.reach())
+                        && allow.meets_deny(deny)
                 });
                 if let Some(deny) = met {
                     lost.push((role, at, deny.acl.place.to_string()));

@@ -27,6 +27,8 @@ pub struct DynamicSecurity {
     pub anonymous_group: Option<Membership>,
     /// What the plugin loads and does not use.
     pub passed_over: Vec<PassedOver>,
+    /// Whether something in it shows that 2.1 wrote it, which 2.0 reads otherwise.
+    pub is_of_2_1: bool,
 }
 
 /// What happens to one kind of use where no rule matches.

@@ -22,6 +22,7 @@ pub(super) fn configuration(
     root: &Json,
 ) -> Result<DynamicSecurity, SourceError> {
     let mut passed_over = Vec::new();
+    let is_of_2_1 = is_of_2_1(root);
     let mut root = Object::root(&content.name, root)?;
     let mut read = DynamicSecurity {
         default_access: default_access(&mut root, &mut passed_over)?,
@@ -34,12 +35,36 @@ pub(super) fn configuration(
             priority: DEFAULT_PRIORITY,
         }),
         passed_over: Vec::new(),
+        is_of_2_1,
     };
     root.ignore("changeIndex");
     root.finish(&mut passed_over);
     drop_dangling(&mut read, &mut passed_over);
     read.passed_over = passed_over;
     Ok(read)
+}
+
+/// Whether some object has a member that only 2.1 writes.
+fn is_of_2_1(root: &Json) -> bool {
+    [
+        ("clients", "encoded_password"),
+        ("roles", "allowwildcardsubs"),
+    ]
+    .into_iter()
+    .any(|(list, member)| match find(root, list) {
+        Some(Json::Array(items)) => items.iter().any(|item| find(item, member).is_some()),
+        Some(_) | None => false,
+    })
+}
+
+/// A member of an object, unless it is `null`.
+fn find<'a>(json: &'a Json, name: &str) -> Option<&'a Json> {
+    let Json::Object(members) = json else {
+        return None;
+    };
+    let mut members = members.iter();
+    let (_, value) = members.find(|(it, _)| it.eq_ignore_ascii_case(name))?;
+    (*value != Json::Null).then_some(value)
 }
 
 /// Passes over what names a role, client or group that is not there.

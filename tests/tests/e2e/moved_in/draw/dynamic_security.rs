@@ -24,7 +24,7 @@ pub fn dynamic_security(
 ) -> DrawnFile {
     let clients = users.iter().zip(CLIENT_IDS).zip(hashed.lines());
     let clients: Vec<Value> = clients
-        .map(|((name, client_id), line)| client(random, name, client_id, line))
+        .map(|((name, client_id), line)| client(random, version, name, client_id, line))
         .collect();
     let groups: Vec<Value> = ["first", "second"]
         .into_iter()
@@ -79,14 +79,20 @@ pub fn dynamic_security(
 }
 
 /// A client; seldom without a password, bound to a client id or disabled.
-fn client(random: &mut Rng, name: &str, client_id: &str, line: &str) -> Value {
+fn client(random: &mut Rng, version: Version, name: &str, client_id: &str, line: &str) -> Value {
     let (_, hash) = line.rsplit_once(':').unwrap();
     let fields: Vec<_> = hash.split('$').collect();
     let [_, "7", iterations, salt, password] = fields[..] else {
         panic!("another kind of hash: {hash}");
     };
     let mut client = json!({"username": name, "roles": held(random)});
-    if random.u8(..12) > 0 {
+    // As 2.1 writes it itself, or as it reads what 2.0 wrote.
+    let is_encoded = random.bool() && !version.is_2_0();
+    if random.u8(..12) == 0 {
+        // It has none.
+    } else if is_encoded {
+        client["encoded_password"] = hash.into();
+    } else {
         let iterations: u32 = iterations.parse().unwrap();
         client["password"] = password.into();
         client["salt"] = salt.into();
