@@ -7,7 +7,6 @@ use countersign_core::name::GroupPath;
 use countersign_core::role::RoleName;
 use countersign_core::rule::Effect;
 
-use super::RENAME;
 use crate::plan::desired::{DesiredCredential, DesiredRole, rules_of};
 
 /// The roles that are not taken over.
@@ -64,7 +63,7 @@ impl LostRoles {
         let is_lost = |role: &RoleName| self.all.contains(role);
         let gone = credential.roles.extract_if(.., |held| is_lost(&held.role));
         let gone = gone.filter_map(|held| held.item).map(|mut item| {
-            item.lose("the role is not taken over", RENAME);
+            item.lose("the role is not taken over", RENAME_ROLE);
             item
         });
         credential.items.extend(gone);
