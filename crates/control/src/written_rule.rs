@@ -41,6 +41,9 @@ pub enum Substitution {
     Levels,
     /// Text as any other.
     None,
+    /// As `Levels`. But what wrote it fills in a part of a level, too: a deny takes any
+    /// such level.
+    Parts,
 }
 
 /// The rule that a filter comes to, and what becomes of it.
@@ -58,10 +61,15 @@ pub fn rule(
     if let Err(why) = sendable(topic) {
         return (None, Outcome::lost(why.to_string(), WRITE_ANEW));
     }
+    let is_wide = effect == Effect::Deny && substitution == Substitution::Parts;
+    let filled = |topic: &str| match substitution {
+        Substitution::Levels | Substitution::Parts => substituted(topic, is_wide),
+        Substitution::None => (topic.to_owned(), false),
+    };
     if topic.contains("${") {
         let wider = match effect {
             Effect::Allow => None,
-            Effect::Deny => Pattern::parse(&wider(topic)).ok().and_then(made),
+            Effect::Deny => Pattern::parse(&filled(&wider(topic)).0).ok().and_then(made),
         };
         let why = match &wider {
             None => "`${` would begin a variable here".into(),
@@ -72,13 +80,14 @@ pub fn rule(
         };
         return (wider, Outcome::lost(why, WRITE_ANEW));
     }
-    let (text, is_partial) = match substitution {
-        Substitution::Levels => substituted(topic),
-        Substitution::None => (topic.to_owned(), false),
-    };
+    let (text, is_partial) = filled(topic);
     match Pattern::parse(&text) {
         Ok(pattern) if is_partial => {
-            let how = "`%u` and `%c` fill whole levels here, and are text within one";
+            let how = if is_wide {
+                format!("`%u` and `%c` fill whole levels here; `{pattern}` is denied in its place")
+            } else {
+                "`%u` and `%c` fill whole levels here, and are text within one".into()
+            };
             (made(pattern), Outcome::Changed(how.into()))
         }
         Ok(pattern) => (made(pattern), Outcome::Kept),
@@ -86,8 +95,9 @@ pub fn rule(
     }
 }
 
-/// The filter with variables, and whether `%u` or `%c` stand in it as text.
-fn substituted(topic: &str) -> (String, bool) {
+/// The filter with variables, and whether `%u` or `%c` are a part of a level, which is
+/// any one then where it is to be wide.
+fn substituted(topic: &str, is_wide: bool) -> (String, bool) {
     let mut is_partial = false;
     let levels: Vec<&str> = topic
         .split('/')
@@ -95,8 +105,9 @@ fn substituted(topic: &str) -> (String, bool) {
             "%u" => "${username}",
             "%c" => "${client_id}",
             _ => {
-                is_partial |= level.contains("%u") || level.contains("%c");
-                level
+                let is_part = level.contains("%u") || level.contains("%c");
+                is_partial |= is_part;
+                if is_part && is_wide { "+" } else { level }
             }
         })
         .collect();
@@ -135,6 +146,9 @@ mod tests {
         );
         let (text, outcome) = both("d/x%u/%c");
         assert_eq!(text, "d/x%u/${client_id}");
+        assert!(matches!(outcome, Outcome::Changed(_)));
+        let (text, outcome) = told(Effect::Deny, "d/x%u/%c", Substitution::Parts);
+        assert_eq!(text, "d/+/${client_id}");
         assert!(matches!(outcome, Outcome::Changed(_)));
         let plain = told(Effect::Allow, "d/%u", Substitution::None);
         assert_eq!(plain, ("d/%u".into(), Outcome::Kept));

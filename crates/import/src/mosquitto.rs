@@ -19,6 +19,7 @@ use self::mapper::Mapper;
 use crate::import_error::ImportError;
 use crate::plan::{ImportOptions, Plan, look_up_tenant, plan};
 
+mod anonymous;
 mod config;
 mod mapper;
 mod pattern_denies;

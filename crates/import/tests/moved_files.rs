@@ -10,6 +10,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use countersign_admin::Context;
+use countersign_admin::tenant::{CreateTenant, NewTenant};
+use countersign_core::tenant::{Authentication, DefaultRights};
 use countersign_import::source::go_auth::Queries;
 use countersign_import::{GoAuthSource, ImportError, ImportOptions, MosquittoSource, Plan};
 use countersign_testkit::MemoryStore;
@@ -28,6 +30,7 @@ struct MovedCase {
     #[serde(default)]
     no_acl_query: bool,
     namespace: Option<String>,
+    tenant: Option<String>,
     #[serde(default)]
     operators: Vec<String>,
     #[serde(default)]
@@ -115,6 +118,16 @@ fn try_all(kind: &str, plan: Planning) {
         let mut fixture = Fixture::new(fields.namespace.as_deref().unwrap_or("home/#"));
         fixture.options.operators = names(&fields.operators);
         fixture.options.accept_weak = fields.accept_weak;
+        if let Some(mode) = &fields.tenant {
+            let options = &fixture.options.tenant;
+            let tenant = NewTenant {
+                namespaces: options.namespaces.clone(),
+                authentication: Authentication::parse(mode).unwrap(),
+                default_rights: DefaultRights::Nothing,
+                ..NewTenant::new(options.id.clone())
+            };
+            fixture.run(&CreateTenant(tenant));
+        }
         let report =
             fixture.import(|store, context, options| plan(&files, store, context, options));
         let folder = folder.path().display().to_string();

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use countersign_config::{BrokerConfig, ListenerConfig, PluginConfig, Security, Source, Sourced};
 
+use super::anonymous::admission;
 use super::source::MosquittoSource;
 use crate::content::read_source;
 use crate::error::SourceError;
@@ -43,6 +44,8 @@ impl MosquittoSource {
             acl: acl.map(|path| read_acl(path, dialect)).transpose()?,
             admits_anonymous: None,
             settings: Vec::new(),
+            has_rules_of_plugin: false,
+            certifies_names: false,
             whole: Some(SourceName::of(first).whole()),
         })
     }
@@ -83,18 +86,7 @@ impl MosquittoSource {
                 path.display()
             )));
         }
-        let is_closed = config
-            .global
-            .allow_anonymous
-            .as_ref()
-            .is_some_and(|it| !it.value);
-        let admits = if listeners.is_empty() {
-            !is_closed && config.allows_anonymous(None)
-        } else {
-            listeners
-                .iter()
-                .any(|listener| config.allows_anonymous(Some(listener)))
-        };
+        let (admits, differs) = admission(&config, &listeners);
         let dialect = Dialect::Mosquitto;
         Ok(Self {
             dialect,
@@ -103,7 +95,12 @@ impl MosquittoSource {
                 .transpose()?,
             acl: acl.map(|it| read_acl(&it.value, dialect)).transpose()?,
             admits_anonymous: Some(admits),
-            settings: settings(&config, &securities),
+            settings: settings(&config, &securities)
+                .into_iter()
+                .chain(differs)
+                .collect(),
+            has_rules_of_plugin: others(&config).next().is_some(),
+            certifies_names: listeners.iter().any(|it| it.is_name_certified()),
             whole: Some(SourceName::of(path).whole()),
         })
     }
@@ -154,10 +151,14 @@ fn settings(config: &BrokerConfig, securities: &[&Security]) -> Vec<Item> {
             }
         }
     }
-    let others = config.plugins.iter();
-    let others = others.filter(|plugin| !plugin.is_countersign() && !plugin.is_storage());
-    items.extend(others.map(of_plugin));
+    items.extend(others(config).map(of_plugin));
     items
+}
+
+/// The plugins that are asked about users or rules.
+fn others(config: &BrokerConfig) -> impl Iterator<Item = &PluginConfig> {
+    let plugins = config.plugins.iter();
+    plugins.filter(|plugin| !plugin.is_countersign() && !plugin.is_storage())
 }
 
 fn of_plugin(plugin: &PluginConfig) -> Item {
@@ -172,7 +173,7 @@ fn of_plugin(plugin: &PluginConfig) -> Item {
     Item::new(place(&plugin.at), file, Outcome::lost(why, fix))
 }
 
-fn place(at: &Source) -> Place {
+pub(super) fn place(at: &Source) -> Place {
     SourceName::of(&at.file).line(at.line)
 }
 

@@ -2,10 +2,10 @@
 
 use countersign_admin::import::ImportedTenant;
 use countersign_core::role::RoleName;
-use countersign_core::rule::{Action, Effect, Rule};
-use countersign_core::tenant::SubscribeMode;
+use countersign_core::rule::{Action, Effect};
+use countersign_core::tenant::{Authentication, SubscribeMode};
 
-use super::pattern_denies::{lose_denied, names_user};
+use super::pattern_denies::{names_user, of_divided_ids};
 use super::source::MosquittoSource;
 use crate::given_password::{NO_PASSWORD, given};
 use crate::import_error::ImportError;
@@ -18,7 +18,10 @@ use crate::source::Dialect;
 use crate::source::acl_file::{AclEntry, AclLine, FileAccess, Section};
 use crate::source::passwords::PasswordFile;
 use crate::users::{Users, as_own, is_operator};
-use crate::written_rule::{self, Substitution, everything, reach_of};
+use crate::written_rule::{self, Substitution, everything};
+
+mod anonymous;
+mod denies;
 
 /// The names of the roles that are made.
 struct RoleNames {
@@ -34,8 +37,12 @@ pub(super) struct Mapper<'a> {
     /// Whether the tenant's defaults can be said: nothing but imports made what is
     /// in it.
     says_defaults: bool,
-    /// Whether clients without a login are let in here, where that is known.
-    is_open: Option<bool>,
+    /// Who is let in here, where the tenant is there already.
+    mode: Option<Authentication>,
+    /// Whether clients without a login hold roles of the import.
+    gives_anonymous: bool,
+    /// Whether the source takes names from certificates or pre-shared keys.
+    certifies_names: bool,
     /// Whether it is still to be told that the tenant refuses what the source accepts
     /// of SUBSCRIBE.
     tells_strict: bool,
@@ -61,7 +68,9 @@ impl<'a> Mapper<'a> {
         Ok(Self {
             options,
             says_defaults: found.takes_defaults(),
-            is_open: tenant.map(|tenant| tenant.authentication.admits_anonymous()),
+            mode: tenant.map(|tenant| tenant.authentication),
+            gives_anonymous: true,
+            certifies_names: false,
             tells_strict: accepts_every_subscribe(dialect)
                 && tenant.is_some_and(|tenant| tenant.subscribe == SubscribeMode::Strict),
             names: RoleNames {
@@ -83,6 +92,15 @@ impl<'a> Mapper<'a> {
         let has_configuration = source.admits_anonymous.is_some();
         let has_acl = source.acl.is_some();
         self.items = source.settings;
+        self.certifies_names = source.certifies_names;
+        let admits = source.admits_anonymous.unwrap_or_default();
+        if admits
+            && source.passwords.is_none()
+            && let Some(place) = source.whole.clone()
+        {
+            let told = Outcome::Changed(ANY_NAME.into());
+            self.items.push(Item::new(place, "password_file", told));
+        }
         if let Some(passwords) = source.passwords {
             self.passwords(passwords);
         }
@@ -91,10 +109,18 @@ impl<'a> Mapper<'a> {
         }
         self.lose_what_a_pattern_denies();
         self.tell_anonymous(source.admits_anonymous, source.whole.clone(), has_acl);
+        if admits {
+            self.tell_sys();
+        }
         let mut roles = self.roles();
         if !has_acl && has_configuration {
-            roles.push(self.everything());
-            let told = Outcome::Changed(EVERYTHING.into());
+            let how = if source.has_rules_of_plugin {
+                RULES_OF_PLUGIN
+            } else {
+                roles.push(self.everything());
+                EVERYTHING
+            };
+            let told = Outcome::Changed(how.into());
             let item = source.whole.map(|place| Item::new(place, "acl_file", told));
             self.items.extend(item);
         }
@@ -134,7 +160,11 @@ impl<'a> Mapper<'a> {
                 let mut item = Item::kept(line.place, &*name);
                 let is_first = credential.items.is_empty();
                 if is_first && credential.password.item.is_none() {
-                    item.change(NO_PASSWORD);
+                    item.change(if self.certifies_names {
+                        CERTIFIED
+                    } else {
+                        NO_PASSWORD
+                    });
                 }
                 push_tightly(&mut credential.items, item);
             }
@@ -150,13 +180,31 @@ impl<'a> Mapper<'a> {
                     (section, Dialect::GoAuth | Dialect::Mosquitto) => section,
                 };
                 let substitution = match section {
-                    Section::Pattern => Substitution::Levels,
+                    Section::Pattern => Substitution::Parts,
                     Section::BeforeUsers | Section::User(_) => Substitution::None,
                 };
-                let rule = self.rule(access, &topic, line.place, substitution);
+                let mut rule = self.rule(access, &topic, line.place, substitution);
                 match section {
                     Section::BeforeUsers => self.anonymous.push(rule),
-                    Section::Pattern => self.patterns.push(rule),
+                    Section::Pattern => {
+                        let divided = rule
+                            .rule
+                            .as_ref()
+                            .and_then(|rule| of_divided_ids(rule, &topic));
+                        if let (Some(wide), Some(item)) = (&divided, &mut rule.item) {
+                            item.change(format!(
+                                "what holds `/` fills several levels there, so `{}` \
+                                 is denied as well",
+                                wide.pattern()
+                            ));
+                        }
+                        self.patterns.push(rule);
+                        let divided = divided.map(|rule| DesiredRule {
+                            item: None,
+                            rule: Some(rule),
+                        });
+                        self.patterns.extend(divided);
+                    }
                     Section::User(name) => push_tightly(&mut self.users.named(&name).rules, rule),
                 }
             }
@@ -201,96 +249,6 @@ impl<'a> Mapper<'a> {
         }
     }
 
-    /// Gives up each allow of a user, or of clients without a login, that a deny of
-    /// a pattern would take away here.
-    fn lose_what_a_pattern_denies(&mut self) {
-        let denies: Vec<(Rule, Option<Place>)> = self
-            .patterns
-            .iter()
-            .filter_map(|desired| Some((desired.rule.clone()?, desired.item.as_ref())))
-            .filter(|(rule, _)| rule.effect() == Effect::Deny)
-            .map(|(rule, item)| (rule, item.map(|item| item.place.clone())))
-            .collect();
-        if denies.is_empty() {
-            return;
-        }
-        for credential in self.users.iter_mut() {
-            let reaches: Vec<_> = denies
-                .iter()
-                .map(|(rule, place)| (reach_of(rule, Some(&credential.name)), place))
-                .collect();
-            credential
-                .rules
-                .iter_mut()
-                .for_each(|rule| lose_denied(rule, &reaches));
-        }
-        // Without a name, nothing that names the user counts.
-        let reaches: Vec<_> = denies
-            .iter()
-            .filter(|(rule, _)| !names_user(rule))
-            .map(|(rule, place)| (reach_of(rule, None), place))
-            .collect();
-        self.anonymous
-            .iter_mut()
-            .for_each(|rule| lose_denied(rule, &reaches));
-    }
-
-    /// Tells what becomes of lines for clients without a login, where the tenant
-    /// lets none in or can't be told.
-    fn tell_anonymous(&mut self, admits: Option<bool>, whole: Option<Place>, has_acl: bool) {
-        let tenant = &self.options.tenant.id;
-        if !self.says_defaults {
-            let why = format!("tenant `{tenant}` is taken as it is");
-            let fix = "allow it in a role, and give that to clients without a login: `tenant set --add-anonymous-role`";
-            for desired in &mut self.anonymous {
-                desired.rule = None;
-                if let Some(item) = &mut desired.item {
-                    item.lose(&why, fix);
-                }
-            }
-            return;
-        }
-        let how = match (self.is_open, admits) {
-            (Some(true), _) | (_, Some(false)) | (None, Some(true)) => return,
-            (Some(false), _) => {
-                format!("tenant `{tenant}` lets no client in without a login (`required`)")
-            }
-            (None, None) => format!(
-                "files alone do not say whether clients without a login are let in: tenant \
-                 `{tenant}` lets none in (`required`)"
-            ),
-        };
-        let anonymous = self.anonymous.iter_mut();
-        let told = anonymous.filter_map(|desired| desired.item.as_mut());
-        let mut is_told = false;
-        for item in told {
-            item.change(how.as_str());
-            is_told = true;
-        }
-        if is_told {
-            return;
-        }
-        let mut patterns = self.patterns.iter_mut();
-        if let Some(item) = patterns.find_map(|desired| desired.item.as_mut()) {
-            item.change(how);
-        } else if let Some(place) = whole
-            && (self.is_open.is_none() || admits.is_some())
-        {
-            let how = if has_acl || admits.is_some() {
-                how
-            } else {
-                format!(
-                    "{how}; nor what its users may do: they may do nothing until they hold rules or roles"
-                )
-            };
-            self.items.push(Item::new(
-                place,
-                "allow_anonymous",
-                Outcome::Changed(how.into()),
-            ));
-        }
-    }
-
     /// The roles of what holds for more than one user, those that only take away
     /// first.
     fn roles(&mut self) -> Vec<DesiredRole> {
@@ -300,13 +258,13 @@ impl<'a> Mapper<'a> {
             .into_iter()
             .partition(|desired| {
                 let rule = desired.rule.as_ref();
-                rule.is_some_and(|rule| rule.effect() == Effect::Deny && names_user(rule))
+                rule.is_some_and(|rule| rule.effect() == Effect::Deny) && names_user(desired)
             });
         let says = self.says_defaults;
         let role = |name: &RoleName, rules, is_default, is_anonymous| DesiredRole {
             rules,
             is_default: is_default && says,
-            is_anonymous: is_anonymous && says,
+            is_anonymous: is_anonymous && says && self.gives_anonymous,
             ..DesiredRole::new(name.clone())
         };
         let anonymous = core::mem::take(&mut self.anonymous);
@@ -333,7 +291,7 @@ impl<'a> Mapper<'a> {
         DesiredRole {
             rules: everything(),
             is_default: self.says_defaults,
-            is_anonymous: self.says_defaults,
+            is_anonymous: self.says_defaults && self.gives_anonymous,
             ..DesiredRole::new(self.names.everything.clone())
         }
     }
@@ -373,4 +331,15 @@ fn accepts_every_subscribe(dialect: Dialect) -> bool {
 /// What becomes of a configuration without a file of rules.
 const EVERYTHING: &str = "there is none, so everything is allowed to all: here that is the role \
                           `everything`, in which of the topics that begin with `$` those of \
-                          `$SYS` alone may be read";
+                          `$SYS` alone may be read, by clients without a login from \
+                          the beginning with `plugin_opt_default_tenant` alone";
+/// Of a configuration that lets all names in.
+const ANY_NAME: &str = "there is none, so any name is let in there, and `%u` stands for it; here \
+                        names without a credential are refused";
+/// Of a user without a password, where names come from certificates.
+const CERTIFIED: &str = "it has no password, so it can't log in: where a certificate or a pre-shared \
+                         key says its name, leave its lines out and make it with `credential \
+                         create NAME --external-identity`, or add the authority with `ca add`";
+/// The same beside another plugin.
+const RULES_OF_PLUGIN: &str = "there is none, and what may be done is said by another plugin: \
+                               nothing is allowed here until its rules are imported";

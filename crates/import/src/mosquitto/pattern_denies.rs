@@ -1,10 +1,10 @@
 //! What a deny of a pattern takes away here that counted before it there.
 
-use countersign_core::rule::{Effect, Rule};
+use countersign_core::rule::{Action, Effect, Pattern, Rule};
 use countersign_core::topic::FilterRef;
 
 use crate::place::Place;
-use crate::plan::desired::DesiredRule;
+use crate::plan::desired::{DesiredRule, Item};
 
 /// Gives up an allow that meets what a pattern denies.
 pub(super) fn lose_denied(desired: &mut DesiredRule, denied: &[(String, &Option<Place>)]) {
@@ -33,8 +33,36 @@ pub(super) fn lose_denied(desired: &mut DesiredRule, denied: &[(String, &Option<
     }
 }
 
-/// Says whether a rule holds for each user by its name.
-pub(super) fn names_user(rule: &Rule) -> bool {
+/// Says whether a pattern holds for each user by its name.
+pub(super) fn names_user(desired: &DesiredRule) -> bool {
+    let is_written = |item: &Item| item.what.contains("%u");
+    desired.item.as_ref().is_some_and(is_written) || desired.rule.as_ref().is_some_and(holds_name)
+}
+
+fn holds_name(rule: &Rule) -> bool {
     let mut levels = rule.pattern().as_str().split('/');
     levels.any(|level| level == "${username}")
+}
+
+/// What a deny takes there besides where a client id, or a name that is a part of a
+/// level, holds `/` and so fills several levels; `topic` is as the source has it.
+pub(super) fn of_divided_ids(rule: &Rule, topic: &str) -> Option<Rule> {
+    if rule.effect() == Effect::Allow {
+        return None;
+    }
+    let is_divided = |level: &str| level.contains("%c") || level.contains("%u") && level != "%u";
+    let at = topic.split('/').position(is_divided)?;
+    let levels = rule.pattern().as_str().split('/').take(at);
+    let levels: Vec<&str> = levels.chain(["+", "+", "#"]).collect();
+    let pattern = Pattern::parse(&levels.join("/")).ok()?;
+    Some(Rule::deny(Action::Both, pattern))
+}
+
+/// What a deny of the user takes there of one whose name holds `/`.
+pub(super) fn of_divided_name(rule: &Rule, name: &str) -> Option<Rule> {
+    if rule.effect() == Effect::Allow || !name.contains('/') || !holds_name(rule) {
+        return None;
+    }
+    let text = rule.pattern().as_str().replace("${username}", name);
+    Some(Rule::deny(Action::Both, Pattern::parse(&text).ok()?))
 }

@@ -20,6 +20,10 @@ pub struct MosquittoSource {
     pub admits_anonymous: Option<bool>,
     /// What else its configuration says of users.
     pub(super) settings: Vec<Item>,
+    /// Whether another plugin of its configuration may decide about topics.
+    pub(super) has_rules_of_plugin: bool,
+    /// Whether a listener takes names from certificates or pre-shared keys.
+    pub(super) certifies_names: bool,
     /// What is told of where nothing stands for it.
     pub(super) whole: Option<Place>,
 }
