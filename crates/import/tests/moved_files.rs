@@ -163,6 +163,7 @@ fn of_a_superuser_whose_password_does_not_come_along_both_are_told() {
         ),
         no_acl_query: false,
         namespace: None,
+        tenant: None,
         operators: Vec::new(),
         accept_weak: false,
         told: Vec::new(),

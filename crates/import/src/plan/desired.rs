@@ -73,11 +73,6 @@ impl Item {
             Outcome::Changed(_) | Outcome::Kept => self.outcome = Outcome::lost(why, fix),
         }
     }
-
-    /// Whether it is not taken over.
-    pub(crate) fn is_lost(&self) -> bool {
-        matches!(self.outcome, Outcome::Lost(_))
-    }
 }
 
 /// Adds a text, unless it is told already.
