@@ -1,18 +1,17 @@
 //! Clients without a login: what lets them in there, and what here.
 
-use countersign_config::{BrokerConfig, ListenerConfig, is_on};
+use countersign_config::{BrokerConfig, ListenerConfig, Source, is_on};
 use countersign_core::name::TenantId;
 use countersign_core::tenant::Authentication;
 
-use super::config::place;
-use crate::plan::desired::{Item, Outcome};
+use crate::plan::desired::Outcome;
 
 /// Whether a configuration lets clients in without a login at all its listeners; and
 /// what is told where some of them do and others do not.
-pub(super) fn admission(
-    config: &BrokerConfig,
-    listeners: &[&ListenerConfig],
-) -> (bool, Option<Item>) {
+pub(super) fn admission<'a>(
+    config: &'a BrokerConfig,
+    listeners: &[&'a ListenerConfig],
+) -> (bool, Option<(&'a Source, Outcome)>) {
     if listeners.is_empty() {
         let said = config.global.allow_anonymous.as_ref();
         let admits = said.is_none() || is_on(said);
@@ -27,15 +26,15 @@ pub(super) fn admission(
         let own = listener.security.allow_anonymous.as_ref();
         own.or(config.security(Some(listener)).allow_anonymous.as_ref())
     });
-    let item = said.map(|said| {
+    let told = said.map(|said| {
         let why = "not all listeners let clients in without a login, and a tenant does so at all \
                    or at none: here at none";
         let fix = "give these clients a login, or a tenant of their own at that port \
                    (`plugin_opt_listener_PORT`, Mosquitto 2.1); `tenant set --authentication \
                    optional` lets them in at all";
-        Item::new(place(&said.at), "allow_anonymous", Outcome::lost(why, fix))
+        (&said.at, Outcome::lost(why, fix))
     });
-    (false, item)
+    (false, told)
 }
 
 /// What is lost of `allow_anonymous` in a tenant that is there already and lets in more

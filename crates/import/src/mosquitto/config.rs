@@ -87,6 +87,7 @@ impl MosquittoSource {
             )));
         }
         let (admits, differs) = admission(&config, &listeners);
+        let differs = differs.map(|(at, told)| Item::new(place(at), "allow_anonymous", told));
         let dialect = Dialect::Mosquitto;
         Ok(Self {
             dialect,
@@ -173,7 +174,7 @@ fn of_plugin(plugin: &PluginConfig) -> Item {
     Item::new(place(&plugin.at), file, Outcome::lost(why, fix))
 }
 
-pub(super) fn place(at: &Source) -> Place {
+fn place(at: &Source) -> Place {
     SourceName::of(&at.file).line(at.line)
 }
 
