@@ -268,7 +268,7 @@ mod tests {
             let kept = rules_of(&rules);
             let denies = kept.iter().filter(|rule| rule.effect() == Effect::Deny);
             let items = rules.iter().filter_map(|it| it.item.as_ref());
-            let lost = items.filter(|item| item.is_lost()).count();
+            let lost = items.filter(|item| is_lost(&item.outcome)).count();
             (kept.len(), denies.count(), lost)
         };
         assert_eq!(fit(10, MOST_RULES), (MOST_RULES, 10, 0));
