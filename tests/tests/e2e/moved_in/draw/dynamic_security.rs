@@ -62,20 +62,18 @@ pub fn dynamic_security(
         "groups": groups,
         "roles": roles,
     });
+    if random.bool() {
+        content["anonymousGroup"] = "first".into();
+    }
+    let guests = random.bool();
     // What is not said is denied.
-    let (of, member) = match random.u8(..16) {
+    let (of, member) = match random.u8(..24) {
         0 => (&mut content, "defaultACLAccess"),
         1 => (&mut content["defaultACLAccess"], "publishClientReceive"),
         _ => (&mut content, ""),
     };
     of.as_object_mut().unwrap().remove(member);
-    if random.bool() {
-        content["anonymousGroup"] = "first".into();
-    }
-    DrawnFile {
-        guests: random.bool(),
-        content,
-    }
+    DrawnFile { guests, content }
 }
 
 /// A client; seldom without a password, bound to a client id or disabled.
@@ -86,11 +84,9 @@ fn client(random: &mut Rng, version: Version, name: &str, client_id: &str, line:
         panic!("another kind of hash: {hash}");
     };
     let mut client = json!({"username": name, "roles": held(random)});
-    // As 2.1 writes it itself, or as it reads what 2.0 wrote.
-    let is_encoded = random.bool() && !version.is_2_0();
     if random.u8(..12) == 0 {
         // It has none.
-    } else if is_encoded {
+    } else if !version.is_2_0() {
         client["encoded_password"] = hash.into();
     } else {
         let iterations: u32 = iterations.parse().unwrap();
