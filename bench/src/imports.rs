@@ -84,7 +84,10 @@ fn write_sources(folder: &Path, count: usize) -> Result<()> {
     let (mut rules, mut json) = (create("acl")?, create("dynsec.json")?);
     let filler = "A".repeat(78);
     writeln!(table, "name,description")?;
-    write!(json, r#"{{"clients":["#)?;
+    write!(
+        json,
+        r#"{{"defaultACLAccess":{{"publishClientReceive":true}},"clients":["#
+    )?;
     for number in 0..count {
         writeln!(table, "device-{number:07},hall {}", number % 17)?;
         let (salt, key) = (
