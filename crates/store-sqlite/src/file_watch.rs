@@ -161,7 +161,8 @@ impl Watch {
     }
 
     /// What was read or done by the connection, unless that can't be believed: a part of
-    /// the index was lost meanwhile or, where pages made no sense, the log has a hole.
+    /// the index was lost meanwhile or, where pages made no sense, the file was overwritten
+    /// or the log has a hole.
     pub(crate) fn believe<T>(
         &self,
         done: Result<T, Fault>,
@@ -169,9 +170,11 @@ impl Watch {
         path: &Path,
     ) -> Result<T, Fault> {
         self.check_index()?;
-        if done.as_ref().is_err_and(Fault::is_of_pages) && self.has_hole(connection) {
-            self.files.lock().change(CUT_LOG, path);
-            return Err(Fault::Lost(CUT_LOG.what));
+        if done.as_ref().is_err_and(Fault::is_of_pages)
+            && let Some(change) = self.change_behind_nonsense(connection)
+        {
+            self.files.lock().change(change, path);
+            return Err(Fault::Lost(change.what));
         }
         done
     }
@@ -190,8 +193,19 @@ impl Watch {
         self.guarded.has_lost_index()
     }
 
+    /// What happened to the files whose pages made no sense, if they tell. The file comes
+    /// first: the log of one that was overwritten would be read as the next one's own.
+    fn change_behind_nonsense(&self, connection: &Connection) -> Option<FileChange> {
+        match wal_index::head(connection) {
+            Some(head) if head.starts_with(MAGIC) => {
+                self.has_hole(connection, &head).then_some(CUT_LOG)
+            }
+            Some(_) | None => Some(OVERWRITTEN),
+        }
+    }
+
     /// Says whether a frame is missing in the log. It looks once at each state of it.
-    fn has_hole(&self, connection: &Connection) -> bool {
+    fn has_hole(&self, connection: &Connection, head: &[u8; wal_index::HEAD]) -> bool {
         let (Some(log), Some(checkpoint)) = (&self.log_file, wal_index::checkpoint(connection))
         else {
             return false;
@@ -199,10 +213,7 @@ impl Watch {
         if self.files.lock().searched.replace(checkpoint) == Some(checkpoint) {
             return false;
         }
-        let Some(head) = wal_index::head(connection) else {
-            return false;
-        };
-        let is_whole = checkpoint.are_in(log, &head, u32::MAX);
+        let is_whole = checkpoint.are_in(log, head, u32::MAX);
         !is_whole && wal_index::checkpoint(connection) == Some(checkpoint)
     }
 
