@@ -176,9 +176,10 @@ pub(crate) fn plan<S: AdminStore>(
     let making = making.map(|step| tried(store, context, step, taking));
     let making = making.transpose()?;
     let gone = Gone::of(&desired);
-    let gone_roles = gone.roles(found, &desired);
+    let mut gone_roles = gone.roles(found, &desired);
     let mut gone_items = gone.credentials(store, context, found)?;
     if options.update {
+        gone_items.extend(gone.denying(found, &mut gone_roles));
         desired.roles.extend(gone_roles);
     } else {
         let told = gone.sum(found, &gone_roles, &gone_items);

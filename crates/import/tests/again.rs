@@ -208,6 +208,23 @@ fn what_the_source_no_longer_has_is_told_and_an_update_takes_its_roles_away() {
 }
 
 #[test]
+fn a_role_that_denies_stays_though_the_source_no_longer_has_it() {
+    let mut fixture = Fixture::new("home/#");
+    let users = format!("alice:{HASH}\n");
+    let acl = "user alice\ntopic home/a\npattern deny home/b\n";
+    import(&mut fixture, &users, acl);
+    let before = fixture.lines();
+    assert!(before.iter().any(|line| line.contains("deny both home/b")));
+    fixture.options.update = true;
+    for _ in 0..2 {
+        let report = import(&mut fixture, &users, "user alice\ntopic home/a\n");
+        let mut told = report.changed.iter();
+        assert!(told.any(|it| it.how.contains("so it stays")), "{report:?}");
+        assert_eq!((report.updated, fixture.lines()), (0, before.clone()));
+    }
+}
+
+#[test]
 fn what_an_update_leaves_as_it_is_here_is_told_once() {
     let mut fixture = imported();
     fixture.options.update = true;

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use countersign_admin::import::{ImportedTenant, ListImported};
 use countersign_admin::{Context, run};
 use countersign_core::name::LoginName;
+use countersign_core::rule::Effect;
 use countersign_core::store::AdminStore;
 
 use super::desired::{Desired, DesiredRole, Item, Outcome};
@@ -50,6 +51,24 @@ impl Gone {
             ..DesiredRole::new(name.clone())
         })
         .collect()
+    }
+
+    /// Of such roles, takes those out that deny something: who holds one could do more
+    /// without it. Says what is told of them.
+    pub(super) fn denying(
+        &self,
+        found: &ImportedTenant,
+        roles: &mut Vec<DesiredRole>,
+    ) -> Vec<Item> {
+        let denies = |role: &mut DesiredRole| {
+            let known = found.roles.get(&role.name);
+            let mut rules = known.into_iter().flat_map(|known| &known.role.rules);
+            rules.any(|bound| bound.rule.effect() == Effect::Deny)
+        };
+        let denying = roles.extract_if(.., denies);
+        let told = denying.zip(self.whole.iter().cycle());
+        told.map(|(role, whole)| tell(whole, role.name.as_str(), DENIES.into()))
+            .collect()
     }
 
     /// Tells of credentials that may still be used here. None is stopped by that: another
@@ -118,5 +137,7 @@ fn tell(whole: &Place, what: &str, how: String) -> Item {
 }
 
 const TAKEN_AWAY: &str = "the source no longer has it: its rules are taken away";
+const DENIES: &str = "the source no longer has it, and it denies something, so it stays: unless \
+     another source has it, `role delete` it";
 const MAY_LOG_IN: &str = "an earlier import made it, and the source no longer has it: here it may \
      still log in; unless another source has it, `credential suspend` or `credential delete` it";
